@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
+/*
+ * libbpfring in one page.
+ *
+ * A BPF program puts records into a BPF_MAP_TYPE_RINGBUF map; this library takes them out:
+ *
+ *	static int on_event(void *ctx, const void *data, size_t size)
+ *	{
+ *		const struct event *e = data;
+ *		printf("%d\n", e->pid);
+ *		return 0;
+ *	}
+ *
+ *	struct bpfring_consumer *consumer;
+ *	struct bpfring_loop *loop;
+ *
+ *	bpfring_consumer_open(&consumer, bpf_map__fd(skel->maps.events), NULL);
+ *	bpfring_loop_new(&loop, NULL);
+ *	bpfring_loop_add(loop, consumer, on_event, NULL);
+ *	bpfring_loop_run(loop);           until bpfring_loop_stop(), say from a signal handler
+ *	bpfring_loop_free(loop);
+ *	bpfring_consumer_close(consumer);
+ *
+ * Which header for what:
+ *	consumer.h  one ring: callbacks, batches, zero-copy peek/release, wait, snapshot, statistics
+ *	loop.h      many rings and descriptors on one thread; wait modes; use inside another loop
+ *	ring.h      the inline data path beneath, on any memory
+ *	common.h    error rule, options, version, log
+ */
+#ifndef BPFRING_H
+#define BPFRING_H
+
+#include <bpfring/common.h>
+#include <bpfring/consumer.h>
+#include <bpfring/loop.h>
+#include <bpfring/ring.h>
+
+#endif /* BPFRING_H */

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
+/*
+ * What every part of libbpfring shares: version, symbol visibility, options, errors, log.
+ *
+ * Rules that hold for the whole library:
+ *
+ * - A function that can fail returns int: >= 0 is good, a negative errno value is bad. errno itself
+ *   is neither read nor promised. What is created or read comes back through a parameter named
+ *   `ret`, written only on success.
+ * - close and free functions accept NULL and cannot fail.
+ * - Times are int64_t nanoseconds of CLOCK_MONOTONIC; -1 means for ever.
+ * - Signals never surface: EINTR is handled inside.
+ * - Options structs start with their own size; bytes that this version of the library does not
+ *   know must be zero (-E2BIG otherwise). NULL stands for all defaults.
+ */
+#ifndef BPFRING_COMMON_H
+#define BPFRING_COMMON_H
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define BPFRING_VERSION_MAJOR 0
+#define BPFRING_VERSION_MINOR 1
+#define BPFRING_VERSION_PATCH 0
+#define BPFRING_VERSION \
+	(BPFRING_VERSION_MAJOR * 10000 + BPFRING_VERSION_MINOR * 100 + BPFRING_VERSION_PATCH)
+
+#if defined(__GNUC__)
+#define BPFRING_API __attribute__((visibility("default")))
+#else
+#define BPFRING_API
+#endif
+
+/**
+ * BPFRING_OPTS() - declare an options struct: every byte zero, the size set.
+ * @type: name of the struct, without `struct`
+ * @name: name of the variable
+ * @...:  designated initialisers of further members
+ *
+ * Works in C11 and, with members in order of their declaration, in C++20. In C++17 assign members
+ * afterwards. libbpf's LIBBPF_OPTS() works as well.
+ */
+#define BPFRING_OPTS(type, name, ...) struct type name = {BPFRING_OPTS_SZ(type) __VA_ARGS__}
+#ifdef __cplusplus
+#define BPFRING_OPTS_SZ(type) sizeof(struct type),
+#else
+#define BPFRING_OPTS_SZ(type) .sz = sizeof(struct type),
+#endif
+
+/**
+ * bpfring_version() - version of the library that is loaded.
+ *
+ * Return: BPFRING_VERSION of the loaded library: major * 10000 + minor * 100 + patch.
+ */
+BPFRING_API int bpfring_version(void);
+
+/**
+ * bpfring_version_string() - the same as text, "0.1.0".
+ *
+ * Return: a string that lives as long as the library is loaded.
+ */
+BPFRING_API const char *bpfring_version_string(void);
+
+/**
+ * bpfring_errname() - symbolic name of an error, for messages.
+ * @err: a return value of this library (negative) or an errno value (positive)
+ *
+ * Thread-safe, async-signal-safe.
+ *
+ * Return: "-ENOSPC" and the like; "0" for 0; "-E?" for a value without a name here.
+ */
+BPFRING_API const char *bpfring_errname(int err);
+
+enum bpfring_log_level {
+	BPFRING_LOG_ERROR = 0, /* an operation failed; the return value says the same in short */
+	BPFRING_LOG_WARN = 1,  /* it worked, but not as asked */
+	BPFRING_LOG_INFO = 2,
+	BPFRING_LOG_DEBUG = 3,
+};
+
+/**
+ * typedef bpfring_log_fn - receives the messages of the library.
+ * @level: how bad
+ * @fmt:   printf format of one line, newline included
+ * @args:  its arguments
+ *
+ * May be called from any thread that uses the library. Must not call back into it.
+ */
+typedef void (*bpfring_log_fn)(enum bpfring_log_level level, const char *fmt, va_list args);
+
+/**
+ * bpfring_set_log() - replace the receiver of messages.
+ * @fn: the new receiver; NULL silences the library
+ *
+ * The default one prints errors and warnings to stderr; BPFRING_LOG_LEVEL=error|warn|info|debug|none
+ * in the environment, read once, changes how much. Thread-safe.
+ *
+ * Return: the receiver before, to be put back.
+ */
+BPFRING_API bpfring_log_fn bpfring_set_log(bpfring_log_fn fn);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* BPFRING_COMMON_H */

@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
+/*
+ * Consumer: takes records out of one BPF_MAP_TYPE_RINGBUF map.
+ *
+ * Three ways to take records, cheapest to write first: a callback per record
+ * (bpfring_consumer_consume()), a callback per batch (bpfring_consumer_consume_batch()), and
+ * peek/release, where the caller holds records in place for as long as it likes. A consumer can
+ * wait for records by itself (bpfring_consumer_wait()) or be put into a loop (loop.h) with others.
+ *
+ * Threads: one thread at a time owns a consumer. Only bpfring_consumer_wakeup() may be called from
+ * any thread and from signal handlers.
+ *
+ * Fork: a child process must not consume a ring of its parent. Every function that could touch the
+ * ring returns -ECHILD there; the parent is not disturbed. The child may close the consumer and
+ * open one of its own.
+ *
+ * Several consumers on one map corrupt each other. A position that somebody else moved is detected
+ * at the next release and refused with -EBUSY; BPFRING_CONSUMER_EXCLUSIVE keeps a second consumer
+ * out from the start.
+ *
+ * Needs: Linux 5.8. No capability is needed by a process that was handed the map's file descriptor.
+ */
+#ifndef BPFRING_CONSUMER_H
+#define BPFRING_CONSUMER_H
+
+#include <bpfring/common.h>
+#include <bpfring/ring.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Opaque, but begins with its struct bpfring_cons: see bpfring_consumer_cons(). */
+struct bpfring_consumer;
+
+/* Flags of struct bpfring_consumer_opts. */
+enum {
+	/* Refuse (-EBUSY) to open while another consumer holds this claim on the same map. The
+	 * kernel drops the claim when the consumer is closed or its process dies; a child that was
+	 * forked without exec keeps it alive. Without privileges, across containers. Consumers that
+	 * do not ask for the claim are not kept out.
+	 */
+	BPFRING_CONSUMER_EXCLUSIVE = 1U << 0,
+	/* Never leave the quiet mark (see ring.h) in the ring: publish true positions only, at the
+	 * price of a notification per record while the consumer keeps up. For pinned rings that a
+	 * consumer of another library may take over after this process was killed with SIGKILL:
+	 * such a consumer does not know the mark.
+	 */
+	BPFRING_CONSUMER_LOUD = 1U << 1,
+};
+
+struct bpfring_consumer_opts {
+	size_t sz;	/* sizeof(struct bpfring_consumer_opts) */
+	uint32_t flags; /* BPFRING_CONSUMER_* */
+	uint32_t reserved;
+};
+
+/**
+ * bpfring_consumer_open() - open the consumer's end of a ring by file descriptor.
+ * @ret:    the consumer; free it with bpfring_consumer_close()
+ * @map_fd: a BPF_MAP_TYPE_RINGBUF map, opened for reading and writing; it is duplicated, the caller
+ *          keeps and may close its own
+ * @opts:   NULL for defaults
+ *
+ * Resumes where the ring stands: records that an earlier consumer did not release come again.
+ * Does not block.
+ *
+ * Return: 0, or
+ * -EINVAL: @ret is NULL, unknown flags, not a BPF map, or not a ring buffer (the log names the type);
+ * -E2BIG: @opts is from a newer library and asks for something unknown, or the ring is too large for
+ * the address space; -EBADF: @map_fd is closed; -EACCES: the descriptor is read-only or write-only;
+ * -EPERM: the map is frozen; -EOPNOTSUPP: an overwrite-mode map (BPF_F_RB_OVERWRITE), which needs
+ * another kind of reader; -EBADMSG: the positions in the ring contradict each other; -EBUSY: claimed
+ * by another (BPFRING_CONSUMER_EXCLUSIVE); -ENOMEM, -EMFILE, -ENFILE: out of memory or descriptors.
+ */
+BPFRING_API int bpfring_consumer_open(struct bpfring_consumer **ret, int map_fd,
+				      const struct bpfring_consumer_opts *opts);
+
+/**
+ * bpfring_consumer_open_pinned() - the same for a map pinned in a BPF file system.
+ * @path: the pin, "/sys/fs/bpf/events"
+ *
+ * Return: as bpfring_consumer_open(), and -ENOENT: no such pin; -EACCES, -EPERM: file permissions, or
+ * the kernel refuses bpf() to this process.
+ */
+BPFRING_API int bpfring_consumer_open_pinned(struct bpfring_consumer **ret, const char *path,
+					     const struct bpfring_consumer_opts *opts);
+
+/**
+ * bpfring_consumer_open_id() - the same for a map known by its id. Needs CAP_SYS_ADMIN.
+ * @map_id: as `bpftool map` prints it
+ *
+ * Return: as bpfring_consumer_open(), and -ENOENT: no map has this id; -EPERM: no CAP_SYS_ADMIN.
+ */
+BPFRING_API int bpfring_consumer_open_id(struct bpfring_consumer **ret, uint32_t map_id,
+					 const struct bpfring_consumer_opts *opts);
+
+/**
+ * bpfring_consumer_close() - leave the ring at the last released record, for the next consumer.
+ * @c: NULL is fine
+ *
+ * Removes it from its loop. May be called from its own callback: what is being consumed ends first.
+ * Records that are held become invalid. In a forked child it frees memory and descriptors only.
+ */
+BPFRING_API void bpfring_consumer_close(struct bpfring_consumer *c);
+
+/* What a callback returns besides 0 (go on) and a negative errno value (fail with it). */
+#define BPFRING_STOP (-4096) /* this record is done; stop without an error */
+
+/**
+ * typedef bpfring_record_fn - takes one record.
+ * @ctx:  the pointer given with the callback
+ * @data: payload, in place, read-only, valid until the callback returns
+ * @size: payload bytes
+ *
+ * Return: >= 0: go on; BPFRING_STOP: stop; another negative value: stop and return it to the caller.
+ * In all three cases the record counts as consumed.
+ */
+typedef int (*bpfring_record_fn)(void *ctx, const void *data, size_t size);
+
+/**
+ * typedef bpfring_batch_fn - takes several records, in ring order.
+ * @ctx:     the pointer given with the callback
+ * @records: valid until the callback returns
+ * @count:   at least 1
+ *
+ * Return: as bpfring_record_fn, for the batch as a whole.
+ */
+typedef int (*bpfring_batch_fn)(void *ctx, const struct bpfring_record *records,
+				unsigned int count);
+
+/**
+ * struct bpfring_budget - limits of one call; what reaches its limit first ends it. 0: no limit.
+ * @sz:      sizeof(struct bpfring_budget)
+ * @records: records
+ * @bytes:   ring bytes: payload, header and padding; the record that crosses it is still handled
+ * @ns:      time, looked at every 16 records
+ */
+struct bpfring_budget {
+	size_t sz;
+	uint64_t records;
+	uint64_t bytes;
+	int64_t ns;
+};
+
+/* Why a call ended. */
+enum bpfring_end {
+	BPFRING_END_DRAINED = 0,   /* the ring is empty */
+	BPFRING_END_BUSY_HEAD = 1, /* the next record is still being written */
+	BPFRING_END_BUDGET = 2,	   /* a limit was reached; there may be more */
+	BPFRING_END_STOPPED = 3,   /* a callback returned BPFRING_STOP, or closed the consumer */
+	BPFRING_END_ERROR = 4,	   /* a callback failed, or the ring: the return value tells */
+};
+
+/**
+ * struct bpfring_outcome - what one call did.
+ * @records: records handed to callbacks, the one that failed included
+ * @bytes:   ring bytes taken, discarded records included
+ * @end:     why it ended
+ */
+struct bpfring_outcome {
+	uint64_t records;
+	uint64_t bytes;
+	enum bpfring_end end;
+};
+
+/**
+ * bpfring_consumer_consume() - hand the records that are there to a callback, one by one.
+ * @c:      the consumer; no records held
+ * @fn:     called for every record, in ring order
+ * @ctx:    for @fn
+ * @budget: NULL for none: until the ring is empty, or for ever if the producers are faster
+ * @ret:    what was done, also after an error; NULL if not wanted
+ *
+ * Space is given back to producers in batches while it runs, and at the end. Does not block.
+ *
+ * Return: number of records (at most INT_MAX), or the negative value of the callback, or
+ * -EINVAL: records are held, @fn is NULL, a bad budget, or called from its own callback;
+ * -E2BIG: a budget from a newer library; -EBADMSG: the ring is corrupt; -EBUSY: a second consumer
+ * moved the position; -ECHILD: in a forked child.
+ */
+BPFRING_API int bpfring_consumer_consume(struct bpfring_consumer *c, bpfring_record_fn fn,
+					 void *ctx, const struct bpfring_budget *budget,
+					 struct bpfring_outcome *ret);
+
+/**
+ * bpfring_consumer_consume_batch() - the same with a callback per batch of up to 64 records.
+ *
+ * Return: as bpfring_consumer_consume().
+ */
+BPFRING_API int bpfring_consumer_consume_batch(struct bpfring_consumer *c, bpfring_batch_fn fn,
+					       void *ctx, const struct bpfring_budget *budget,
+					       struct bpfring_outcome *ret);
+
+/**
+ * bpfring_consumer_cons() - the ring itself, for the functions of ring.h.
+ * @c: the consumer
+ */
+static inline struct bpfring_cons *bpfring_consumer_cons(struct bpfring_consumer *c)
+{
+	return (struct bpfring_cons *)(void *)c;
+}
+
+/**
+ * bpfring_consumer_peek() - look at the next record, in place; see bpfring_cons_peek().
+ * Return: 1 with a record, 0 when there is none now, -EBADMSG, -ECHILD.
+ */
+static inline int bpfring_consumer_peek(struct bpfring_consumer *c, struct bpfring_record *ret)
+{
+	return bpfring_cons_peek(bpfring_consumer_cons(c), ret);
+}
+
+/**
+ * bpfring_consumer_peek_batch() - look at several records; see bpfring_cons_peek_batch().
+ * Return: number of records, 0, -EBADMSG, -ECHILD.
+ */
+static inline int bpfring_consumer_peek_batch(struct bpfring_consumer *c,
+					      struct bpfring_record *ret, unsigned int max)
+{
+	return bpfring_cons_peek_batch(bpfring_consumer_cons(c), ret, max);
+}
+
+/**
+ * bpfring_consumer_release() - give back all records peeked so far; see bpfring_cons_release().
+ * Return: 0, -EBUSY, -ECHILD.
+ */
+static inline int bpfring_consumer_release(struct bpfring_consumer *c)
+{
+	return bpfring_cons_release(bpfring_consumer_cons(c));
+}
+
+/**
+ * bpfring_consumer_cancel() - un-peek: start again at the first record held.
+ */
+static inline void bpfring_consumer_cancel(struct bpfring_consumer *c)
+{
+	bpfring_cons_cancel(bpfring_consumer_cons(c));
+}
+
+/**
+ * bpfring_consumer_wait() - sleep until there is a record to read.
+ * @c:          the consumer; no records held; not in a loop
+ * @timeout_ns: -1 for ever, 0 to look only
+ *
+ * Sleeps through a busy head. While one is busy it looks again by itself after 1 ms, then ever more
+ * rarely up to every 64 ms, because its commit may carry BPF_RB_NO_WAKEUP. Between a return of 1 and
+ * the next wait the consumer is quiet: commits do not notify (see ring.h).
+ *
+ * Return: 1: there is a record; 0: time is up, or bpfring_consumer_wakeup() was called;
+ * -EINVAL: records are held, or the consumer is in a loop; -EBADMSG, -EBUSY, -ECHILD as
+ * bpfring_consumer_consume(); -ENOMEM, -EMFILE, -ENFILE: at the first wait.
+ */
+BPFRING_API int bpfring_consumer_wait(struct bpfring_consumer *c, int64_t timeout_ns);
+
+/**
+ * bpfring_consumer_wakeup() - make the present, or else the next, bpfring_consumer_wait() return 0.
+ * @c: the consumer
+ *
+ * From any thread and from signal handlers. Does not touch errno.
+ *
+ * Return: 0; -ECHILD in a forked child.
+ */
+BPFRING_API int bpfring_consumer_wakeup(struct bpfring_consumer *c);
+
+/* State of a record in bpfring_consumer_snapshot(). */
+enum bpfring_record_state {
+	BPFRING_RECORD_READY = 0,     /* complete */
+	BPFRING_RECORD_BUSY = 1,      /* being written: the payload may change */
+	BPFRING_RECORD_DISCARDED = 2, /* will be skipped */
+};
+
+/**
+ * typedef bpfring_snapshot_fn - sees one pending record.
+ * Return: 0 to go on; BPFRING_STOP to end the walk; another negative value to end it with an error.
+ */
+typedef int (*bpfring_snapshot_fn)(void *ctx, const struct bpfring_record *record,
+				   enum bpfring_record_state state);
+
+/**
+ * bpfring_consumer_snapshot() - walk all that is pending without taking it.
+ * @c:   the consumer
+ * @fn:  called for every record from the first one not released, also for those behind a busy one
+ * @ctx: for @fn
+ *
+ * For diagnosis: what is stuck in the ring, and who holds it up.
+ *
+ * Return: number of records seen, or -EINVAL: @fn is NULL; -EBADMSG: the ring is corrupt;
+ * -ECHILD: in a forked child; or the value of the callback.
+ */
+BPFRING_API int bpfring_consumer_snapshot(struct bpfring_consumer *c, bpfring_snapshot_fn fn,
+					  void *ctx);
+
+/**
+ * struct bpfring_consumer_stats - counters since the consumer was opened.
+ * @sz:            set by the caller: sizeof(struct bpfring_consumer_stats)
+ * @records:       records released
+ * @bytes:         ring bytes released: payloads, headers, padding, discarded records
+ * @discards:      discarded records skipped
+ * @batches:       calls of a consume function that found records, also those of a loop
+ * @wakeups:       notifications of the kernel that ended a sleep
+ * @empty_wakeups: those after which there was nothing to read
+ * @busy_waits:    times that it went to sleep before a busy head
+ * @busy_max_ns:   longest such time, from the sleep to the first record read
+ * @asleep_ns:     time it spent armed, waiting for a notification
+ * @max_fill:      most bytes found waiting in the ring: compare with bpfring_consumer_ring_size()
+ * @ring_size:     bytes of data area
+ */
+struct bpfring_consumer_stats {
+	size_t sz;
+	uint64_t records;
+	uint64_t bytes;
+	uint64_t discards;
+	uint64_t batches;
+	uint64_t wakeups;
+	uint64_t empty_wakeups;
+	uint64_t busy_waits;
+	uint64_t busy_max_ns;
+	uint64_t asleep_ns;
+	uint64_t max_fill;
+	uint64_t ring_size;
+};
+
+/**
+ * bpfring_consumer_stats() - read the counters.
+ * @c:   the consumer
+ * @ret: filled up to its @sz; members that a newer program knows and this library does not are zeroed
+ *
+ * Return: 0; -EINVAL: @ret is NULL or its size is less than that of the first member.
+ */
+BPFRING_API int bpfring_consumer_stats(const struct bpfring_consumer *c,
+				       struct bpfring_consumer_stats *ret);
+
+/** bpfring_consumer_map_fd() - the consumer's own descriptor of the map; do not close it. */
+BPFRING_API int bpfring_consumer_map_fd(const struct bpfring_consumer *c);
+
+/** bpfring_consumer_map_id() - id of the map, 0 if the kernel did not tell. */
+BPFRING_API uint32_t bpfring_consumer_map_id(const struct bpfring_consumer *c);
+
+/** bpfring_consumer_map_name() - name of the map, "" if it has none; lives as long as @c. */
+BPFRING_API const char *bpfring_consumer_map_name(const struct bpfring_consumer *c);
+
+/** bpfring_consumer_ring_size() - bytes of data area (the map's max_entries). */
+BPFRING_API size_t bpfring_consumer_ring_size(const struct bpfring_consumer *c);
+
+/** bpfring_consumer_avail_data() - bytes not yet released; see bpfring_cons_avail_data(). */
+BPFRING_API size_t bpfring_consumer_avail_data(const struct bpfring_consumer *c);
+
+/** bpfring_consumer_cons_pos() - position up to which all is released. */
+BPFRING_API uint64_t bpfring_consumer_cons_pos(const struct bpfring_consumer *c);
+
+/** bpfring_consumer_prod_pos() - position up to which producers have reserved. */
+BPFRING_API uint64_t bpfring_consumer_prod_pos(const struct bpfring_consumer *c);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* BPFRING_CONSUMER_H */

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
+/*
+ * Loop: waits for many consumers and plain file descriptors on one thread.
+ *
+ * The loop decides when to be notified and when to look by itself, as network cards do under load.
+ * A ring is *armed* while the loop sleeps until the kernel notifies it; it is *quiet* (see ring.h)
+ * while the loop looks at it from time to time, and its producers pay for no notification.
+ *
+ * Threads: one thread owns a loop and everything in it. From any thread, and from signal handlers:
+ * bpfring_loop_stop() and bpfring_loop_wakeup(). Callbacks run on the thread that polls; they may
+ * add, remove and close anything, themselves included.
+ *
+ * Needs: Linux 5.8; time-outs below a millisecond cost a second system call before 5.11.
+ */
+#ifndef BPFRING_LOOP_H
+#define BPFRING_LOOP_H
+
+#include <bpfring/common.h>
+#include <bpfring/consumer.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct bpfring_loop;
+
+enum bpfring_wait {
+	/* Quiet while records keep coming, looking once per window; armed as soon as records come
+	 * more rarely than a window, so that a rare record is delivered at once.
+	 */
+	BPFRING_WAIT_ADAPTIVE = 0,
+	/* Arm and sleep whenever the rings are empty: least latency, a notification per wake-up. */
+	BPFRING_WAIT_SLEEP = 1,
+	/* At most one wake-up per window, also at low rates; armed only after an empty window. */
+	BPFRING_WAIT_COALESCE = 2,
+	/* Never sleep: for a core that has nothing else to do. */
+	BPFRING_WAIT_SPIN = 3,
+};
+
+#define BPFRING_DEFAULT_LATENCY_NS 200000 /* 200 us; docs/performance.md says why */
+
+/**
+ * struct bpfring_loop_opts - how a loop waits.
+ * @sz:             sizeof(struct bpfring_loop_opts)
+ * @wait:           enum bpfring_wait
+ * @max_latency_ns: longest window: how long a committed record may wait before the loop looks, not
+ *                  counting the time until the scheduler runs the thread. 0: 200 us. The window is
+ *                  shorter while the ring could fill in it, given its size and the rate measured.
+ * @tick_ns:        look at least this often even if nothing notifies, for BPF programs that use
+ *                  BPF_RB_NO_WAKEUP. 0: no tick, an idle loop makes no system call. (While a busy
+ *                  head is in the way the loop looks again by itself, every 1 to 64 ms.)
+ * @budget:         limits of one ring's turn, so that a busy ring does not starve the others.
+ *                  Defaults: 4096 records, no limit of bytes, 10 ms. @budget.sz may be 0 for those.
+ */
+struct bpfring_loop_opts {
+	size_t sz;
+	uint32_t wait;
+	uint32_t reserved;
+	int64_t max_latency_ns;
+	int64_t tick_ns;
+	struct bpfring_budget budget;
+};
+
+/**
+ * bpfring_loop_new() - create an empty loop.
+ * @ret:  the loop; free it with bpfring_loop_free()
+ * @opts: NULL for defaults
+ *
+ * Return: 0, or -EINVAL: @ret is NULL, an unknown wait mode, a negative time; -E2BIG: options from a
+ * newer library; -ENOMEM, -EMFILE, -ENFILE.
+ */
+BPFRING_API int bpfring_loop_new(struct bpfring_loop **ret, const struct bpfring_loop_opts *opts);
+
+/**
+ * bpfring_loop_free() - free a loop. Consumers and descriptors in it stay open and are removed.
+ * @l: NULL is fine; not from one of its callbacks
+ */
+BPFRING_API void bpfring_loop_free(struct bpfring_loop *l);
+
+/**
+ * bpfring_loop_add() - hand the records of a consumer to a callback.
+ * @l:   the loop
+ * @c:   the consumer; it stays the caller's and is removed when it is closed
+ * @fn:  called for every record
+ * @ctx: for @fn
+ *
+ * Return: 0, or -EINVAL: NULL, or @c holds records; -EEXIST: @c is in a loop already; -ENOMEM,
+ * -ENOSPC: too many epoll watches of this user; -ECHILD: in a forked child.
+ */
+BPFRING_API int bpfring_loop_add(struct bpfring_loop *l, struct bpfring_consumer *c,
+				 bpfring_record_fn fn, void *ctx);
+
+/** bpfring_loop_add_batch() - the same with a callback per batch of up to 64 records. */
+BPFRING_API int bpfring_loop_add_batch(struct bpfring_loop *l, struct bpfring_consumer *c,
+				       bpfring_batch_fn fn, void *ctx);
+
+/**
+ * bpfring_loop_remove() - take a consumer out of its loop.
+ *
+ * Its records stay in the ring. From callbacks too, also from its own.
+ *
+ * Return: 0; -ENOENT: it is not in this loop; -EINVAL: NULL.
+ */
+BPFRING_API int bpfring_loop_remove(struct bpfring_loop *l, struct bpfring_consumer *c);
+
+/**
+ * typedef bpfring_fd_fn - a plain descriptor is ready.
+ * @ctx:    the pointer given with the callback
+ * @fd:     the descriptor
+ * @events: EPOLLIN and the like
+ *
+ * Return: >= 0: go on; BPFRING_STOP: end this poll or run; another negative value: end it with that.
+ */
+typedef int (*bpfring_fd_fn)(void *ctx, int fd, uint32_t events);
+
+/**
+ * bpfring_loop_add_fd() - watch a plain descriptor: signalfd, timerfd, socket, BPF link.
+ * @l:      the loop
+ * @fd:     stays the caller's; remove it before closing it
+ * @events: EPOLLIN, EPOLLOUT, ...; level-triggered unless EPOLLET is given
+ * @fn:     called while it is ready
+ * @ctx:    for @fn
+ *
+ * Return: 0, or -EINVAL: NULL; -EEXIST: watched already; -EBADF: closed; -EPERM: such a file cannot
+ * be watched (regular files); -ENOMEM, -ENOSPC; -ECHILD: in a forked child.
+ */
+BPFRING_API int bpfring_loop_add_fd(struct bpfring_loop *l, int fd, uint32_t events,
+				    bpfring_fd_fn fn, void *ctx);
+
+/**
+ * bpfring_loop_remove_fd() - stop watching a descriptor. From callbacks too.
+ *
+ * Return: 0; -ENOENT: it is not watched; -EINVAL: NULL.
+ */
+BPFRING_API int bpfring_loop_remove_fd(struct bpfring_loop *l, int fd);
+
+/**
+ * bpfring_loop_poll() - wait for work and do one round of it: each ready ring and descriptor once.
+ * @l:          the loop
+ * @timeout_ns: longest wait; -1 for ever; 0 to do only what is ready now
+ *
+ * Work that a budget left is done by the next call, which then does not wait.
+ *
+ * Return: records handled (at most INT_MAX). 0: time is up, bpfring_loop_wakeup() or
+ * bpfring_loop_stop() was called, a callback returned BPFRING_STOP at its first record, or only
+ * descriptors were ready.
+ * Negative: what a callback returned (records before it are counted in the consumers' statistics,
+ * other rings keep their turn for the next call); -EBADMSG, -EBUSY: a ring is corrupt or has a second
+ * consumer: it has been removed from the loop, the log names it; -ECHILD: in a forked child;
+ * -EINVAL: NULL, a time-out below -1, or called from one of its own callbacks.
+ */
+BPFRING_API int bpfring_loop_poll(struct bpfring_loop *l, int64_t timeout_ns);
+
+/**
+ * bpfring_loop_run() - poll until stopped.
+ *
+ * Return: 0 after bpfring_loop_stop() or BPFRING_STOP; a negative value as bpfring_loop_poll().
+ */
+BPFRING_API int bpfring_loop_run(struct bpfring_loop *l);
+
+/**
+ * bpfring_loop_stop() - end the present, or else the next, bpfring_loop_run().
+ *
+ * A bpfring_loop_poll() that waits returns too. What a ring's turn has begun is finished first. From
+ * any thread and from signal handlers. Does not touch errno.
+ *
+ * Return: 0; -EINVAL: NULL; -ECHILD: in a forked child.
+ */
+BPFRING_API int bpfring_loop_stop(struct bpfring_loop *l);
+
+/**
+ * bpfring_loop_wakeup() - make the present, or else the next, bpfring_loop_poll() look at all rings
+ * and return, also if there is nothing. From any thread and from signal handlers.
+ *
+ * All records committed with BPF_RB_NO_WAKEUP before the call are found too.
+ *
+ * Return: 0; -EINVAL: NULL; -ECHILD: in a forked child.
+ */
+BPFRING_API int bpfring_loop_wakeup(struct bpfring_loop *l);
+
+/**
+ * bpfring_loop_fd() - a descriptor for an outer event loop (sd-event, libuv, epoll, poll).
+ * @l: the loop
+ *
+ * Readable when there is work, work left by a budget included: call bpfring_loop_dispatch() then.
+ * Level- or edge-triggered. It belongs to the loop: do not read or close it. Between dispatches do
+ * not call bpfring_loop_poll().
+ *
+ * Return: the descriptor; -EOPNOTSUPP for BPFRING_WAIT_SPIN; -EINVAL: NULL; -ECHILD: in a forked
+ * child; -ENOMEM, -EMFILE, -ENFILE at the first call.
+ */
+BPFRING_API int bpfring_loop_fd(struct bpfring_loop *l);
+
+/**
+ * bpfring_loop_dispatch() - do the work for which bpfring_loop_fd() is readable; never blocks.
+ *
+ * Return: as bpfring_loop_poll(); -EINVAL also if bpfring_loop_fd() was never called.
+ */
+BPFRING_API int bpfring_loop_dispatch(struct bpfring_loop *l);
+
+/**
+ * struct bpfring_loop_stats - counters since the loop was created.
+ * @sz:        set by the caller: sizeof(struct bpfring_loop_stats)
+ * @polls:     rounds
+ * @sleeps:    system calls that waited
+ * @asleep_ns: time in them
+ * @windows:   sleeps in which at least one ring was quiet instead of armed
+ * @arms:      times that a ring was armed
+ * @rings:     consumers in the loop now
+ * @active:    those that are not armed now
+ */
+struct bpfring_loop_stats {
+	size_t sz;
+	uint64_t polls;
+	uint64_t sleeps;
+	uint64_t asleep_ns;
+	uint64_t windows;
+	uint64_t arms;
+	uint64_t rings;
+	uint64_t active;
+};
+
+/**
+ * bpfring_loop_stats() - read the counters.
+ * Return: 0; -EINVAL: NULL, or a size less than that of the first member.
+ */
+BPFRING_API int bpfring_loop_stats(const struct bpfring_loop *l, struct bpfring_loop_stats *ret);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* BPFRING_LOOP_H */
