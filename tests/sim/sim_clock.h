@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
+/* The clock of sim_sys.h, as the wrapped calls use it. */
+#ifndef TESTS_SIM_CLOCK_H
+#define TESTS_SIM_CLOCK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/epoll.h>
+
+typedef int (*sim_epoll_wait_fn)(int epoll_fd, struct epoll_event *ret, int max, int64_t timeout);
+
+void sim_clock_stop(void);
+bool sim_clock_runs(void);
+int sim_clock_sleep(int epoll_fd, struct epoll_event *ret, int max, int64_t timeout,
+		    sim_epoll_wait_fn look);
+void sim_sys_settle(void);
+
+#endif /* TESTS_SIM_CLOCK_H */

@@ -1,0 +1,434 @@
+// SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
+/* Faults, maps and books of the replaced system; its clock is in sim_clock.c. */
+#define _GNU_SOURCE
+#include "sim_sys.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "sim_clock.h"
+#include "sys.h"
+
+#define MAX_MAPS 2048
+#define MAX_FDS	 4096
+
+static struct {
+	struct sim_map maps[MAX_MAPS];
+	unsigned int map_count;
+	uint16_t map_of_fd[MAX_FDS]; /* index + 1 */
+	int lookup;
+	unsigned int word_size;
+	/* faults */
+	const char *fail_name;
+	long fail_at; /* counts down; -1: none */
+	int fail_error;
+	bool fail_always;
+	const char *failed;
+	int failed_error;
+	/* books */
+	unsigned long allocations;
+	unsigned long mappings;
+} sys;
+
+/* Every wrapped call, with an error that the true one can give; 0: it cannot fail. */
+static struct call {
+	const char *name;
+	int error;
+	unsigned long count;
+} calls[] = {
+	{"alloc", -ENOMEM, 0},
+	{"mmap", -ENOMEM, 0},
+	{"wipe_on_fork", -ENOMEM, 0},
+	{"dup", -EMFILE, 0},
+	{"open", -EMFILE, 0},
+	{"read", -EIO, 0},
+	{"map_info", -EPERM, 0},
+	{"map_by_id", -EPERM, 0},
+	{"map_by_path", -EACCES, 0},
+	{"lock_byte", -ENOLCK, 0},
+	{"eventfd", -ENFILE, 0},
+	{"timerfd", -EMFILE, 0},
+	{"timerfd_set", -EINVAL, 0},
+	{"epoll", -EMFILE, 0},
+	{"epoll_add", -ENOSPC, 0},
+	{"epoll_del", -ENOENT, 0},
+	{"epoll_wait", -EBADF, 0},
+	{"eventfd_set", 0, 0},
+	{"eventfd_clear", 0, 0},
+	{"now", 0, 0},
+	{NULL, 0, 0},
+};
+
+static struct call *find(const char *name)
+{
+	struct call *call = calls;
+
+	while (call->name && strcmp(call->name, name))
+		call++;
+	if (!call->name) {
+		fprintf(stderr, "sim_sys: no call is named %s\n", name);
+		abort();
+	}
+	return call;
+}
+
+/* Counts a call; its error if it is to fail now. */
+static int enter(const char *name)
+{
+	struct call *call = find(name);
+	int err = 0;
+
+	__atomic_fetch_add(&call->count, 1, __ATOMIC_RELAXED);
+	if (!call->error || (sys.fail_name && strcmp(sys.fail_name, name)))
+		return 0;
+	if (sys.fail_always)
+		err = sys.fail_error;
+	else if (sys.fail_at >= 0 && sys.fail_at-- == 0)
+		err = call->error;
+	if (err) {
+		sys.failed = name;
+		sys.failed_error = err;
+	}
+	return err;
+}
+
+void sim_sys_reset(void)
+{
+	unsigned long allocations = sys.allocations, mappings = sys.mappings;
+
+	memset(&sys, 0, sizeof(sys));
+	sys.allocations = allocations;
+	sys.mappings = mappings;
+	sys.fail_at = -1;
+	sys.lookup = -ENOENT;
+	sys.word_size = 8;
+	sim_clock_stop();
+	sim_sys_count_reset();
+}
+
+__attribute__((constructor)) static void start(void)
+{
+	sim_sys_reset();
+}
+
+struct sim_map *sim_sys_map(struct sim_ring *r, const char *name, uint32_t id)
+{
+	struct sim_map *map = &sys.maps[sys.map_count++];
+
+	if (sys.map_count > MAX_MAPS || r->event_fd >= MAX_FDS)
+		abort();
+	memset(map, 0, sizeof(*map));
+	map->ring = r;
+	map->info.type = BPF_MAP_TYPE_RINGBUF;
+	map->info.id = id;
+	map->info.max_entries = (uint32_t)r->size;
+	snprintf(map->info.name, sizeof(map->info.name), "%s", name);
+	sys.map_of_fd[r->event_fd] = (uint16_t)sys.map_count;
+	return map;
+}
+
+static struct sim_map *map_of(int fd)
+{
+	if (fd < 0 || fd >= MAX_FDS || !sys.map_of_fd[fd])
+		return NULL;
+	return &sys.maps[sys.map_of_fd[fd] - 1];
+}
+
+void sim_sys_settle(void)
+{
+	for (unsigned int i = 0; i < sys.map_count; i++)
+		sim_ring_settle_event(sys.maps[i].ring);
+}
+
+void sim_sys_set_lookup(int fd_or_error)
+{
+	sys.lookup = fd_or_error;
+}
+
+void sim_sys_fail(long n, const char *name)
+{
+	sys.fail_at = n;
+	sys.fail_name = name;
+	sys.fail_always = false;
+	sys.failed = NULL;
+}
+
+void sim_sys_fail_always(const char *name, int err)
+{
+	sim_sys_fail(-1, name);
+	sys.fail_error = err;
+	sys.fail_always = true;
+}
+
+const char *sim_sys_failed(int *err)
+{
+	if (err)
+		*err = sys.failed_error;
+	return sys.failed;
+}
+
+unsigned long sim_sys_count(const char *name)
+{
+	unsigned long sum = 0;
+
+	for (const struct call *call = calls; call->name; call++)
+		if (name ? !strcmp(call->name, name) : call->error != 0)
+			sum += __atomic_load_n(&call->count, __ATOMIC_RELAXED);
+	return sum;
+}
+
+void sim_sys_count_reset(void)
+{
+	for (struct call *call = calls; call->name; call++)
+		__atomic_store_n(&call->count, 0, __ATOMIC_RELAXED);
+}
+
+unsigned long sim_sys_live_allocations(void)
+{
+	return sys.allocations;
+}
+
+unsigned long sim_sys_live_mappings(void)
+{
+	return sys.mappings;
+}
+
+void sim_sys_set_word_size(unsigned int size)
+{
+	sys.word_size = size;
+}
+
+/* The wrapped calls. __real_ is what the linker names the true ones. */
+#define WRAP(type, name, ...)                        \
+	type __real_bpfring_sys_##name(__VA_ARGS__); \
+	type __wrap_bpfring_sys_##name(__VA_ARGS__); \
+	type __wrap_bpfring_sys_##name(__VA_ARGS__)
+
+#define ENTER(name)                     \
+	do {                            \
+		int err_ = enter(name); \
+		if (err_)               \
+			return err_;    \
+	} while (0)
+
+WRAP(void *, alloc, size_t size)
+{
+	void *mem = enter("alloc") ? NULL : __real_bpfring_sys_alloc(size);
+
+	sys.allocations += mem != NULL;
+	return mem;
+}
+
+WRAP(void, free, void *mem)
+{
+	sys.allocations -= mem != NULL;
+	__real_bpfring_sys_free(mem);
+}
+
+WRAP(int, mmap, void **ret, size_t size, int prot, int flags, int fd, uint64_t offset)
+{
+	struct sim_map *map = map_of(fd);
+	int err;
+
+	ENTER("mmap");
+	if (map && map->mmap_error)
+		return map->mmap_error;
+	err = map ? sim_ring_map(map->ring, ret, size, prot, flags, offset)
+		  : __real_bpfring_sys_mmap(ret, size, prot, flags, fd, offset);
+	sys.mappings += !err;
+	return err;
+}
+
+WRAP(void, munmap, void *addr, size_t size)
+{
+	sys.mappings--;
+	__real_bpfring_sys_munmap(addr, size);
+}
+
+WRAP(int, wipe_on_fork, void *addr, size_t size)
+{
+	ENTER("wipe_on_fork");
+	return __real_bpfring_sys_wipe_on_fork(addr, size);
+}
+
+static int keep_map_of(int fd, int from)
+{
+	if (fd >= 0 && fd < MAX_FDS && map_of(from))
+		sys.map_of_fd[fd] = sys.map_of_fd[from];
+	return fd;
+}
+
+WRAP(int, dup, int fd)
+{
+	ENTER("dup");
+	return keep_map_of(__real_bpfring_sys_dup(fd), fd);
+}
+
+WRAP(void, close, int fd)
+{
+	if (fd >= 0 && fd < MAX_FDS)
+		sys.map_of_fd[fd] = 0;
+	__real_bpfring_sys_close(fd);
+}
+
+/* A file that reads as the fdinfo of a map does. */
+static int open_fdinfo(const struct sim_map *map)
+{
+	int fd;
+
+	if (map->fdinfo_error)
+		return map->fdinfo_error;
+	fd = memfd_create("sim_fdinfo", MFD_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (map->fdinfo)
+		dprintf(fd, "%s", map->fdinfo);
+	else
+		dprintf(fd,
+			"pos:\t0\nflags:\t02000002\nmnt_id:\t15\nino:\t2058\nmap_type:\t%u\n"
+			"key_size:\t0\nvalue_size:\t0\nmax_entries:\t%u\nmap_flags:\t0x%x\n"
+			"map_extra:\t0x0\nmemlock:\t78408\nmap_id:\t%u\nfrozen:\t%d\n",
+			map->info.type, map->info.max_entries, map->info.map_flags, map->info.id,
+			map->frozen);
+	lseek(fd, 0, SEEK_SET);
+	return fd;
+}
+
+WRAP(int, open, const char *path)
+{
+	const struct sim_map *map = NULL;
+	int fd;
+
+	ENTER("open");
+	if (sscanf(path, "/proc/self/fdinfo/%d", &fd) == 1)
+		map = map_of(fd);
+	return map ? open_fdinfo(map) : __real_bpfring_sys_open(path);
+}
+
+WRAP(int, read, int fd, void *buf, size_t size)
+{
+	ENTER("read");
+	return __real_bpfring_sys_read(fd, buf, size);
+}
+
+WRAP(int, map_info, int fd, struct bpf_map_info *ret)
+{
+	const struct sim_map *map = map_of(fd);
+
+	ENTER("map_info");
+	if (!map)
+		return __real_bpfring_sys_map_info(fd, ret);
+	if (!map->info_error)
+		*ret = map->info;
+	return map->info_error;
+}
+
+static int look_up(void)
+{
+	return sys.lookup < 0 ? sys.lookup
+			      : keep_map_of(__real_bpfring_sys_dup(sys.lookup), sys.lookup);
+}
+
+WRAP(int, map_by_id, uint32_t id)
+{
+	(void)id;
+	ENTER("map_by_id");
+	return look_up();
+}
+
+WRAP(int, map_by_path, const char *path)
+{
+	(void)path;
+	ENTER("map_by_path");
+	return look_up();
+}
+
+WRAP(int, lock_byte, int fd, uint64_t offset)
+{
+	ENTER("lock_byte");
+	return __real_bpfring_sys_lock_byte(fd, offset);
+}
+
+WRAP(int, eventfd, void)
+{
+	ENTER("eventfd");
+	return __real_bpfring_sys_eventfd();
+}
+
+WRAP(void, eventfd_set, int fd)
+{
+	enter("eventfd_set");
+	__real_bpfring_sys_eventfd_set(fd);
+}
+
+WRAP(void, eventfd_clear, int fd)
+{
+	enter("eventfd_clear");
+	__real_bpfring_sys_eventfd_clear(fd);
+}
+
+WRAP(int, timerfd, void)
+{
+	ENTER("timerfd");
+	return __real_bpfring_sys_timerfd();
+}
+
+WRAP(int, timerfd_set, int fd, int64_t at_ns)
+{
+	ENTER("timerfd_set");
+	return __real_bpfring_sys_timerfd_set(fd, at_ns);
+}
+
+WRAP(int, epoll, void)
+{
+	ENTER("epoll");
+	return __real_bpfring_sys_epoll();
+}
+
+WRAP(int, epoll_add, int epoll_fd, int fd, uint32_t events, void *data)
+{
+	ENTER("epoll_add");
+	return __real_bpfring_sys_epoll_add(epoll_fd, fd, events, data);
+}
+
+WRAP(int, epoll_del, int epoll_fd, int fd)
+{
+	ENTER("epoll_del");
+	return __real_bpfring_sys_epoll_del(epoll_fd, fd);
+}
+
+WRAP(int, epoll_wait, int epoll_fd, struct epoll_event *ret, int max, int64_t timeout_ns)
+{
+	ENTER("epoll_wait");
+	sim_sys_settle();
+	if (sim_clock_runs())
+		return sim_clock_sleep(epoll_fd, ret, max, timeout_ns,
+				       __real_bpfring_sys_epoll_wait);
+	return __real_bpfring_sys_epoll_wait(epoll_fd, ret, max, timeout_ns);
+}
+
+WRAP(int64_t, now, void)
+{
+	enter("now");
+	return sim_clock_runs() ? sim_clock_now() : __real_bpfring_sys_now();
+}
+
+WRAP(int64_t, timer_slack, void)
+{
+	return sim_clock_runs() ? 0 : __real_bpfring_sys_timer_slack();
+}
+
+WRAP(unsigned int, kernel_word_size, void)
+{
+	return sys.word_size;
+}
+
+WRAP(size_t, page_size, void)
+{
+	return __real_bpfring_sys_page_size();
+}
