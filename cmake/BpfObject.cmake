@@ -34,7 +34,8 @@ else()
 	set(bpf_arch ${CMAKE_SYSTEM_PROCESSOR})
 endif()
 
-set(BPFRING_BPF_FLAGS --target=bpf -mcpu=v2 -O2 -g -Wall -Wextra -Werror -D__TARGET_ARCH_${bpf_arch})
+set(BPFRING_BPF_FLAGS --target=bpf -mcpu=v2 -O2 -g -Wall -Wextra -Wno-unused-parameter -Werror
+	-D__TARGET_ARCH_${bpf_arch})
 # <asm/types.h>: clang knows no library architecture for the target bpf.
 if(CMAKE_LIBRARY_ARCHITECTURE)
 	list(APPEND BPFRING_BPF_FLAGS -idirafter /usr/include/${CMAKE_LIBRARY_ARCHITECTURE})
