@@ -149,7 +149,8 @@ enum bpfring_end {
 	BPFRING_END_BUSY_HEAD = 1, /* the next record is still being written */
 	BPFRING_END_BUDGET = 2,	   /* a limit was reached; there may be more */
 	BPFRING_END_STOPPED = 3,   /* a callback returned BPFRING_STOP, or closed the consumer */
-	BPFRING_END_ERROR = 4,	   /* a callback failed, or the ring: the return value tells */
+	BPFRING_END_ERROR = 4,	   /* a callback failed: the return value is its own */
+	BPFRING_END_BROKEN = 5,	   /* the ring is corrupt (-EBADMSG) or has a second consumer (-EBUSY) */
 };
 
 /**

@@ -49,8 +49,9 @@ enum bpfring_wait {
  * @tick_ns:        look at least this often even if nothing notifies, for BPF programs that use
  *                  BPF_RB_NO_WAKEUP. 0: no tick, an idle loop makes no system call. (While a busy
  *                  head is in the way the loop looks again by itself, every 1 to 64 ms.)
- * @budget:         limits of one ring's turn, so that a busy ring does not starve the others.
- *                  Defaults: 4096 records, no limit of bytes, 10 ms. @budget.sz may be 0 for those.
+ * @budget_records: limits of one ring's turn, so that a busy ring does not starve the others, as in
+ * @budget_bytes:   struct bpfring_budget. 0: 4096 records, no limit of bytes, 10 ms.
+ * @budget_ns:
  */
 struct bpfring_loop_opts {
 	size_t sz;
@@ -58,7 +59,9 @@ struct bpfring_loop_opts {
 	uint32_t reserved;
 	int64_t max_latency_ns;
 	int64_t tick_ns;
-	struct bpfring_budget budget;
+	uint64_t budget_records;
+	uint64_t budget_bytes;
+	int64_t budget_ns;
 };
 
 /**

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
+/* The memory of a ring in this process, and the word that tells a forked child that it is one. */
+#ifndef BPFRING_MAPPING_H
+#define BPFRING_MAPPING_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct map;
+
+/* A word that reads 1 in the process that made it and 0 in children forked from it. */
+int bpfring_guard_new(uint32_t **ret);
+void bpfring_guard_free(uint32_t *guard);
+
+struct mapping {
+	size_t page;
+	size_t size; /* bytes of data, mapped twice */
+	void *cons;  /* consumer position: a page */
+	void *prod;  /* producer position: a page, then the data, twice */
+};
+
+/* For the consumer of a BPF_MAP_TYPE_RINGBUF: its position writable, all else read-only. */
+int bpfring_mapping_new(struct mapping *ret, const struct map *map);
+void bpfring_mapping_free(struct mapping *mapping);
+
+static inline void *bpfring_mapping_data(const struct mapping *mapping)
+{
+	return (char *)mapping->prod + mapping->page;
+}
+
+#endif /* BPFRING_MAPPING_H */

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
+#include "pace.h"
+
+#include <bpfring/loop.h>
+
+#define FIRST_WINDOW_NS 50000 /* after being armed; doubles with every window that found records */
+#define EMPTY_LOOKS	2     /* so many looks in vain, and ADAPTIVE arms */
+#define SAFETY		4     /* a burst of so many times the highest rate seen still fits */
+
+/* Remembers the highest rate; forgets half of it in every second that does not reach it. */
+static void measure_rate(struct pace *p, const struct pace_look *look)
+{
+	int64_t span = look->now - p->sample_from;
+	uint64_t rate;
+
+	p->sample_bytes += look->bytes;
+	if (span < PACE_SAMPLE_NS)
+		return;
+	rate = p->sample_bytes * 1024 / (uint64_t)span;
+	if (look->now - p->peak_at > PACE_FADE_NS) {
+		p->peak /= 2;
+		p->peak_at = look->now;
+	}
+	if (rate > p->peak) {
+		p->peak = rate;
+		p->peak_at = look->now;
+	}
+	p->sample_from = look->now;
+	p->sample_bytes = 0;
+}
+
+/* Follows a shrinking gap fast, so that a burst is met within a few records; a growing one slowly. */
+static void measure_gap(struct pace *p, const struct pace_params *params,
+			const struct pace_look *look)
+{
+	int64_t most = 8 * params->max_window, gap = most;
+
+	if (!look->records)
+		return;
+	if (p->looked_at)
+		gap = (look->now - p->looked_at) / (int64_t)look->records;
+	if (gap > most)
+		gap = most;
+	p->gap = gap < p->gap ? (p->gap + gap) / 2 : (3 * p->gap + gap) / 4;
+}
+
+/* How long half the ring lasts at SAFETY times the highest rate seen. */
+static int64_t safe_window(const struct pace *p, const struct pace_look *look,
+			   const struct pace_params *params)
+{
+	uint64_t ns;
+
+	if (!p->peak)
+		return params->max_window;
+	ns = look->ring_size / 2 * 1024 / (SAFETY * p->peak);
+	return ns < (uint64_t)params->max_window ? (int64_t)ns : params->max_window;
+}
+
+static int64_t arm(struct pace *p)
+{
+	bpfring_pace_armed(p);
+	return PACE_ARM;
+}
+
+static int64_t next_window(struct pace *p, const struct pace_params *params,
+			   const struct pace_look *look)
+{
+	int64_t window = safe_window(p, look, params);
+	int64_t step = p->window ? 2 * p->window : FIRST_WINDOW_NS;
+
+	if (window > step)
+		window = step;
+	if (window < params->min_sleep) {
+		p->window = params->min_sleep / 2 + 1; /* so that it can grow into a sleep */
+		return PACE_NOW;
+	}
+	p->window = window;
+	return window;
+}
+
+static bool rare(const struct pace *p, const struct pace_params *params)
+{
+	/* Harder to leave than to enter, or it would swing at the border. */
+	return p->gap > (p->window ? 2 * params->max_window : params->max_window);
+}
+
+void bpfring_pace_armed(struct pace *p)
+{
+	p->window = 0;
+	p->empty = 0;
+}
+
+int64_t bpfring_pace_next(struct pace *p, const struct pace_params *params,
+			  const struct pace_look *look)
+{
+	measure_rate(p, look);
+	measure_gap(p, params, look);
+	p->looked_at = look->now;
+	p->empty = look->records ? 0 : p->empty + 1;
+
+	switch (params->wait) {
+	case BPFRING_WAIT_SPIN:
+		return PACE_NOW;
+	case BPFRING_WAIT_SLEEP:
+		return arm(p);
+	case BPFRING_WAIT_COALESCE:
+		if (p->empty && p->window)
+			return arm(p);
+		/* A ring found empty without a window before is new, or was notified in vain. */
+		return p->empty ? arm(p) : next_window(p, params, look);
+	default:
+		if (p->empty >= EMPTY_LOOKS || (p->empty && !p->window) || rare(p, params))
+			return arm(p);
+		return next_window(p, params, look);
+	}
+}

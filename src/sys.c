@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
+/* The system calls of the library; the only file that knows errno. */
+#define _GNU_SOURCE
+#include "sys.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/personality.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/timerfd.h>
+#include <sys/utsname.h>
+#include <time.h>
+#include <unistd.h>
+
+#define NSEC_PER_SEC 1000000000LL
+
+#ifndef SYS_epoll_pwait2
+#define SYS_epoll_pwait2 441 /* one number on all architectures but alpha */
+#endif
+
+static int ret_or_errno(int ret)
+{
+	return ret < 0 ? -errno : ret;
+}
+
+void *bpfring_sys_alloc(size_t size)
+{
+	return calloc(1, size);
+}
+
+void bpfring_sys_free(void *mem)
+{
+	free(mem);
+}
+
+int bpfring_sys_mmap(void **ret, size_t size, int prot, int flags, int fd, uint64_t offset)
+{
+	void *addr = mmap64(NULL, size, prot, flags, fd, (off64_t)offset);
+
+	if (addr == MAP_FAILED)
+		return -errno;
+	*ret = addr;
+	return 0;
+}
+
+void bpfring_sys_munmap(void *addr, size_t size)
+{
+	munmap(addr, size);
+}
+
+int bpfring_sys_wipe_on_fork(void *addr, size_t size)
+{
+	return ret_or_errno(madvise(addr, size, MADV_WIPEONFORK));
+}
+
+int bpfring_sys_dup(int fd)
+{
+	return ret_or_errno(fcntl(fd, F_DUPFD_CLOEXEC, 3));
+}
+
+void bpfring_sys_close(int fd)
+{
+	if (fd >= 0)
+		close(fd);
+}
+
+int bpfring_sys_open(const char *path)
+{
+	return ret_or_errno(open(path, O_RDONLY | O_CLOEXEC));
+}
+
+int bpfring_sys_read(int fd, void *buf, size_t size)
+{
+	ssize_t n;
+
+	do
+		n = read(fd, buf, size);
+	while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : (int)n;
+}
+
+int bpfring_sys_map_info(int fd, struct bpf_map_info *ret)
+{
+	__u32 size = sizeof(*ret);
+
+	memset(ret, 0, sizeof(*ret));
+	return bpf_obj_get_info_by_fd(fd, ret, &size) ? -errno : 0;
+}
+
+int bpfring_sys_map_by_id(uint32_t id)
+{
+	return ret_or_errno(bpf_map_get_fd_by_id(id));
+}
+
+int bpfring_sys_map_by_path(const char *path)
+{
+	return ret_or_errno(bpf_obj_get(path));
+}
+
+/* Locks one byte for this open file, without waiting: -EAGAIN while another open file has it. */
+int bpfring_sys_lock_byte(int fd, uint64_t offset)
+{
+	struct flock64 lock = {
+		.l_type = F_WRLCK,
+		.l_whence = SEEK_SET,
+		.l_start = (off64_t)offset,
+		.l_len = 1,
+	};
+
+	return ret_or_errno(fcntl(fd, F_OFD_SETLK, &lock));
+}
+
+int bpfring_sys_eventfd(void)
+{
+	return ret_or_errno(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+}
+
+/* Async-signal-safe; leaves errno alone. Fails only if the counter is full: readable all the same. */
+void bpfring_sys_eventfd_set(int fd)
+{
+	const uint64_t one = 1;
+	int saved = errno;
+	ssize_t n;
+
+	do
+		n = write(fd, &one, sizeof(one));
+	while (n < 0 && errno == EINTR);
+	errno = saved;
+}
+
+void bpfring_sys_eventfd_clear(int fd)
+{
+	uint64_t count;
+
+	bpfring_sys_read(fd, &count, sizeof(count));
+}
+
+int bpfring_sys_timerfd(void)
+{
+	return ret_or_errno(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
+}
+
+/* Arms for a moment of CLOCK_MONOTONIC; 0 disarms. Clears an expiry not yet read. */
+int bpfring_sys_timerfd_set(int fd, int64_t at_ns)
+{
+	struct itimerspec when = {
+		.it_value = {.tv_sec = at_ns / NSEC_PER_SEC, .tv_nsec = at_ns % NSEC_PER_SEC},
+	};
+
+	return ret_or_errno(timerfd_settime(fd, TFD_TIMER_ABSTIME, &when, NULL));
+}
+
+int bpfring_sys_epoll(void)
+{
+	return ret_or_errno(epoll_create1(EPOLL_CLOEXEC));
+}
+
+int bpfring_sys_epoll_add(int epoll_fd, int fd, uint32_t events, void *data)
+{
+	struct epoll_event event = {.events = events, .data.ptr = data};
+
+	return ret_or_errno(epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event));
+}
+
+int bpfring_sys_epoll_del(int epoll_fd, int fd)
+{
+	return ret_or_errno(epoll_ctl(epoll_fd, EPOLL_CTL_DEL, fd, NULL));
+}
+
+/* Before 5.11 epoll counts milliseconds only; ppoll() on the epoll descriptor counts nanoseconds. */
+static int epoll_wait_by_ppoll(int epoll_fd, struct epoll_event *ret, int max,
+			       const struct timespec *timeout)
+{
+	struct pollfd fd = {.fd = epoll_fd, .events = POLLIN};
+	int n = ppoll(&fd, 1, timeout, NULL);
+
+	return n <= 0 ? ret_or_errno(n) : ret_or_errno(epoll_wait(epoll_fd, ret, max, 0));
+}
+
+int bpfring_sys_epoll_wait(int epoll_fd, struct epoll_event *ret, int max, int64_t timeout_ns)
+{
+	/* The kernel's own struct, 64-bit on every ABI for this call. */
+	struct {
+		int64_t sec;
+		int64_t nsec;
+	} wide = {timeout_ns / NSEC_PER_SEC, timeout_ns % NSEC_PER_SEC};
+	struct timespec timeout = {.tv_sec = (time_t)wide.sec, .tv_nsec = (long)wide.nsec};
+	long n;
+
+	if (timeout_ns <= 0)
+		return ret_or_errno(epoll_wait(epoll_fd, ret, max, timeout_ns ? -1 : 0));
+	n = syscall(SYS_epoll_pwait2, epoll_fd, ret, max, &wide, NULL, (size_t)0);
+	if (n < 0 && (errno == ENOSYS || errno == EPERM)) /* EPERM: an old seccomp filter */
+		return epoll_wait_by_ppoll(epoll_fd, ret, max, &timeout);
+	return ret_or_errno((int)n);
+}
+
+int64_t bpfring_sys_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * NSEC_PER_SEC + now.tv_nsec;
+}
+
+/* How late the kernel may end a sleep of this thread on purpose; 0 for real-time threads. */
+int64_t bpfring_sys_timer_slack(void)
+{
+	int slack = prctl(PR_GET_TIMERSLACK, 0, 0, 0, 0);
+
+	return slack > 0 ? slack : 0;
+}
+
+/*
+ * Ring positions are `unsigned long` of the kernel. A 32-bit process asks the kernel for its name;
+ * under PER_LINUX32 a 64-bit kernel disguises it, but only a 64-bit kernel has reason to.
+ */
+unsigned int bpfring_sys_kernel_word_size(void)
+{
+	struct utsname name;
+
+	if (sizeof(long) == 8)
+		return 8;
+	if ((personality(0xffffffff) & PER_MASK) == PER_LINUX32)
+		return 8;
+	if (!uname(&name) && (strstr(name.machine, "64") || !strcmp(name.machine, "s390x")))
+		return 8;
+	return 4;
+}
+
+size_t bpfring_sys_page_size(void)
+{
+	return (size_t)sysconf(_SC_PAGESIZE);
+}

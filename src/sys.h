@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
+/*
+ * The system as the library sees it: every system call and allocation it makes.
+ *
+ * errno becomes a negative return value here and is not looked at anywhere else. Each call is an
+ * external function of its own so that tests can replace it with the linker's --wrap.
+ */
+#ifndef BPFRING_SYS_H
+#define BPFRING_SYS_H
+
+#include <linux/bpf.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/epoll.h>
+
+/* Memory: zeroed, NULL when there is none. */
+void *bpfring_sys_alloc(size_t size);
+void bpfring_sys_free(void *mem);
+
+/* All return >= 0 or -errno; EINTR is returned only where noted. */
+int bpfring_sys_mmap(void **ret, size_t size, int prot, int flags, int fd, uint64_t offset);
+void bpfring_sys_munmap(void *addr, size_t size);
+int bpfring_sys_wipe_on_fork(void *addr, size_t size);
+int bpfring_sys_dup(int fd);
+void bpfring_sys_close(int fd);
+int bpfring_sys_open(const char *path);
+int bpfring_sys_read(int fd, void *buf, size_t size);
+
+int bpfring_sys_map_info(int fd, struct bpf_map_info *ret);
+int bpfring_sys_map_by_id(uint32_t id);
+int bpfring_sys_map_by_path(const char *path);
+int bpfring_sys_lock_byte(int fd, uint64_t offset);
+
+int bpfring_sys_eventfd(void);
+void bpfring_sys_eventfd_set(int fd);
+void bpfring_sys_eventfd_clear(int fd);
+int bpfring_sys_timerfd(void);
+int bpfring_sys_timerfd_set(int fd, int64_t at_ns);
+int bpfring_sys_epoll(void);
+int bpfring_sys_epoll_add(int epoll_fd, int fd, uint32_t events, void *data);
+int bpfring_sys_epoll_del(int epoll_fd, int fd);
+/* Can return -EINTR: the caller knows how much of its time is left. */
+int bpfring_sys_epoll_wait(int epoll_fd, struct epoll_event *ret, int max, int64_t timeout_ns);
+
+int64_t bpfring_sys_now(void);
+int64_t bpfring_sys_timer_slack(void);
+unsigned int bpfring_sys_kernel_word_size(void);
+size_t bpfring_sys_page_size(void);
+
+#endif /* BPFRING_SYS_H */
