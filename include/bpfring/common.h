@@ -42,14 +42,23 @@ extern "C" {
  * @name: name of the variable
  * @...:  designated initialisers of further members
  *
- * Works in C11 and, with members in order of their declaration, in C++20. In C++17 assign members
- * afterwards. libbpf's LIBBPF_OPTS() works as well.
+ * Members can be given in C; in C++ assign them afterwards. libbpf's LIBBPF_OPTS() works as well.
  */
-#define BPFRING_OPTS(type, name, ...) struct type name = {BPFRING_OPTS_SZ(type) __VA_ARGS__}
 #ifdef __cplusplus
-#define BPFRING_OPTS_SZ(type) sizeof(struct type),
+extern "C++" {
+template <typename T> inline T bpfring_priv_opts()
+{
+	T opts = T();
+
+	opts.sz = sizeof(opts);
+	return opts;
+}
+}
+#define BPFRING_OPTS(type, name) struct type name = bpfring_priv_opts<struct type>()
 #else
-#define BPFRING_OPTS_SZ(type) .sz = sizeof(struct type),
+#define BPFRING_OPTS(...) BPFRING_PRIV_OPTS(__VA_ARGS__, ) /* ISO C: `...` is never left out */
+#define BPFRING_PRIV_OPTS(type, name, ...) \
+	struct type name = {.sz = sizeof(struct type), __VA_ARGS__}
 #endif
 
 /**
