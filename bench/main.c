@@ -19,8 +19,9 @@
 #define MAX_ROWS 96
 #define MAX_IMPLS 16
 #define MAX_NAMES 32
-#define MAX_TRIES 4
-#define MAX_DISPLACED 0.03
+#define MAX_TRIES 6
+#define MAX_DISPLACED 0.02
+#define MAX_DISPLACED_LATENCY 0.004 /* a p99 shows more than a mean */
 
 const char *argp_program_version = "bpfring-bench";
 
@@ -225,6 +226,7 @@ static bool shares_cpus(const struct bench_row *row)
 static int run_undisturbed(const struct row_results *r, const struct impl *impl,
 			   struct bench_result *ret)
 {
+	double limit = r->row->stamp ? MAX_DISPLACED_LATENCY : MAX_DISPLACED, share;
 	int tries, err;
 
 	for (tries = 1;; tries++) {
@@ -234,12 +236,12 @@ static int run_undisturbed(const struct row_results *r, const struct impl *impl,
 		*ret = bench_result_none();
 		err = r->row->measure(r->row, impl, &args.opts, ret);
 		displaced = displaced_ns() - displaced;
-		if (err || shares_cpus(r->row) ||
-		    (double)displaced < MAX_DISPLACED * (double)(now_ns() - start))
+		share = (double)displaced / (double)(now_ns() - start);
+		if (err || shares_cpus(r->row) || share < limit)
 			return err;
 		if (tries == MAX_TRIES) {
-			fprintf(stderr, "bpfring-bench: %s, %s: DISTURBED by other programs\n",
-				r->row->name, impl->name);
+			fprintf(stderr, "bpfring-bench: %s, %s: DISTURBED by others, %.1f %% of the time\n",
+				r->row->name, impl->name, share * 100);
 			return 0;
 		}
 	}
@@ -289,6 +291,7 @@ static void prepare_process(void)
 	struct sigaction wakeup = {.sa_handler = on_wakeup}, hang = {.sa_handler = on_alarm};
 	struct rlimit files;
 
+	setpriority(PRIO_PROCESS, 0, -20); /* other programs shall disturb little */
 	sigaction(SIGUSR1, &wakeup, NULL);
 	sigaction(SIGALRM, &hang, NULL);
 	if (!getrlimit(RLIMIT_NOFILE, &files)) {
