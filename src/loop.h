@@ -53,6 +53,7 @@ struct bpfring_loop {
 	struct bpfring_source *active_first, *active_last;
 	uint64_t round;
 	bool polling;
+	int64_t left_at; /* end of the last poll */
 
 	int timer_fd;		/* -1 until bpfring_loop_fd() */
 	int64_t timer_due;	/* what it is set to; INT64_MAX: not set; LOOP_TIMER_FIRED */

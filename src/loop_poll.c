@@ -274,6 +274,14 @@ static void take_flags(struct bpfring_loop *l, struct turn *t)
 	}
 }
 
+/* Data that has piled up while the caller was busy elsewhere does not wait for its window. */
+static void hasten(struct bpfring_loop *l, int64_t now)
+{
+	for (struct bpfring_source *s = l->active_first; s; s = s->active_next)
+		if (bpfring_pace_worth_look(&s->pace, now - l->left_at))
+			s->due = now;
+}
+
 static void poll_until(struct bpfring_loop *l, struct turn *t, int64_t deadline)
 {
 	for (;;) {
@@ -310,7 +318,9 @@ int bpfring_loop_poll_once(struct bpfring_loop *l, int64_t timeout_ns, bool *sto
 								    : t.now + timeout_ns;
 	l->polling = true;
 	l->polls++;
+	hasten(l, t.now);
 	poll_until(l, &t, deadline);
+	l->left_at = bpfring_sys_now();
 	l->polling = false;
 	bpfring_sources_free(&l->removed);
 	*stopped = t.stopped;

@@ -5,6 +5,7 @@
 
 #define FIRST_WINDOW_NS 50000 /* after being armed; doubles with every window that found records */
 #define EMPTY_LOOKS	2     /* so many looks in vain, and ADAPTIVE arms */
+#define WORTH_RECORDS	64    /* taking so many at once, the cost of a look does not count */
 #define SAFETY		4     /* a burst of so many times the highest rate seen still fits */
 
 /* Remembers the highest rate; forgets half of it in every second that does not reach it. */
@@ -88,6 +89,11 @@ void bpfring_pace_armed(struct pace *p)
 {
 	p->window = 0;
 	p->empty = 0;
+}
+
+bool bpfring_pace_worth_look(const struct pace *p, int64_t away_ns)
+{
+	return p->window && p->gap < away_ns / WORTH_RECORDS;
 }
 
 int64_t bpfring_pace_next(struct pace *p, const struct pace_params *params,
