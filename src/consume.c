@@ -18,6 +18,7 @@ void bpfring_limits_init(struct limits *ret, const struct bpfring_budget *budget
 	ret->records = budget->records ? budget->records : UINT64_MAX;
 	ret->bytes = budget->bytes ? budget->bytes : UINT64_MAX;
 	ret->deadline = budget->ns && budget->ns < INT64_MAX - now ? now + budget->ns : INT64_MAX;
+	ret->chase = true;
 }
 
 struct drain {
@@ -26,6 +27,7 @@ struct drain {
 	const struct limits *limits;
 	struct bpfring_outcome *out;
 	uint64_t start;		  /* position */
+	uint64_t pass_start;	  /* where we were at the last look at the producer position */
 	uint64_t clock_every;	  /* records; 0: no deadline */
 	uint64_t clock_left;	  /* records until the next look at the clock */
 	int64_t clock_at;	  /* the last look */
@@ -92,31 +94,40 @@ static int release(struct drain *d)
 	return end(d, BPFRING_END_BROKEN, err);
 }
 
-static bool half_full(const struct bpfring_cons *cons)
-{
-	return cons->prod - cons->released > (cons->mask + 1) / 2;
-}
-
-/* So much may be held in any case. */
-static uint64_t hold_most(const struct bpfring_cons *cons)
-{
-	return (cons->mask + 1) / 32;
-}
-
 /*
  * Whether the records consumed but not yet released are to be given back in the middle of a drain.
  * Each release takes the cache line of the consumer position from the producers, which read it for
- * every record. But a ring that fills up needs its space back soon: more than half full, a few
- * records or 1/256 of it are held at most, and never more than 1/32: a part so small seldom decides
- * between a record that fits and one that does not.
+ * every record. But what is held back is missing in the ring, and BPF programs that notify by fill
+ * level take it for unread: so never more than 1/32 of the ring, and 1/256 or a few records usually.
  */
 static bool release_is_due(const struct bpfring_cons *cons)
 {
-	uint64_t held = cons->pos - cons->released;
+	uint64_t size = cons->mask + 1, held = cons->pos - cons->released;
 
-	return held >= hold_most(cons) ||
-	       (held >= hold_most(cons) / 8 && cons->held_records >= FEW_RECORDS &&
-		half_full(cons));
+	return held >= size / 32 || (held >= size / 256 && cons->held_records >= FEW_RECORDS);
+}
+
+/*
+ * All that was there when we looked last is taken: look again. To go on until the ring is empty
+ * means, behind a producer that is writing, to fetch each record from its cache line by line and to
+ * slow both down. Who will be back soon anyway leaves a rest that is small against the pass before.
+ *
+ * 1: there is more; 0: enough; or an error.
+ */
+static int next_pass(struct drain *d)
+{
+	struct bpfring_cons *cons = &d->c->cons;
+	uint64_t pass = cons->pos - d->pass_start, fresh;
+	int more = bpfring_priv_refresh(cons);
+
+	cons->busy = 0;
+	if (more <= 0)
+		return more;
+	fresh = cons->prod - cons->pos;
+	if (!d->limits->chase && fresh < pass / 2 && fresh < cons->mask / 4)
+		return 0;
+	d->pass_start = cons->pos;
+	return 1;
 }
 
 /* How far to go until the limits and the release have to be looked at. */
@@ -124,6 +135,11 @@ struct stretch {
 	uint64_t records;
 	uint64_t bytes; /* the record that crosses it is the last */
 };
+
+static uint64_t min_u64(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
 
 static struct stretch plan_stretch(const struct drain *d)
 {
@@ -133,27 +149,23 @@ static struct stretch plan_stretch(const struct drain *d)
 		.bytes = d->limits->bytes - (cons->pos - d->start),
 	};
 
-	if (half_full(cons) && s.records > FEW_RECORDS)
-		s.records = FEW_RECORDS;
-	if (d->clock_every && s.records > d->clock_left)
-		s.records = d->clock_left;
-	if (s.bytes > hold_most(cons))
-		s.bytes = hold_most(cons);
+	s.records = min_u64(s.records, d->clock_every ? d->clock_left : FEW_RECORDS);
+	s.bytes = min_u64(s.bytes, min_u64(cons->prod - cons->pos, (cons->mask + 1) / 32));
 	return s;
 }
 
 static int drain_each(struct drain *d)
 {
 	struct bpfring_consumer *const c = d->c;
-	uint64_t pos = c->cons.pos, prod = c->cons.prod;
 	const bpfring_record_fn fn = d->h->each;
 	void *const ctx = d->h->ctx;
+	int err;
 
-	for (;;) {
+	while (c->cons.pos != c->cons.prod || (err = next_pass(d)) > 0) {
 		const struct stretch most = plan_stretch(d);
+		uint64_t pos = c->cons.pos, prod = c->cons.prod;
 		const uint64_t start = pos;
 		uint64_t n = 0;
-		int err;
 
 		do {
 			struct bpfring_record record;
@@ -179,6 +191,7 @@ static int drain_each(struct drain *d)
 		if (spent(d) || late(d, n))
 			return end(d, BPFRING_END_BUDGET, 0);
 	}
+	return end_of_peek(d, err);
 }
 
 /* Fills @records up to the limits; what stopped it is for the next round to find. */
@@ -186,9 +199,9 @@ static int gather(struct drain *d, struct bpfring_record *records)
 {
 	struct bpfring_cons *const cons = &d->c->cons;
 	uint64_t pos = cons->pos, prod = cons->prod;
-	const uint64_t start = pos, bytes = d->limits->bytes - (pos - d->start);
-	const uint64_t left = d->limits->records - d->out->records;
-	const unsigned int max = left < BATCH ? (unsigned int)left : BATCH;
+	const uint64_t start = pos;
+	const uint64_t bytes = min_u64(d->limits->bytes - (pos - d->start), prod - pos);
+	const uint64_t max = min_u64(d->limits->records - d->out->records, BATCH);
 	unsigned int n;
 
 	for (n = 0; n < max && pos - start < bytes; n++) {
@@ -202,10 +215,12 @@ static int gather(struct drain *d, struct bpfring_record *records)
 
 static int drain_batches(struct drain *d)
 {
+	struct bpfring_cons *const cons = &d->c->cons;
 	struct bpfring_record records[BATCH];
+	int err;
 
-	for (;;) {
-		int count = gather(d, records), err;
+	while (cons->pos != cons->prod || (err = next_pass(d)) > 0) {
+		int count = gather(d, records);
 
 		if (count <= 0)
 			return end_of_peek(d, count);
@@ -219,6 +234,7 @@ static int drain_batches(struct drain *d)
 		if (spent(d) || late(d, (unsigned int)count))
 			return end(d, BPFRING_END_BUDGET, 0);
 	}
+	return end_of_peek(d, err);
 }
 
 int bpfring_consumer_drain(struct bpfring_consumer *c, const struct handler *h,
@@ -230,6 +246,7 @@ int bpfring_consumer_drain(struct bpfring_consumer *c, const struct handler *h,
 		.limits = limits,
 		.out = ret,
 		.start = c->cons.pos,
+		.pass_start = c->cons.pos,
 		.clock_every = limits->deadline != INT64_MAX,
 		.clock_left = 1,
 	};

@@ -23,15 +23,17 @@ struct pace {
 	uint64_t peak;		 /* highest byte rate seen, bytes per 1024 ns; fades */
 	int64_t peak_at;	 /* when it was seen or last faded */
 	int64_t sample_from;	 /* a rate is measured over PACE_SAMPLE_NS at least */
-	uint64_t sample_bytes;
+	uint64_t sample_pos;	 /* producer position then */
+	int64_t no_sleep_until;	 /* sleeping was tried, and ended at once by force */
 };
 
 /* What one look found. */
 struct pace_look {
 	int64_t now;
 	uint64_t records;
-	uint64_t bytes;
+	uint64_t prod_pos;
 	uint64_t ring_size;
+	bool forced; /* the sleep before was ended by the ring although it was quiet */
 };
 
 #define PACE_ARM      (-1) /* sleep until notified */
