@@ -211,7 +211,7 @@ static inline struct bpfring_cons *bpfring_consumer_cons(struct bpfring_consumer
  * bpfring_consumer_peek() - look at the next record, in place; see bpfring_cons_peek().
  * Return: 1 with a record, 0 when there is none now, -EBADMSG, -ECHILD.
  */
-static inline int bpfring_consumer_peek(struct bpfring_consumer *c, struct bpfring_record *ret)
+BPFRING_PRIV_HOT int bpfring_consumer_peek(struct bpfring_consumer *c, struct bpfring_record *ret)
 {
 	return bpfring_cons_peek(bpfring_consumer_cons(c), ret);
 }
@@ -230,7 +230,7 @@ static inline int bpfring_consumer_peek_batch(struct bpfring_consumer *c,
  * bpfring_consumer_release() - give back all records peeked so far; see bpfring_cons_release().
  * Return: 0, -EBUSY, -ECHILD.
  */
-static inline int bpfring_consumer_release(struct bpfring_consumer *c)
+BPFRING_PRIV_HOT int bpfring_consumer_release(struct bpfring_consumer *c)
 {
 	return bpfring_cons_release(bpfring_consumer_cons(c));
 }

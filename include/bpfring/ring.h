@@ -86,6 +86,9 @@ _Static_assert(sizeof(struct bpfring_cons) == 112, "layout is ABI: it is inlined
 _Static_assert(offsetof(struct bpfring_cons, owner) == 64, "the second cache line is the cold one");
 #endif
 
+/* For what runs per record: a compiler that finds it called twice may think that a call is cheaper. */
+#define BPFRING_PRIV_HOT static inline __attribute__((always_inline))
+
 /* Ordered accesses. GCC's builtins, so that C and C++ agree on one implementation. */
 
 static inline uint32_t bpfring_priv_load_header(const void *header)
@@ -226,8 +229,8 @@ static inline int bpfring_cons_init(struct bpfring_cons *c, void *cons_word, con
  * The next record, for callers that keep c->pos and c->prod in locals over many records: the chain
  * from one position to the next then runs through registers instead of through memory.
  */
-static inline int bpfring_priv_next(struct bpfring_cons *c, uint64_t *pos, uint64_t *prod,
-				    struct bpfring_record *ret)
+BPFRING_PRIV_HOT int bpfring_priv_next(struct bpfring_cons *c, uint64_t *pos, uint64_t *prod,
+				       struct bpfring_record *ret)
 {
 	for (;;) {
 		const uint8_t *header;
@@ -283,7 +286,7 @@ static inline int bpfring_priv_next(struct bpfring_cons *c, uint64_t *pos, uint6
  * the next record is still being written (bpfring_cons_head_busy() tells which); -EBADMSG if the
  * ring is corrupt: nothing of it is read, and the position does not move; -ECHILD in a forked child.
  */
-static inline int bpfring_cons_peek(struct bpfring_cons *c, struct bpfring_record *ret)
+BPFRING_PRIV_HOT int bpfring_cons_peek(struct bpfring_cons *c, struct bpfring_record *ret)
 {
 	uint64_t pos = c->pos, prod = c->prod;
 
@@ -327,7 +330,7 @@ static inline int bpfring_cons_peek_batch(struct bpfring_cons *c, struct bpfring
  * Return: 0; -EBUSY if the consumer position was moved by somebody else, a second consumer on the
  * same map: nothing was stored and the records stay held; -ECHILD in a forked child.
  */
-static inline int bpfring_cons_release(struct bpfring_cons *c)
+BPFRING_PRIV_HOT int bpfring_cons_release(struct bpfring_cons *c)
 {
 	int err = bpfring_priv_publish(c, c->pos - c->quiet);
 
