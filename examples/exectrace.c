@@ -139,11 +139,11 @@ static void print_statistics(const struct bpfring_consumer *consumer, unsigned l
 	bpfring_consumer_stats(consumer, &s);
 	fprintf(stderr,
 		"\nrecords %llu, bytes %llu, discarded %llu, lost %llu\n"
-		"batches %llu, wake-ups %llu (empty %llu), ring at most %.1f %% full\n",
+		"batches %llu, wake-ups %llu (empty %llu), ring fullest at %llu of %llu bytes\n",
 		(unsigned long long)s.records, (unsigned long long)s.bytes,
 		(unsigned long long)s.discards, lost, (unsigned long long)s.batches,
 		(unsigned long long)s.wakeups, (unsigned long long)s.empty_wakeups,
-		100.0 * (double)s.max_fill / (double)s.ring_size);
+		(unsigned long long)s.max_fill, (unsigned long long)s.ring_size);
 	if (lost)
 		fputs("Records were lost because the ring was full: make `events` larger in "
 		      "exectrace.bpf.c, or give stdout a faster reader.\n",

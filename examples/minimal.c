@@ -16,11 +16,13 @@ static int on_event(void *ctx, const void *data, size_t size)
 
 int main(void)
 {
-	struct minimal_bpf *skel = minimal_bpf__open_and_load(); /* BPF needs root */
+	struct minimal_bpf *skel = minimal_bpf__open_and_load();
 	struct bpfring_consumer *consumer;
 	struct bpfring_loop *loop;
 
-	if (!skel || minimal_bpf__attach(skel) ||
+	if (!skel)
+		return fputs("cannot load BPF programs: run it as root\n", stderr), 1;
+	if (minimal_bpf__attach(skel) ||
 	    bpfring_consumer_open(&consumer, bpf_map__fd(skel->maps.events), NULL) ||
 	    bpfring_loop_new(&loop, NULL) || bpfring_loop_add(loop, consumer, on_event, NULL))
 		return 1; /* libbpf and libbpfring have said why */

@@ -116,22 +116,6 @@ __attribute__((constructor)) static void start(void)
 	sim_sys_reset();
 }
 
-struct sim_map *sim_sys_map(struct sim_ring *r, const char *name, uint32_t id)
-{
-	struct sim_map *map = &sys.maps[sys.map_count++];
-
-	if (sys.map_count > MAX_MAPS || r->event_fd >= MAX_FDS)
-		abort();
-	memset(map, 0, sizeof(*map));
-	map->ring = r;
-	map->info.type = BPF_MAP_TYPE_RINGBUF;
-	map->info.id = id;
-	map->info.max_entries = (uint32_t)r->size;
-	snprintf(map->info.name, sizeof(map->info.name), "%s", name);
-	sys.map_of_fd[r->event_fd] = (uint16_t)sys.map_count;
-	return map;
-}
-
 static struct sim_map *map_of(int fd)
 {
 	if (fd < 0 || fd >= MAX_FDS || !sys.map_of_fd[fd])
@@ -139,10 +123,41 @@ static struct sim_map *map_of(int fd)
 	return &sys.maps[sys.map_of_fd[fd] - 1];
 }
 
+struct sim_map *sim_sys_map(struct sim_ring *r, const char *name, uint32_t id)
+{
+	unsigned int i = 0;
+	struct sim_map *map;
+
+	while (i < MAX_MAPS && sys.maps[i].ring)
+		i++;
+	if (i == MAX_MAPS || r->event_fd >= MAX_FDS)
+		abort();
+	if (i == sys.map_count)
+		sys.map_count++;
+	map = &sys.maps[i];
+	memset(map, 0, sizeof(*map));
+	map->ring = r;
+	map->info.type = BPF_MAP_TYPE_RINGBUF;
+	map->info.id = id;
+	map->info.max_entries = (uint32_t)r->size;
+	snprintf(map->info.name, sizeof(map->info.name), "%s", name);
+	sys.map_of_fd[r->event_fd] = (uint16_t)(i + 1);
+	return map;
+}
+
+void sim_sys_forget_map(struct sim_map *map)
+{
+	for (int fd = 0; fd < MAX_FDS; fd++)
+		if (map_of(fd) == map)
+			sys.map_of_fd[fd] = 0;
+	map->ring = NULL;
+}
+
 void sim_sys_settle(void)
 {
 	for (unsigned int i = 0; i < sys.map_count; i++)
-		sim_ring_settle_event(sys.maps[i].ring);
+		if (sys.maps[i].ring)
+			sim_ring_settle_event(sys.maps[i].ring);
 }
 
 void sim_sys_set_lookup(int fd_or_error)

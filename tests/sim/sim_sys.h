@@ -34,6 +34,8 @@ void sim_sys_reset(void);
 
 /* The map lives as long as the ring, its descriptor is the ring's event_fd: it is not to be closed. */
 struct sim_map *sim_sys_map(struct sim_ring *r, const char *name, uint32_t id);
+/* Before the ring is freed. */
+void sim_sys_forget_map(struct sim_map *map);
 
 /* What map_by_id and map_by_path answer: a duplicate of this descriptor, or -errno. */
 void sim_sys_set_lookup(int fd_or_error);

@@ -1,0 +1,78 @@
+#!/bin/sh
+# SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
+#
+# test.sh KIND SOURCE_DIR BUILD_DIR WORK_DIR: builds and runs programs that use libbpfring as their
+# authors would. KIND: install (first), pkg_config, pkg_config_static, find_package, add_subdirectory.
+set -eu
+
+kind=$1 source=$2 build=$3 work=$4
+here=$source/tests/downstream
+prefix=$work/prefix
+: "${CC:=cc}"
+
+# Finds the installed library, as ldconfig would after an installation into the system.
+libdir=$(dirname "$(find "$prefix" -name 'libbpfring.so' 2>/dev/null || true)")
+export LD_LIBRARY_PATH="$libdir"
+export PKG_CONFIG_PATH="$libdir/pkgconfig"
+flags="-Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror"
+
+fail()
+{
+	echo "downstream: $*" >&2
+	exit 1
+}
+
+run_all() # DIRECTORY: every program that was built there
+{
+	count=0
+	for program in "$1"/consumer_*; do
+		if [ ! -x "$program" ] || [ -d "$program" ]; then
+			continue
+		fi
+		"$program" || fail "$program failed"
+		count=$((count + 1))
+	done
+	[ "$count" -ge "$2" ] || fail "$count programs were built, not $2"
+}
+
+case $kind in
+install)
+	rm -rf "$work"
+	cmake --install "$build" --prefix "$prefix" >/dev/null
+	;;
+pkg_config)
+	mkdir -p "$work/pkg_config"
+	# shellcheck disable=SC2046,SC2086
+	"$CC" -std=c11 $flags "$here/consumer.c" -o "$work/pkg_config/consumer_shared" \
+		$(pkg-config --cflags --libs bpfring)
+	readelf -d "$work/pkg_config/consumer_shared" | grep -q 'NEEDED.*libbpfring.so.0' ||
+		fail "does not ask for libbpfring.so.0"
+	readelf -d "$work/pkg_config/consumer_shared" | grep -q 'NEEDED.*libbpf\.' &&
+		fail "the shared library passes libbpf on"
+	run_all "$work/pkg_config" 1
+	;;
+pkg_config_static)
+	mkdir -p "$work/pkg_config_static"
+	# shellcheck disable=SC2046,SC2086
+	"$CC" -std=c11 $flags -static "$here/consumer.c" -o "$work/pkg_config_static/consumer_static" \
+		$(pkg-config --static --cflags --libs bpfring)
+	run_all "$work/pkg_config_static" 1
+	;;
+find_package)
+	cmake -S "$here/find_package" -B "$work/find_package" -DCMAKE_PREFIX_PATH="$prefix" \
+		-DCMAKE_C_FLAGS="$flags" -DCMAKE_CXX_FLAGS="$flags"
+	cmake --build "$work/find_package"
+	run_all "$work/find_package" 4
+	;;
+add_subdirectory)
+	cmake -S "$here/add_subdirectory" -B "$work/add_subdirectory" \
+		-DBPFRING_SOURCE_DIR="$source" -DCMAKE_C_FLAGS="$flags"
+	cmake --build "$work/add_subdirectory" -j2
+	run_all "$work/add_subdirectory" 2
+	cmake --install "$work/add_subdirectory" --prefix "$work/other" >/dev/null
+	[ ! -e "$work/other/include" ] || fail "installs itself as part of another project"
+	;;
+*)
+	fail "no such kind: $kind"
+	;;
+esac
