@@ -34,7 +34,7 @@ int cpu_count(void)
 	return n > 0 ? (int)n : 1;
 }
 
-#define WAKE_NS 30000 /* from being woken to running, on an idle processor */
+#define WAKE_NS 15000 /* from being woken to running, on an idle processor */
 
 static int64_t ended_displaced_ns;
 

@@ -24,7 +24,7 @@
 #endif
 
 #define LATENCIES (4U << 20)
-#define WAIT_NS (2 * NSEC_PER_SEC)
+#define WAIT_NS	  (2 * NSEC_PER_SEC)
 
 /* getpgid(0) does next to nothing; the second argument is for the BPF program alone. */
 void session_call(unsigned int slot)
@@ -137,8 +137,8 @@ int session_open(struct session *s, const struct bench_row *row, const struct im
 
 int session_attach(struct session *s)
 {
-	struct bpf_program *prog =
-		s->opts->fentry ? s->skel->progs.on_function : s->skel->progs.on_sys_enter;
+	struct bpf_program *prog = s->opts->fentry ? s->skel->progs.on_function
+						   : s->skel->progs.on_sys_enter;
 
 	s->link = bpf_program__attach(prog);
 	return s->link ? 0 : fail(s, "attach", -errno);
@@ -233,7 +233,8 @@ static int count(const struct session *s)
 	if (s->sink.records == submitted && s->sink.sum == sum)
 		return 0;
 	fprintf(stderr,
-		"bpfring-bench: %s, %s: WRONG COUNT: %llu submitted, %llu consumed, sum of sequence "
+		"bpfring-bench: %s, %s: WRONG COUNT: %llu submitted, %llu consumed, sum of "
+		"sequence "
 		"numbers %llu instead of %llu\n",
 		s->row->name, s->impl->name, (unsigned long long)submitted,
 		(unsigned long long)s->sink.records, (unsigned long long)s->sink.sum,
