@@ -67,9 +67,9 @@ pack()
 	for file in "${files[@]}"; do
 		file=$(realpath -s "$file")
 		cp -rL --parents "$file" "$root"
-		# ldd knows nothing of scripts and data; every path it names is a library
+		# ldd complains of what is no program; every path that it names is a library
 		{ find "$file" -type f -exec ldd {} + 2>/dev/null || true; } |
-			grep -oE '(^|[[:space:]])/[^ ]+ \(0x' | tr -d ' \t' | sed 's/(0x$//'
+			awk '/\(0x/ { for (i = 1; i <= NF; i++) if ($i ~ /^\//) print $i }'
 	done | sort -u | xargs -r cp -L --parents -t "$root"
 	printf '%q ' "$@" >"$root/command"
 	(cd "$root" && find . | cpio --quiet -o -H newc -R 0:0) >"$work/initrd"
@@ -104,6 +104,7 @@ boot()
 		-append "console=ttyS0 panic=-1 oops=panic nokaslr mitigations=off audit=0 tsc=reliable loglevel=5" \
 		</dev/null &
 	qemu_pid=$!
+	disown # or bash would report that it was killed
 	while kill -0 "$qemu_pid" 2>/dev/null; do
 		if [[ -z $ready ]] && grep -q ready "$work/status"; then
 			ready=yes
@@ -112,7 +113,6 @@ boot()
 		((SECONDS < end)) || kill -KILL "$qemu_pid"
 		sleep 0.1
 	done
-	wait "$qemu_pid" 2>/dev/null || true
 	qemu_pid=''
 	grep -q ready "$work/status" || return 1
 	grep -q tainted "$work/status" || return 2
