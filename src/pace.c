@@ -15,7 +15,7 @@ static void measure_rate(struct pace *p, const struct pace_look *look)
 	int64_t span = look->now - p->sample_from;
 	uint64_t rate;
 
-	if (span < PACE_SAMPLE_NS)
+	if (!look->drained || span < PACE_SAMPLE_NS)
 		return;
 	rate = (look->prod_pos - p->sample_pos) * 1024 / (uint64_t)span;
 	if (look->now - p->peak_at > PACE_FADE_NS) {
