@@ -11,8 +11,9 @@ usage()
 	cat <<-END
 		usage: $0 [--update] [NAME]...
 		Fetches kernels by their NAME in kernels.txt (default: all; "qemu": QEMU), prints "NAME PATH" for each.
-		       $0 [--update] --packages SUITE DIR PACKAGE...
-		Fetches packages of a suite and unpacks them in DIR.
+		       $0 --packages SUITE ARCHITECTURE DIR PACKAGE...
+		       $0 --source SUITE DIR PACKAGE
+		Fetches packages of a suite, or a package's source, and unpacks them in DIR.
 	END
 }
 
@@ -25,8 +26,12 @@ die()
 here=$(cd "$(dirname "$0")" && pwd)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/libbpfring/vm
 state=$cache/apt
+arch=amd64
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 qemu_suite=bookworm-backports # the libraries it needs are those of Debian 12
+
+scratch=$state/scratch.$$
+trap 'rm -rf "$scratch"' EXIT
 
 # Any apt tool, on the private directory.
 private()
@@ -35,7 +40,7 @@ private()
 		-o Dir::Etc::preferences=/dev/null -o Dir::Etc::preferencesparts=/dev/null \
 		-o Dir::State="$state" -o Dir::State::status="$state/status" -o Dir::Cache="$state" \
 		-o Dir::Cache::pkgcache=packages.bin -o Dir::Cache::srcpkgcache=sources.bin \
-		-o Dir::Etc::trusted="$keyring" -o APT::Architecture=amd64 -o APT::Architectures=amd64 \
+		-o Dir::Etc::trusted="$keyring" -o APT::Architecture="$arch" -o APT::Architectures="$arch" \
 		-o APT::Sandbox::User="$(id -un)" -o Acquire::Languages=none
 }
 
@@ -52,15 +57,16 @@ mirror()
 		die "no Debian mirror among this machine's apt sources"
 }
 
-# Reads the package lists of all these suites.
-index()
+# Reads the lists of packages (deb) or of sources (deb-src) of all these suites.
+index() # KIND SUITE...
 {
-	local suite wanted=''
+	local kind=$1 suite wanted=''
 
+	shift
 	for suite in "$@"; do
 		case $suite in
-		*-security) wanted+="deb [signed-by=$keyring] $(mirror -security) $suite main"$'\n' ;;
-		*) wanted+="deb [signed-by=$keyring] $(mirror '') $suite main"$'\n' ;;
+		*-security) wanted+="$kind [signed-by=$keyring] $(mirror -security) $suite main"$'\n' ;;
+		*) wanted+="$kind [signed-by=$keyring] $(mirror '') $suite main"$'\n' ;;
 		esac
 	done
 	mkdir -p "$state/lists/partial" "$state/archives/partial"
@@ -70,14 +76,18 @@ index()
 	private apt-get -qq update >&2 || die "cannot read the package lists"
 }
 
-# Downloads packages PACKAGE[=VERSION] into a directory made for it, and prints its name.
-download() # PACKAGE...
+# Downloads packages PACKAGE[=VERSION], or the source of one, into $scratch.
+download() # [--source] PACKAGE...
 {
-	local debs
-
-	debs=$(mktemp -d "$state/debs.XXXXXX")
-	(cd "$debs" && private apt-get -qq download "$@" >&2) || die "cannot fetch $*"
-	echo "$debs"
+	rm -rf "$scratch"
+	mkdir -p "$scratch"
+	(
+		cd "$scratch"
+		case $1 in
+		--source) private apt-get -qq source --download-only "$2" ;;
+		*) private apt-get -qq download "$@" ;;
+		esac
+	) >&2 || die "cannot fetch $*"
 }
 
 # The newest version of each package in one suite, as PACKAGE=VERSION.
@@ -97,24 +107,32 @@ in_suite() # SUITE PACKAGE...
 # Packages of one suite, unpacked.
 fetch_packages() # SUITE DIRECTORY PACKAGE...
 {
-	local suite=$1 dir=$2 packages debs deb
+	local suite=$1 dir=$2 packages deb
 
 	shift 2
 	packages=$(in_suite "$suite" "$@")
 	# shellcheck disable=SC2086 # one word per package
-	debs=$(download $packages)
+	download $packages
 	rm -rf "$dir.new"
 	mkdir -p "$dir.new"
-	for deb in "$debs"/*.deb; do
+	for deb in "$scratch"/*.deb; do
 		dpkg-deb -x "$deb" "$dir.new"
 	done
-	rm -rf "$debs" "$dir"
+	rm -rf "$dir"
 	mv "$dir.new" "$dir"
+}
+
+fetch_source() # DIRECTORY PACKAGE
+{
+	download --source "$2"
+	rm -rf "$1"
+	mkdir -p "$1"
+	tar -x -f "$scratch"/*.orig.tar.* -C "$1" --strip-components=1
 }
 
 fetch_kernel() # NAME
 {
-	local dir=$cache/kernels/$1 patterns pattern package='' image debs
+	local dir=$cache/kernels/$1 patterns pattern package='' image
 
 	read -ra patterns <<<"$(awk -v name="$1" '$1 == name { $1 = $2 = ""; print }' "$here/kernels.txt")"
 	for pattern in "${patterns[@]}"; do
@@ -125,11 +143,11 @@ fetch_kernel() # NAME
 	[[ $package ]] || die "no package for kernel $1"
 	image=$dir/vmlinuz-${package#linux-*-}
 	[[ ! -e $image ]] || return 0
-	debs=$(download "$package")
+	download "$package"
 	mkdir -p "$dir"
 	# in /boot, or in the directory of the modules
-	dpkg-deb --fsys-tarfile "$debs"/*.deb | tar -xO --wildcards '*/vmlinuz*' >"$dir/new"
-	rm -rf "$debs" "$dir"/vmlinuz-*
+	dpkg-deb --fsys-tarfile "$scratch"/*.deb | tar -xO --wildcards '*/vmlinuz*' >"$dir/new"
+	rm -f "$dir"/vmlinuz-*
 	mv "$dir/new" "$image"
 }
 
@@ -155,10 +173,15 @@ suites_of() # NAME...
 case ${1:-} in
 -h | --help) usage && exit 0 ;;
 --packages)
-	suite=$2 dir=$3
-	shift 3
-	index "$suite"
+	suite=$2 arch=$3 dir=$4
+	shift 4
+	index deb "$suite"
 	fetch_packages "$suite" "$dir" "$@"
+	exit
+	;;
+--source)
+	index deb-src "$2"
+	fetch_source "$3" "$4"
 	exit
 	;;
 esac
@@ -175,7 +198,7 @@ done
 if ((${#missing[@]})); then
 	mapfile -t suites < <(suites_of "${missing[@]}")
 	[[ " ${missing[*]} " != *' qemu '* ]] || suites+=("$qemu_suite")
-	index "${suites[@]}"
+	index deb "${suites[@]}"
 	for name in "${missing[@]}"; do
 		if [[ $name == qemu ]]; then
 			fetch_packages "$qemu_suite" "$cache/qemu" qemu-system-x86 qemu-system-data seabios
