@@ -151,7 +151,8 @@ int bpfring_sys_timerfd(void)
 int bpfring_sys_timerfd_set(int fd, int64_t at_ns)
 {
 	struct itimerspec when = {
-		.it_value = {.tv_sec = at_ns / NSEC_PER_SEC, .tv_nsec = at_ns % NSEC_PER_SEC},
+		.it_value = {.tv_sec = (time_t)(at_ns / NSEC_PER_SEC),
+			     .tv_nsec = (long)(at_ns % NSEC_PER_SEC)},
 	};
 
 	return ret_or_errno(timerfd_settime(fd, TFD_TIMER_ABSTIME, &when, NULL));
