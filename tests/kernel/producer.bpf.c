@@ -27,11 +27,15 @@ static __always_inline int output(void *ring, __u64 size, __u64 count, __u64 num
 {
 	int done = 0;
 
-	if (size > sizeof(payload))
-		return 0;
 	for (int i = 0; i < MAX_COUNT && i < (int)count; i++) {
+		__u64 bounded = size;
+
+		/* Checked where it is used: old verifiers forget what they learnt of a spilled copy. */
+		asm volatile("" : "+r"(bounded));
+		if (bounded > sizeof(payload))
+			break;
 		*(volatile __u64 *)payload = number + i;
-		if (bpf_ringbuf_output(ring, payload, size, flags))
+		if (bpf_ringbuf_output(ring, payload, bounded, flags))
 			break;
 		done++;
 	}

@@ -63,6 +63,8 @@ pack()
 	mkdir -p "$root"/{bin,root}
 	cp "$busybox" "$root/bin/busybox"
 	cp "$here/init" "$root/init"
+	# busybox's own shell prefers its applets to programs
+	files+=(/bin/sh)
 	[[ ! -f $1 ]] || files+=("$1")
 	for file in "${files[@]}"; do
 		file=$(realpath -s "$file")
