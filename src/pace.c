@@ -69,7 +69,8 @@ static int64_t next_window(struct pace *p, const struct pace_params *params,
 	int64_t window = rest ? safe_window(p, look, params) : 0;
 	int64_t step = p->window ? 2 * p->window : FIRST_WINDOW_NS;
 
-	if (window > step)
+	/* COALESCE promises whole windows: begun small, one that stays empty would never grow. */
+	if (window > step && params->wait != BPFRING_WAIT_COALESCE)
 		window = step;
 	if (window < params->min_sleep) {
 		p->window = params->min_sleep / 2 + 1; /* so that it can grow into a sleep */
