@@ -14,6 +14,7 @@ while read -r feature symbol _; do
 	grep -qzx "$symbol" /sys/kernel/btf/vmlinux && echo "@has $feature"
 done <"$2"
 
+export TEST_SLOWNESS=10 # what emulation may cost
 tab=$(printf '\t')
 while IFS=$tab read -r name command; do
 	echo "begins: $name" >/dev/kmsg
