@@ -18,7 +18,7 @@ export PKG_CONFIG_SYSROOT_DIR=$root PKG_CONFIG_LIBDIR=$root/usr/lib/i386-linux-g
 cmake --preset dev -B build/32bit -DCMAKE_C_FLAGS=-m32 \
 	-DCMAKE_EXE_LINKER_FLAGS="-Wl,--disable-new-dtags,-rpath,$libraries -Wl,-rpath-link,$libraries" \
 	-DCMAKE_SHARED_LINKER_FLAGS="-Wl,-rpath-link,$libraries" \
-	-DBPFRING_BUILD_BENCH=OFF -DBPFRING_BUILD_TOOLS=OFF >/dev/null
+	-DBPFRING_BUILD_EXAMPLES=OFF -DBPFRING_BUILD_BENCH=OFF -DBPFRING_BUILD_TOOLS=OFF >/dev/null
 cmake --build build/32bit
 (($#)) || set -- -L "unit|kernel"
 exec ctest --test-dir build/32bit --output-on-failure "$@"
