@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 #
 # test-libbpf.sh [SUITE]...: builds libbpf from the source packages of Debian suites (default:
-# bookworm-backports and sid, which has the newest), each beside the system's, then builds
-# everything with it, and runs the tests twice: with libbpf as shared library, and linked statically.
+# bookworm-backports and sid, which has the newest), each beside the system's, and builds and runs
+# the tests with it: everything with libbpf.so, and programs that link both libraries statically.
 set -euo pipefail
 
 cd "$(dirname "$0")/.."
@@ -31,8 +31,10 @@ for suite in "$@"; do
 		export PKG_CONFIG_PATH=$cache/$suite/$kind/lib/pkgconfig
 		build=build/libbpf-$suite-$kind
 		echo "== libbpf $(pkg-config --modversion libbpf) of $suite, $kind"
-		cmake --preset dev -B "$build" -DCMAKE_BUILD_RPATH="$cache/$suite/$kind/lib" >/dev/null
+		options=(-DCMAKE_BUILD_RPATH="$cache/$suite/shared/lib") labels='unit|kernel|downstream|abi'
+		[[ $kind == shared ]] || options=(-DBPFRING_BUILD_SHARED=OFF) labels='unit|kernel'
+		cmake --preset dev -B "$build" "${options[@]}" >/dev/null
 		cmake --build "$build"
-		ctest --test-dir "$build" --output-on-failure -L 'unit|kernel|downstream|abi'
+		ctest --test-dir "$build" --output-on-failure -L "$labels"
 	done
 done

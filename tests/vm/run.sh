@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 #
-# Runs a command on another kernel, in QEMU. The guest has that kernel, busybox, and the files that
-# are named here, each at the path that it has outside, with the shared libraries that it needs; no
-# modules, network or disk. Needs no privileges.
+# Runs a command on another kernel, in QEMU, as root there and in the same directory. The guest has
+# that kernel, busybox, and the files that are named here, each at the path that it has outside, with
+# the shared libraries that it needs; no modules, network or disk. Needs no privileges outside.
 set -euo pipefail
 
 usage()
@@ -16,8 +16,8 @@ usage()
 		  -b SECONDS  time limit for booting (default 40); tried three times
 		  -l DIR      keep the guest's console there, as console; otherwise only after a failure
 		Exit status: the command's own, or 123 when the kernel complained (warning, oops, lockdep),
-		124 when time ran out, 125 when the guest could not be run.
-		QEMU: \$QEMU, the one that fetch.sh unpacked, or the system's.
+		124 when time ran out, 125 when the guest could not be run. QEMU is \$QEMU, the one that
+		fetch.sh unpacked, or the system's.
 	END
 }
 
@@ -45,12 +45,7 @@ shift $((OPTIND - 1))
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/bpfring-vm.XXXXXX")
 qemu_pid=''
-cleanup()
-{
-	[[ -z $qemu_pid ]] || kill -KILL "$qemu_pid" 2>/dev/null || true
-	rm -rf "$work"
-}
-trap cleanup EXIT
+trap '[[ -z $qemu_pid ]] || kill -KILL "$qemu_pid"; rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
 
 # Everything in one archive, libraries by the paths under which the programs look for them.
@@ -58,9 +53,9 @@ pack()
 {
 	local root=$work/root file busybox
 
-	busybox=$(command -v busybox) || fail "no busybox: install busybox-static"
-	! ldd "$busybox" &>/dev/null || fail "$busybox is not static: install busybox-static"
-	mkdir -p "$root"/{bin,root}
+	busybox=$(type -P busybox) || fail "install busybox-static"
+	! ldd "$busybox" &>/dev/null || fail "busybox has to be static: install busybox-static"
+	mkdir -p "$root"/{bin,root} "$root$PWD"
 	cp "$busybox" "$root/bin/busybox"
 	cp "$here/init" "$root/init"
 	# busybox's own shell prefers its applets to programs
@@ -70,10 +65,10 @@ pack()
 		file=$(realpath -s "$file")
 		cp -rL --parents "$file" "$root"
 		# ldd complains of what is no program; every path that it names is a library
-		{ find "$file" -type f -exec ldd {} + 2>/dev/null || true; } |
+		{ find -L "$file" -type f -exec ldd {} + 2>/dev/null || true; } |
 			awk '/\(0x/ { for (i = 1; i <= NF; i++) if ($i ~ /^\//) print $i }'
 	done | sort -u | xargs -r cp -L --parents -t "$root"
-	printf '%q ' "$@" >"$root/command"
+	printf 'cd %q && exec %s\n' "$PWD" "${*@Q}" >"$root/command"
 	(cd "$root" && find . | cpio --quiet -o -H newc -R 0:0) >"$work/initrd"
 }
 
@@ -108,10 +103,7 @@ boot()
 	qemu_pid=$!
 	disown # or bash would report that it was killed
 	while kill -0 "$qemu_pid" 2>/dev/null; do
-		if [[ -z $ready ]] && grep -q ready "$work/status"; then
-			ready=yes
-			end=$((SECONDS + limit))
-		fi
+		[[ $ready ]] || ! grep -q ready "$work/status" || ready=yes end=$((SECONDS + limit))
 		((SECONDS < end)) || kill -KILL "$qemu_pid"
 		sleep 0.1
 	done
