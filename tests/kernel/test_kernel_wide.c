@@ -83,8 +83,11 @@ static void a_loop_past_4_gib(void **state)
 	assert_int_equal(bpfring_loop_new(&l, NULL), 0);
 	assert_int_equal(bpfring_loop_add(l, c, take_number, &expect), 0);
 	while (pos < 4 * GIB + 100 * NUMBER_POS) {
+		uint64_t next = expect.next + MAX_COUNT;
+
 		put_numbers(&r, MAX_COUNT, expect.next);
-		assert_int_equal(bpfring_loop_poll(l, -1), MAX_COUNT);
+		while (expect.next < next) /* a slow machine needs more than one time slice */
+			assert_true(bpfring_loop_poll(l, -1) > 0);
 		pos += MAX_COUNT * NUMBER_POS;
 	}
 	assert_int_equal(bpfring_loop_poll(l, 0), 0);
