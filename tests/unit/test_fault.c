@@ -175,7 +175,7 @@ static const struct {
 	const char *name;
 	scenario_fn fn;
 	bool from_start;    /* faults begin with the scenario, not where it says */
-	unsigned int least; /* calls that can fail in it */
+	long least; /* calls that can fail in it */
 } scenarios[] = {
 	{"open, exclusive", open_exclusive, true, 10},
 	{"open pinned", open_pinned, true, 7},

@@ -48,7 +48,7 @@ static void options(void **state)
 		uint64_t later[2];
 	} newer = {.known = {.sz = sizeof(newer)}};
 	struct bpfring_loop_opts bad[] = {
-		{.sz = 4},
+		{.sz = sizeof(size_t) - 1},
 		{.wait = 4},
 		{.wait = UINT32_MAX},
 		{.reserved = 1},
@@ -108,7 +108,7 @@ static void null_arguments(void **state)
 	assert_int_equal(bpfring_loop_dispatch(l), -EINVAL); /* no loop_fd() yet */
 	assert_int_equal(bpfring_loop_stats(NULL, &stats), -EINVAL);
 	assert_int_equal(bpfring_loop_stats(l, NULL), -EINVAL);
-	stats.sz = 15;
+	stats.sz = offsetof(struct bpfring_loop_stats, sleeps) - 1;
 	assert_int_equal(bpfring_loop_stats(l, &stats), -EINVAL);
 	bpfring_loop_free(l);
 	rig_close(&rig);

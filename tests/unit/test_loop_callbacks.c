@@ -112,7 +112,7 @@ static void crowd_close(struct crowd *crowd)
 	close(crowd->event);
 }
 
-static unsigned long rings_in(const struct crowd *crowd)
+static uint64_t rings_in(const struct crowd *crowd)
 {
 	struct bpfring_loop_stats stats = {.sz = sizeof(stats)};
 
@@ -130,7 +130,7 @@ static void callbacks_that_change_the_loop(void **state)
 		for (int action = 0; action < ACTIONS; action++) {
 			struct member members[RINGS];
 			struct crowd crowd;
-			unsigned long records = 0, pending = 0;
+			uint64_t records = 0, pending = 0;
 
 			crowd_open(&crowd, members, (enum action)action);
 			if (armed) /* they sleep, so that it is events that tell */
