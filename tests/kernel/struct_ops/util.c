@@ -41,6 +41,28 @@ static int print_errors(enum libbpf_print_level level, const char *fmt, va_list 
 	return level == LIBBPF_WARN && getenv("VERBOSE") ? vfprintf(stderr, fmt, args) : 0;
 }
 
+/* A legacy registration outlives the test that failed with it, and its name is taken. */
+static void clean_up(struct fixture *f)
+{
+	BPFRING_OPTS(bpfring_struct_ops_opts, opts, .types = f->types);
+	struct bpfring_struct_ops *ops;
+	uint32_t id = 0;
+
+	while (!bpfring_struct_ops_next_id(id, &id)) {
+		struct bpfring_struct_ops_report *report;
+
+		if (bpfring_struct_ops_open_id(&ops, id, &opts))
+			continue;
+		if (!bpfring_struct_ops_inspect(ops, &report)) {
+			if (!strncmp(report->map_name, "cc_", 3) &&
+			    report->state == BPFRING_STRUCT_OPS_INUSE)
+				bpfring_struct_ops_unregister(ops);
+			bpfring_struct_ops_report_free(report);
+		}
+		bpfring_struct_ops_close(ops);
+	}
+}
+
 int setup(void **state)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
@@ -53,6 +75,7 @@ int setup(void **state)
 	libbpf_set_print(print_errors);
 	bpfring_set_log(keep_log);
 	assert_return_code(bpfring_struct_ops_types_load(&f->types), 0);
+	clean_up(f);
 	snprintf(f->dir, sizeof(f->dir), "/tmp/bpfring-test-%d", getpid());
 	assert_return_code(mkdir(f->dir, 0700), errno);
 	assert_return_code(mount("bpf", f->dir, "bpf", 0, NULL), errno);
@@ -64,6 +87,7 @@ int teardown(void **state)
 {
 	struct fixture *f = *state;
 
+	clean_up(f);
 	umount2(f->dir, MNT_DETACH);
 	rmdir(f->dir);
 	bpfring_struct_ops_types_free(f->types);
