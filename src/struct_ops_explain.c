@@ -29,9 +29,10 @@ static const char *requirements(const struct bpfring_struct_ops_type *type)
 }
 
 /* Would the kernel take this value? A link-mode map stores without registering. */
-static bool accepted(const struct bpfring_struct_ops_type *type, const void *value)
+static bool accepted(const struct bpfring_struct_ops *ops, const void *value)
 {
-	int fd = bpfring_sys_struct_ops_map(type->value_type_id, type->value_size, SYS_BPF_F_LINK);
+	int fd = bpfring_sys_struct_ops_map(ops->type->value_type_id, ops->type->value_size,
+					    SYS_BPF_F_LINK, bpf_object__btf_fd(ops->source.obj));
 	int err;
 
 	if (fd < 0)
@@ -45,8 +46,9 @@ static bool accepted(const struct bpfring_struct_ops_type *type, const void *val
  * The member without which the kernel would have taken the value, NULL if it is no single one. The
  * kernel does not say; try each on a map of its own.
  */
-static const char *find_culprit(const struct bpfring_struct_ops_type *type, const void *value)
+static const char *find_culprit(const struct bpfring_struct_ops *ops, const void *value)
 {
+	const struct bpfring_struct_ops_type *type = ops->type;
 	unsigned char *trial = bpfring_sys_alloc(type->value_size);
 	const char *culprit = NULL;
 
@@ -56,7 +58,7 @@ static const char *find_culprit(const struct bpfring_struct_ops_type *type, cons
 
 		memcpy(trial, value, type->value_size);
 		memset(slot, 0, member->size);
-		if (memcmp(trial, value, type->value_size) && accepted(type, trial))
+		if (memcmp(trial, value, type->value_size) && accepted(ops, trial))
 			culprit = member->name;
 	}
 	bpfring_sys_free(trial);
@@ -69,7 +71,7 @@ static void explain_invalid(struct bpfring_struct_ops *ops, const void *value)
 	bool can_try = value && !strcmp(ops->type->module, "vmlinux") &&
 		       (bpfring_struct_ops_types_features(ops->types) &
 			BPFRING_STRUCT_OPS_CAN_LINK);
-	const char *culprit = can_try ? find_culprit(ops->type, value) : NULL;
+	const char *culprit = can_try ? find_culprit(ops, value) : NULL;
 
 	if (culprit)
 		log_error("struct_ops '%s': the kernel refuses member '%s' of its %s: -EINVAL\n",

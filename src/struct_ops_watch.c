@@ -13,6 +13,8 @@
 #include "sys.h"
 #include "sys_struct_ops.h"
 
+#define STATE_SIZE 64
+
 struct ops_watch {
 	struct bpfring_loop *loop;
 	bpfring_struct_ops_fn fn;
@@ -23,36 +25,49 @@ struct ops_watch {
 	uint32_t map_id;
 };
 
-/* What the subsystem says about the end; most say nothing. */
-static const char *reason(const struct bpfring_struct_ops *ops, char *buf, size_t size)
+static bool is_sched_ext(const struct bpfring_struct_ops *ops)
 {
-	static const char state[] = "sched_ext is ";
-	int fd, n;
+	return ops->type && !strcmp(ops->type->name, "sched_ext_ops");
+}
 
-	if (!ops->type || strcmp(ops->type->name, "sched_ext_ops"))
-		return "";
-	fd = bpfring_sys_open("/sys/kernel/sched_ext/state");
+/* "sched_ext is disabled" and the like; "" if the kernel does not say. */
+static const char *sched_ext_state(char *buf, size_t size)
+{
+	static const char prefix[] = "sched_ext is ";
+	const size_t len = sizeof(prefix) - 1;
+	int fd = bpfring_sys_open("/sys/kernel/sched_ext/state"), n;
+
 	if (fd < 0)
 		return "";
-	memcpy(buf, state, sizeof(state));
-	n = bpfring_sys_read(fd, buf + sizeof(state) - 1, size - sizeof(state));
+	memcpy(buf, prefix, len);
+	n = bpfring_sys_read(fd, buf + len, size - len - 1);
 	bpfring_sys_close(fd);
 	if (n <= 0)
 		return "";
-	buf[sizeof(state) - 1 + (size_t)n] = '\0';
+	buf[len + (size_t)n] = '\0';
 	buf[strcspn(buf, "\n")] = '\0';
 	return buf;
+}
+
+/* The kernel ejects a scheduler that misbehaves, and leaves the link as it is. */
+static bool is_ejected(const struct bpfring_struct_ops *ops)
+{
+	char state[STATE_SIZE];
+
+	return is_sched_ext(ops) &&
+	       !strcmp(sched_ext_state(state, sizeof(state)), "sched_ext is disabled");
 }
 
 static int tell(struct bpfring_struct_ops *ops, enum bpfring_struct_ops_event_kind kind,
 		uint32_t map_id)
 {
 	const struct ops_watch watch = *ops->watch; /* the callback may end the watch */
-	char text[64];
+	char text[STATE_SIZE];
 	struct bpfring_struct_ops_event event = {.kind = kind, .map_id = map_id, .reason = ""};
 
 	if (kind == BPFRING_STRUCT_OPS_DETACHED) {
-		event.reason = reason(ops, text, sizeof(text));
+		if (is_sched_ext(ops))
+			event.reason = sched_ext_state(text, sizeof(text));
 		bpfring_struct_ops_unwatch(ops);
 	}
 	return watch.fn(watch.ctx, ops, &event);
@@ -78,7 +93,7 @@ static int look(struct bpfring_struct_ops *ops, uint32_t *map_id)
 
 	if (ops->link_fd >= 0) {
 		err = bpfring_sys_link_info(ops->link_fd, &info);
-		*map_id = info.map_id;
+		*map_id = !err && !is_ejected(ops) ? info.map_id : 0;
 		return err;
 	}
 	err = bpfring_ops_read_state(ops, &state, &refcnt);
@@ -139,7 +154,7 @@ static int start(struct bpfring_struct_ops *ops, int64_t poll_ns)
 			return err;
 		watch->event = !err;
 	}
-	return watch->event && !poll_ns ? 0 : add_timer(ops);
+	return watch->event && !poll_ns && !is_sched_ext(ops) ? 0 : add_timer(ops);
 }
 
 int bpfring_struct_ops_watch(struct bpfring_struct_ops *ops, struct bpfring_loop *l,

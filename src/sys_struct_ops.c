@@ -99,10 +99,11 @@ int bpfring_sys_pin(int fd, const char *path)
 	return ret_or_errno(bpf_obj_pin(fd, path));
 }
 
-int bpfring_sys_struct_ops_map(uint32_t value_type_id, uint32_t value_size, uint32_t flags)
+int bpfring_sys_struct_ops_map(uint32_t value_type_id, uint32_t value_size, uint32_t flags,
+			       int btf_fd)
 {
 	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = flags,
-		    .btf_vmlinux_value_type_id = value_type_id);
+		    .btf_fd = (uint32_t)btf_fd, .btf_vmlinux_value_type_id = value_type_id);
 
 	return ret_or_errno(bpf_map_create(BPF_MAP_TYPE_STRUCT_OPS, NULL, sizeof(the_key),
 					   value_size, 1, &opts));

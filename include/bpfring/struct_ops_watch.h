@@ -12,7 +12,10 @@ extern "C" {
 #endif
 
 enum bpfring_struct_ops_event_kind {
-	BPFRING_STRUCT_OPS_DETACHED = 0, /* it is no longer registered; the watch has ended */
+	/* It is no longer registered, or sched_ext has ejected the scheduler (then the link is still
+	 * to be closed). The watch has ended.
+	 */
+	BPFRING_STRUCT_OPS_DETACHED = 0,
 	BPFRING_STRUCT_OPS_REPLACED = 1, /* the link has another map now; seen by polling only */
 };
 
@@ -40,8 +43,9 @@ typedef int (*bpfring_struct_ops_fn)(void *ctx, struct bpfring_struct_ops *ops,
 /**
  * struct bpfring_struct_ops_watch_opts - how to watch.
  * @sz:      sizeof(struct bpfring_struct_ops_watch_opts)
- * @poll_ns: look so often, where no event tells: legacy registrations, links before Linux 6.11, and
- *           replacements. 0: every 100 ms, and links with an event are not polled at all
+ * @poll_ns: look so often, where no event tells: legacy registrations, links before Linux 6.11,
+ *           schedulers ejected by sched_ext, and replacements. 0: every 100 ms, and what has an
+ *           event for all but replacements is not polled at all
  */
 struct bpfring_struct_ops_watch_opts {
 	size_t sz;
@@ -54,8 +58,8 @@ struct bpfring_struct_ops_watch_opts {
  * @l:    the loop; must outlive the watch
  * @opts: NULL for defaults
  *
- * A detach before the call is told too. A link whose last descriptor is this handle's own cannot be
- * lost, so at least one of the others has to detach it.
+ * A detach before the call is told too. While the handle is open its link exists: somebody has to
+ * detach it to end it, closing all others does not.
  *
  * Return: 0, or -EEXIST: it is watched already; -ENOLINK: nothing is registered through this handle;
  * -EINVAL: NULL, or a negative time; -E2BIG: @opts; -ECHILD: in a forked child; -ENOMEM, -ENOSPC,
