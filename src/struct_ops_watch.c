@@ -88,16 +88,18 @@ static int arm(const struct ops_watch *watch)
 static int look(struct bpfring_struct_ops *ops, uint32_t *map_id)
 {
 	struct sys_link_info info;
-	uint32_t state, refcnt;
+	uint32_t state, refcnt, id;
 	int err;
 
 	if (ops->link_fd >= 0) {
 		err = bpfring_sys_link_info(ops->link_fd, &info);
-		*map_id = !err && !is_ejected(ops) ? info.map_id : 0;
-		return err;
+		id = info.map_id;
+	} else {
+		err = bpfring_ops_read_state(ops, &state, &refcnt);
+		id = !err && state == BPFRING_STRUCT_OPS_INUSE ? ops->map.id : 0;
 	}
-	err = bpfring_ops_read_state(ops, &state, &refcnt);
-	*map_id = !err && state == BPFRING_STRUCT_OPS_INUSE ? ops->map.id : 0;
+	if (!err)
+		*map_id = is_ejected(ops) ? 0 : id;
 	return err;
 }
 
@@ -105,7 +107,7 @@ static int on_timer(void *ctx, int fd, uint32_t events)
 {
 	struct bpfring_struct_ops *ops = ctx;
 	struct ops_watch *watch = ops->watch;
-	uint32_t map_id, before = watch->map_id;
+	uint32_t map_id = 0, before = watch->map_id;
 	int err = look(ops, &map_id);
 
 	(void)fd, (void)events;
@@ -162,7 +164,7 @@ int bpfring_struct_ops_watch(struct bpfring_struct_ops *ops, struct bpfring_loop
 			     const struct bpfring_struct_ops_watch_opts *opts)
 {
 	struct bpfring_struct_ops_watch_opts o = {0};
-	uint32_t map_id;
+	uint32_t map_id = 0;
 	int err;
 
 	if (!ops || !l || !fn)

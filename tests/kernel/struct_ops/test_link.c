@@ -217,6 +217,7 @@ static bool gone_soon(const char *name)
 
 static void test_death_with_link(void **state)
 {
+	need_links(*state);
 	run_child(register_and_die, *state);
 	assert_true(gone_soon(NAME));
 }
@@ -260,6 +261,7 @@ static void test_second_process(void **state)
 	struct bpfring_struct_ops *ops, *with;
 	BPFRING_OPTS(bpfring_struct_ops_status, status);
 
+	need_links(f);
 	run_child(register_pin_and_die, f);
 	run_child(load_pin_and_die, f);
 	usleep(50000);
@@ -302,7 +304,7 @@ static void test_second_process(void **state)
 static void test_open_errors(void **state)
 {
 	struct fixture *f = *state;
-	struct ops_bpf *skel = load_all(f, BPFRING_STRUCT_OPS_LINK);
+	struct ops_bpf *skel = load_all(f, BPFRING_STRUCT_OPS_LEGACY);
 	struct bpfring_struct_ops *ops;
 	BPFRING_OPTS(bpfring_struct_ops_opts, opts, .types = f->types);
 	char path[128];

@@ -28,12 +28,13 @@ int teardown(void **state); /* group tear-down */
 /* libbpf >= 1.4: can set members, and knows which a kernel lacks. */
 bool libbpf_is_new(void);
 bool kernel_can(const struct fixture *f, unsigned int feature);
+void need_links(const struct fixture *f); /* skips the test before Linux 6.4 */
 
 /* Opens, prepares @map in @mode and loads. */
 struct ops_bpf *load(struct fixture *f, const char *map, enum bpfring_struct_ops_mode mode,
 		     struct bpfring_struct_ops **ret);
 
-/* Loads all maps in @mode. */
+/* Loads all maps in @mode; a kernel that does not have it has to say so, then the test is skipped. */
 struct ops_bpf *load_all(struct fixture *f, enum bpfring_struct_ops_mode mode);
 struct bpfring_struct_ops *handle(struct fixture *f, struct ops_bpf *skel, const char *map);
 
