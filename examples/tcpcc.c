@@ -118,7 +118,7 @@ static void connect_over_loopback(struct connection *c)
 	check_errno("listen", listen(listener, 1));
 	check_errno("getsockname", getsockname(listener, (struct sockaddr *)&address, &size));
 	check_errno("select " TCPCC_NAME, setsockopt(c->client, IPPROTO_TCP, TCP_CONGESTION,
-						      TCPCC_NAME, strlen(TCPCC_NAME)));
+						     TCPCC_NAME, strlen(TCPCC_NAME)));
 	check_errno("connect", connect(c->client, (struct sockaddr *)&address, size));
 	c->server = accept(listener, NULL, NULL);
 	check_errno("accept", c->server);

@@ -30,7 +30,7 @@ enum {
 struct bpfring_struct_ops {
 	struct map map; /* fd -1: none */
 	uint32_t value_type_id;
-	uint32_t btf_id; /* BTF that has the type, 0: the kernel's own */
+	uint32_t btf_id;			    /* BTF that has the type, 0: the kernel's own */
 	const struct bpfring_struct_ops_type *type; /* NULL: not looked up yet */
 
 	int link_fd; /* -1: none */

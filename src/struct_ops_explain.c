@@ -68,18 +68,19 @@ static const char *find_culprit(const struct bpfring_struct_ops *ops, const void
 static void explain_invalid(struct bpfring_struct_ops *ops, const void *value)
 {
 	/* Maps of module types take more to create; only their values are not tried. */
-	bool can_try = value && !strcmp(ops->type->module, "vmlinux") &&
-		       (bpfring_struct_ops_types_features(ops->types) &
-			BPFRING_STRUCT_OPS_CAN_LINK);
+	bool can_try =
+		value && !strcmp(ops->type->module, "vmlinux") &&
+		(bpfring_struct_ops_types_features(ops->types) & BPFRING_STRUCT_OPS_CAN_LINK);
 	const char *culprit = can_try ? find_culprit(ops, value) : NULL;
 
 	if (culprit)
 		log_error("struct_ops '%s': the kernel refuses member '%s' of its %s: -EINVAL\n",
 			  ops_name(ops), culprit, ops->type->name);
 	else
-		log_error("struct_ops '%s': the kernel refuses this %s: -EINVAL; %s, or a member is "
-			  "set that the kernel does not let BPF set\n",
-			  ops_name(ops), ops->type->name, requirements(ops->type));
+		log_error(
+			"struct_ops '%s': the kernel refuses this %s: -EINVAL; %s, or a member is "
+			"set that the kernel does not let BPF set\n",
+			ops_name(ops), ops->type->name, requirements(ops->type));
 }
 
 void bpfring_ops_explain_store(struct bpfring_struct_ops *ops, const void *value, int err)
@@ -91,13 +92,15 @@ void bpfring_ops_explain_store(struct bpfring_struct_ops *ops, const void *value
 		explain_invalid(ops, value);
 		return;
 	case -E2BIG:
-		why = "its programs need more trampoline code than the kernel has room for (one page "
+		why = "its programs need more trampoline code than the kernel has room for (one "
+		      "page "
 		      "before Linux 6.9, then eight)";
 		break;
 	case -EBUSY:
-		why = ops_in_link_mode(ops) ? "it has its value already"
-					    : "registered already, or another one of which there can "
-					      "be only one";
+		why = ops_in_link_mode(ops)
+			      ? "it has its value already"
+			      : "registered already, or another one of which there can "
+				"be only one";
 		break;
 	case -EEXIST:
 		why = "the kernel has operations of that name";

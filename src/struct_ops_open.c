@@ -318,8 +318,8 @@ int bpfring_ops_need_type(struct bpfring_struct_ops *ops)
 		err = bpfring_sys_btf_name(ops->btf_id, module, sizeof(module));
 		if (err)
 			return err;
-		ops->type = bpfring_struct_ops_types_of_value(ops->types, ops->value_type_id,
-							      module);
+		ops->type =
+			bpfring_struct_ops_types_of_value(ops->types, ops->value_type_id, module);
 	}
 	if (ops->type)
 		return 0;

@@ -8,8 +8,8 @@
 #include "struct_ops_btf.h"
 #include "sys_struct_ops.h"
 
-static const char *const kind_names[] = {"a function", "a number", "a string",
-					 "a pointer to data", "of no kind that can be set"};
+static const char *const kind_names[] = {"a function", "a number", "a string", "a pointer to data",
+					 "of no kind that can be set"};
 
 static bool is_zero(const unsigned char *data, size_t size)
 {
@@ -171,8 +171,9 @@ int bpfring_struct_ops_set_string(struct bpfring_struct_ops *ops, const char *me
 		return err;
 	len = strlen(value);
 	if (len >= m.size) {
-		log_error("struct_ops '%s': \"%s\" is too long for '%s', which holds %u characters\n",
-			  ops_name(ops), value, member, m.size ? m.size - 1 : 0);
+		log_error(
+			"struct_ops '%s': \"%s\" is too long for '%s', which holds %u characters\n",
+			ops_name(ops), value, member, m.size ? m.size - 1 : 0);
 		return -ERANGE;
 	}
 	memset(slot, 0, m.size);

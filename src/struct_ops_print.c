@@ -55,7 +55,8 @@ int bpfring_struct_ops_report_text(const struct bpfring_struct_ops_report *repor
 		return -EINVAL;
 	fprintf(stream, "map %u '%s': %s of %s, %s mode\n", report->map_id, report->map_name,
 		report->type->name, report->type->module, mode_name(report));
-	fprintf(stream, "  state %s, refcnt %u, links: ", bpfring_struct_ops_state_name(report->state),
+	fprintf(stream,
+		"  state %s, refcnt %u, links: ", bpfring_struct_ops_state_name(report->state),
 		report->refcnt);
 	print_links(report, stream);
 	for (uint32_t i = 0; i < report->type->member_count; i++) {

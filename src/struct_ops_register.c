@@ -92,8 +92,7 @@ int bpfring_struct_ops_replace(struct bpfring_struct_ops *ops, struct bpfring_st
 		err = bpfring_ops_store_value(with);
 	if (err)
 		return err;
-	err = bpfring_sys_link_update(ops->link_fd, with->map.fd,
-				      expected ? expected->map.fd : -1);
+	err = bpfring_sys_link_update(ops->link_fd, with->map.fd, expected ? expected->map.fd : -1);
 	if (err) {
 		bpfring_ops_explain_replace(ops, with, err);
 		return err;

@@ -10,7 +10,6 @@
 #include <time.h>
 #include <unistd.h>
 
-
 #define BTF_DIRECTORY "/sys/kernel/btf"
 #define NSEC_PER_SEC  1000000000LL
 
@@ -38,8 +37,8 @@ int bpfring_sys_value_delete(int map_fd)
 
 int bpfring_sys_link_create(int map_fd)
 {
-	return ret_or_errno(bpf_link_create(map_fd, 0, (enum bpf_attach_type)SYS_ATTACH_STRUCT_OPS,
-					    NULL));
+	return ret_or_errno(
+		bpf_link_create(map_fd, 0, (enum bpf_attach_type)SYS_ATTACH_STRUCT_OPS, NULL));
 }
 
 int bpfring_sys_link_update(int link_fd, int map_fd, int old_map_fd)
@@ -102,8 +101,8 @@ int bpfring_sys_pin(int fd, const char *path)
 int bpfring_sys_struct_ops_map(uint32_t value_type_id, uint32_t value_size, uint32_t flags,
 			       int btf_fd)
 {
-	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = flags,
-		    .btf_fd = (uint32_t)btf_fd, .btf_vmlinux_value_type_id = value_type_id);
+	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = flags, .btf_fd = (uint32_t)btf_fd,
+		    .btf_vmlinux_value_type_id = value_type_id);
 
 	return ret_or_errno(bpf_map_create(BPF_MAP_TYPE_STRUCT_OPS, NULL, sizeof(the_key),
 					   value_size, 1, &opts));

@@ -15,9 +15,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SYS_BPF_F_LINK	     (1U << 13) /* BPF_F_LINK, Linux 6.4 */
-#define SYS_LINK_STRUCT_OPS  9		/* BPF_LINK_TYPE_STRUCT_OPS */
-#define SYS_ATTACH_STRUCT_OPS 44	/* BPF_STRUCT_OPS, of enum bpf_attach_type, Linux 6.4 */
+#define SYS_BPF_F_LINK	      (1U << 13) /* BPF_F_LINK, Linux 6.4 */
+#define SYS_LINK_STRUCT_OPS   9		 /* BPF_LINK_TYPE_STRUCT_OPS */
+#define SYS_ATTACH_STRUCT_OPS 44	 /* BPF_STRUCT_OPS, of enum bpf_attach_type, Linux 6.4 */
 
 /* struct bpf_link_info of a struct_ops link. */
 struct sys_link_info {

@@ -76,10 +76,9 @@ BPFRING_API void bpfring_struct_ops_report_free(struct bpfring_struct_ops_report
  * bpfring_struct_ops_report_get_value() - a member by its number, from 0, in the order of the struct.
  * Return: 0; -ENOENT: there are not so many; -EINVAL: NULL.
  */
-BPFRING_API int
-bpfring_struct_ops_report_get_value(const struct bpfring_struct_ops_report *report,
-				    unsigned int index,
-				    const struct bpfring_struct_ops_value **ret);
+BPFRING_API int bpfring_struct_ops_report_get_value(const struct bpfring_struct_ops_report *report,
+						    unsigned int index,
+						    const struct bpfring_struct_ops_value **ret);
 
 /**
  * bpfring_struct_ops_report_text() - print it for people: a line per fact, members that are 0 left out.

@@ -119,8 +119,9 @@ static void test_types_against_bpftool(void **state)
 		if (strcmp(type->module, "vmlinux"))
 			continue;
 		count++;
-		snprintf(text, sizeof(text), "\n[%u] STRUCT 'bpf_struct_ops_%s' size=%u vlen=",
-			 type->value_type_id, type->name, type->value_size);
+		snprintf(text, sizeof(text),
+			 "\n[%u] STRUCT 'bpf_struct_ops_%s' size=%u vlen=", type->value_type_id,
+			 type->name, type->value_size);
 		assert_non_null(strstr(dump, text));
 		snprintf(text, sizeof(text), "'data' type_id=%u bits_offset=%u\n", type->type_id,
 			 type->data_offset * 8);
@@ -208,7 +209,8 @@ static void test_print(void **state)
 
 	text = print(report, bpfring_struct_ops_report_text);
 	snprintf(expected, sizeof(expected),
-		 "map %u 'cc_first': tcp_congestion_ops of vmlinux, link mode\n  state ready, refcnt "
+		 "map %u 'cc_first': tcp_congestion_ops of vmlinux, link mode\n  state ready, "
+		 "refcnt "
 		 "%u, links: %u\n",
 		 report->map_id, report->refcnt, report->link_ids[0]);
 	assert_memory_equal(text, expected, strlen(expected));
@@ -264,8 +266,10 @@ static void test_enumerate(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_types), cmocka_unit_test(test_types_against_bpftool),
-		cmocka_unit_test(test_against_bpftool), cmocka_unit_test(test_print),
+		cmocka_unit_test(test_types),
+		cmocka_unit_test(test_types_against_bpftool),
+		cmocka_unit_test(test_against_bpftool),
+		cmocka_unit_test(test_print),
 		cmocka_unit_test(test_enumerate),
 	};
 

@@ -314,9 +314,9 @@ static void test_open_errors(void **state)
 	assert_int_equal(bpfring_struct_ops_open(&ops, STDERR_FILENO, NULL), -EINVAL);
 	assert_int_equal(bpfring_struct_ops_open(&ops, bpf_map__fd(skel->maps.bss), NULL), -EINVAL);
 	assert_int_equal(bpfring_struct_ops_open_object(&ops, skel->obj, "nothing", NULL), -ENOENT);
-	assert_int_equal(
-		bpfring_struct_ops_open_object(&ops, skel->obj, bpf_map__name(skel->maps.bss), NULL),
-		-EINVAL);
+	assert_int_equal(bpfring_struct_ops_open_object(&ops, skel->obj,
+							bpf_map__name(skel->maps.bss), NULL),
+			 -EINVAL);
 	assert_int_equal(bpfring_struct_ops_open_id(&ops, UINT32_MAX, NULL), -ENOENT);
 	assert_int_equal(bpfring_struct_ops_open_link_id(&ops, UINT32_MAX, NULL), -ENOENT);
 	snprintf(path, sizeof(path), "%s/nothing", f->dir);

@@ -103,24 +103,15 @@ static void test_ranges(void **state)
 		int64_t value;
 		int result;
 	} cases[] = {
-		{"byte", 0, 0},
-		{"byte", 255, 0},
-		{"byte", 256, -ERANGE},
-		{"byte", -1, -ERANGE},
-		{"signed_byte", 127, 0},
-		{"signed_byte", 128, -ERANGE},
-		{"signed_byte", -128, 0},
-		{"signed_byte", -129, -ERANGE},
-		{"boolean", 1, 0},
-		{"boolean", 2, -ERANGE},
-		{"boolean", -1, -ERANGE},
-		{"mode", 200, 0},
-		{"mode", UINT32_MAX, 0},
-		{"mode", (int64_t)UINT32_MAX + 1, -ERANGE},
-		{"flags", UINT32_MAX, 0},
-		{"flags", (int64_t)UINT32_MAX + 1, -ERANGE},
-		{"big", INT64_MAX, 0},
-		{"big", INT64_MIN, -ERANGE},
+		{"byte", 0, 0},		  {"byte", 255, 0},
+		{"byte", 256, -ERANGE},	  {"byte", -1, -ERANGE},
+		{"signed_byte", 127, 0},  {"signed_byte", 128, -ERANGE},
+		{"signed_byte", -128, 0}, {"signed_byte", -129, -ERANGE},
+		{"boolean", 1, 0},	  {"boolean", 2, -ERANGE},
+		{"boolean", -1, -ERANGE}, {"mode", 200, 0},
+		{"mode", UINT32_MAX, 0},  {"mode", (int64_t)UINT32_MAX + 1, -ERANGE},
+		{"flags", UINT32_MAX, 0}, {"flags", (int64_t)UINT32_MAX + 1, -ERANGE},
+		{"big", INT64_MAX, 0},	  {"big", INT64_MIN, -ERANGE},
 	};
 
 	if (old_libbpf_skips())
@@ -223,9 +214,8 @@ static void test_programs(void **state)
 	ops = open_future(f, &skel);
 	assert_return_code(bpfring_struct_ops_set_optional(ops, NULL, 1), 0);
 	assert_return_code(bpfring_struct_ops_set_program(ops, "cong_avoid", NULL), 0);
-	assert_return_code(bpfring_struct_ops_set_program(ops, "cong_avoid",
-							  skel->progs.future_avoid),
-			   0);
+	assert_return_code(
+		bpfring_struct_ops_set_program(ops, "cong_avoid", skel->progs.future_avoid), 0);
 	assert_return_code(bpfring_struct_ops_set_program(ops, "init", skel->progs.future_foresee),
 			   0);
 	assert_int_equal(bpfring_struct_ops_prepare(ops, BPFRING_STRUCT_OPS_LINK), 2);

@@ -230,8 +230,8 @@ static void test_store_errors(void **state)
 
 	assert_int_equal(bpfring_struct_ops_store(ops), -EOPNOTSUPP);
 	assert_state(ops, BPFRING_STRUCT_OPS_INIT);
-	assert_return_code(
-		bpfring_struct_ops_open(&bare, bpfring_struct_ops_map_fd(ops), &opts), 0);
+	assert_return_code(bpfring_struct_ops_open(&bare, bpfring_struct_ops_map_fd(ops), &opts),
+			   0);
 	assert_int_equal(bpfring_struct_ops_register(bare), -ENODATA);
 	bpfring_struct_ops_close(bare);
 	bpfring_struct_ops_close(ops);

@@ -67,8 +67,7 @@ static void test_replace_under_connections(void **state)
 	for (int round = 0; round < 10; round++) {
 		for (int i = round; i < CONNECTIONS; i += 10)
 			transfer(&c[i], 16384);
-		assert_return_code(bpfring_struct_ops_replace(ops, with, NULL),
-				   0);
+		assert_return_code(bpfring_struct_ops_replace(ops, with, NULL), 0);
 		for (int i = 0; i < CONNECTIONS; i += 10)
 			transfer(&c[i], 16384);
 		assert_true(available(NAME));

@@ -67,9 +67,8 @@ static void test_event(void **state)
 	assert_int_equal(bpfring_loop_poll(l, 20 * MS), 0);
 	assert_int_equal(seen.count, 0);
 
-	assert_return_code(bpfring_struct_ops_open_link_id(&other, bpfring_struct_ops_link_id(ops),
-							   &opts),
-			   0);
+	assert_return_code(
+		bpfring_struct_ops_open_link_id(&other, bpfring_struct_ops_link_id(ops), &opts), 0);
 	assert_return_code(bpfring_struct_ops_unregister(other), 0);
 	start = now(); /* the call itself waits for the kernel's readers */
 	assert_return_code(bpfring_loop_run(l), 0);
@@ -113,8 +112,8 @@ static void test_legacy(void **state)
 		assert_int_equal(bpfring_loop_poll(l, 3 * MS), 0);
 	assert_int_equal(seen.count, 0);
 
-	assert_return_code(
-		bpfring_struct_ops_open(&other, bpfring_struct_ops_map_fd(ops), &opts), 0);
+	assert_return_code(bpfring_struct_ops_open(&other, bpfring_struct_ops_map_fd(ops), &opts),
+			   0);
 	assert_return_code(bpfring_struct_ops_unregister(other), 0);
 	start = now(); /* the call itself waits for the kernel's readers */
 	assert_return_code(bpfring_loop_run(l), 0);
@@ -140,8 +139,8 @@ static void test_replaced(void **state)
 	struct seen seen = {0};
 
 	assert_return_code(bpfring_struct_ops_register(ops), 0);
-	assert_return_code(
-		bpfring_struct_ops_open(&other, bpfring_struct_ops_link_fd(ops), &opts), 0);
+	assert_return_code(bpfring_struct_ops_open(&other, bpfring_struct_ops_link_fd(ops), &opts),
+			   0);
 	assert_return_code(bpfring_struct_ops_watch(ops, l, on_event, &seen, &watch), 0);
 	assert_return_code(bpfring_struct_ops_replace(other, with, NULL), 0);
 	assert_return_code(bpfring_loop_run(l), 0);

@@ -130,14 +130,14 @@ struct ops_bpf *load_all(struct fixture *f, enum bpfring_struct_ops_mode mode)
 	struct bpf_map *map;
 
 	assert_non_null(skel);
-	bpf_object__for_each_map(map, skel->obj) {
+	bpf_object__for_each_map(map, skel->obj)
+	{
 		struct bpfring_struct_ops *ops;
 
 		if (bpf_map__type(map) != BPF_MAP_TYPE_STRUCT_OPS)
 			continue;
 		ops = handle(f, skel, bpf_map__name(map));
-		assert_int_equal(bpfring_struct_ops_prepare(ops, mode),
-				 refused ? -EOPNOTSUPP : 0);
+		assert_int_equal(bpfring_struct_ops_prepare(ops, mode), refused ? -EOPNOTSUPP : 0);
 		bpfring_struct_ops_close(ops);
 	}
 	if (refused) {
@@ -204,9 +204,9 @@ void connect_with(struct connection *ret, const char *name)
 	assert_return_code(bind(listener, (struct sockaddr *)&address, size), errno);
 	assert_return_code(listen(listener, 1), errno);
 	assert_return_code(getsockname(listener, (struct sockaddr *)&address, &size), errno);
-	assert_return_code(setsockopt(ret->client, IPPROTO_TCP, TCP_CONGESTION, name,
-				      (socklen_t)strlen(name)),
-			   errno);
+	assert_return_code(
+		setsockopt(ret->client, IPPROTO_TCP, TCP_CONGESTION, name, (socklen_t)strlen(name)),
+		errno);
 	assert_return_code(setsockopt(ret->client, SOL_SOCKET, SO_LINGER, &now, sizeof(now)),
 			   errno);
 	assert_return_code(connect(ret->client, (struct sockaddr *)&address, size), errno);

@@ -87,7 +87,8 @@ static void test_strings(void **state)
 	expect(array, "a\"\\\n\x7f", "\"a\\\"\\\\\\u000a\\u007f\"");
 	expect(array, "\xff", "\"\\u00ff\"");
 	/* Bytes that are no characters. */
-	expect(ok(btf__add_array(btf, (int)index, (int)integer("u8", 1, 0), 3)), "\1\2\3", "[1,2,3]");
+	expect(ok(btf__add_array(btf, (int)index, (int)integer("u8", 1, 0), 3)), "\1\2\3",
+	       "[1,2,3]");
 	expect(ok(btf__add_array(btf, (int)index, (int)chr, 0)), "x", "\"\"");
 	expect(ok(btf__add_array(btf, (int)index, (int)index, 0)), "x", "[]");
 }
@@ -115,8 +116,10 @@ static void test_enums(void **state)
 
 static void test_structs(void **state)
 {
-	uint32_t u8 = integer("u8", 1, 0), s32 = integer("int", 4, BTF_INT_SIGNED), id, outer, pointer;
-	uint32_t typedef_id = ok(btf__add_typedef(btf, "byte", (int)ok(btf__add_const(btf, (int)u8))));
+	uint32_t u8 = integer("u8", 1, 0), s32 = integer("int", 4, BTF_INT_SIGNED), id, outer,
+		 pointer;
+	uint32_t typedef_id =
+		ok(btf__add_typedef(btf, "byte", (int)ok(btf__add_const(btf, (int)u8))));
 	const unsigned char data[16] = {7, 0, 0, 0, 0xfd, 0xff, 0xff, 0xff, 1, 2, 3, 4, 5, 6, 7, 8};
 
 	(void)state;

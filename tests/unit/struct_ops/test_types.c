@@ -124,7 +124,8 @@ static void check_layout(struct world *w, int value, uint32_t size, uint32_t dat
 	assert_int_equal(type->data_size, 56);
 	assert_int_equal(ops_type(type)->state_offset, state);
 	assert_int_equal(ops_type(type)->refcnt_offset, refcnt);
-	assert_ptr_equal(bpfring_struct_ops_types_of_value(types, (uint32_t)value, "vmlinux"), type);
+	assert_ptr_equal(bpfring_struct_ops_types_of_value(types, (uint32_t)value, "vmlinux"),
+			 type);
 	assert_null(bpfring_struct_ops_types_of_value(types, (uint32_t)value, "a_module"));
 	assert_null(bpfring_struct_ops_types_of_value(types, (uint32_t)value + 1, "vmlinux"));
 	bpfring_struct_ops_types_free(types);
@@ -142,8 +143,8 @@ static void test_new_layout(void **state)
 {
 	struct world *w = *state;
 
-	check_layout(w, add_new_value(w, "bpf_struct_ops_my_ops", add_ops(w, "my_ops")), 192, 128, 8,
-		     12);
+	check_layout(w, add_new_value(w, "bpf_struct_ops_my_ops", add_ops(w, "my_ops")), 192, 128,
+		     8, 12);
 }
 
 static void test_members(void **state)
@@ -189,8 +190,8 @@ static void test_not_types(void **state)
 	struct bpfring_struct_ops_types *types = bpfring_struct_ops_types_new();
 	int ops = add_ops(w, "my_ops"), id;
 
-	add_old_value(w, "bpf_struct_ops_other", ops);	 /* of another name than its data */
-	add_old_value(w, "bpf_struct_opsmy_ops", ops);	 /* prefix */
+	add_old_value(w, "bpf_struct_ops_other", ops);	  /* of another name than its data */
+	add_old_value(w, "bpf_struct_opsmy_ops", ops);	  /* prefix */
 	add_old_value(w, "bpf_struct_ops_value", w->str); /* data is no struct */
 	id = ok(btf__add_struct(w->btf, "bpf_struct_ops_my_ops", 64)); /* no state */
 	ok(btf__add_field(w->btf, "data", ops, 0, 0));
