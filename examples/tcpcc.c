@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "tcpcc.h"
@@ -83,13 +84,32 @@ static void show_map(const char *what, struct bpfring_struct_ops *ops)
 	putchar('\n');
 }
 
+/* Two lines: addresses, and what TCP knows. */
+static void run_ss(unsigned int port)
+{
+	char filter[32];
+	pid_t pid;
+
+	snprintf(filter, sizeof(filter), "sport = :%u", port);
+	fflush(stdout);
+	pid = fork();
+	if (!pid) {
+		execlp("ss", "ss", "-Htin", filter, NULL);
+		printf("   ss: not to be had\n");
+		fflush(stdout);
+		_exit(0);
+	}
+	check_errno("fork", pid);
+	waitpid(pid, NULL, 0);
+}
+
 /* The kernel's word on the connection, and, if it is installed, that of ss. */
 static void show_connection(const char *what, const struct connection *c)
 {
-	struct sockaddr_in address;
+	struct sockaddr_in address = {0};
 	socklen_t size = sizeof(address), name_size, info_size = sizeof(struct tcp_info);
-	char name[16], command[96];
 	struct tcp_info info;
+	char name[16];
 
 	name_size = sizeof(name);
 	check_errno("TCP_CONGESTION",
@@ -97,12 +117,7 @@ static void show_connection(const char *what, const struct connection *c)
 	check_errno("TCP_INFO", getsockopt(c->client, IPPROTO_TCP, TCP_INFO, &info, &info_size));
 	check_errno("getsockname", getsockname(c->client, (struct sockaddr *)&address, &size));
 	printf("   %s connection: %s, cwnd %u\n", what, name, info.tcpi_snd_cwnd);
-	fflush(stdout);
-	snprintf(command, sizeof(command),
-		 "ss -Htin sport = :%u 2>/dev/null | sed -n 's/^[ \t]*/   ss: /;2p'",
-		 ntohs(address.sin_port));
-	if (system(command))
-		printf("   ss: not to be had\n");
+	run_ss(ntohs(address.sin_port));
 }
 
 static void connect_over_loopback(struct connection *c)
@@ -249,7 +264,7 @@ static void release(struct tcpcc *t, struct connection *old, struct connection *
 int main(void)
 {
 	struct tcpcc t = {0};
-	struct connection old, new;
+	struct connection old = {-1, -1}, new = {-1, -1};
 
 	discover(&t);
 	install(&t);

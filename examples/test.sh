@@ -104,9 +104,9 @@ tcpcc)
 	await "the last: map [0-9]+ is (ready|tobefree), refcnt 0"
 	! grep -q bpfring_cc /proc/sys/net/ipv4/tcp_available_congestion_control || fail "left behind"
 	# Its word and that of ss have to agree: congestion control and window of each connection.
-	if grep -q "^   ss: bpfring_cc" "$work/out"; then
+	if ! grep -q "ss: not to be had" "$work/out"; then
 		sed -n 's/.* connection: bpfring_cc, cwnd //p' "$work/out" >"$work/own"
-		sed -n 's/^   ss: bpfring_cc.* cwnd:\([0-9]*\) .*/\1/p' "$work/out" >"$work/ss"
+		sed -n 's/^[[:space:]]*bpfring_cc.* cwnd:\([0-9]*\) .*/\1/p' "$work/out" >"$work/ss"
 		cmp "$work/own" "$work/ss" || fail "ss says otherwise"
 	fi
 	;;

@@ -163,9 +163,9 @@ void bpfring_json_btf(FILE *stream, const struct btf *btf, uint32_t type_id, con
 {
 	const struct btf_type *type = bpfring_btf_skip(btf, &type_id);
 
-	if (!type)
-		fputs("null", stream);
-	else if (btf_is_int(type))
+	if (!type) /* no such id: as void */
+		type = btf__type_by_id(btf, 0);
+	if (btf_is_int(type))
 		print_int(stream, type, data);
 	else if (btf_is_any_enum(type))
 		print_enum(stream, btf, type, data);

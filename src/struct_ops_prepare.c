@@ -103,8 +103,10 @@ static bool is_signed(const struct bpfring_struct_ops *ops,
 	*bits = member->size * 8;
 	if (btf_is_any_enum(type))
 		return btf_kflag(type);
-	if (btf_int_encoding(type) & BTF_INT_BOOL)
+	if (btf_int_encoding(type) & BTF_INT_BOOL) {
 		*bits = 1;
+		return false;
+	}
 	return btf_int_encoding(type) & BTF_INT_SIGNED;
 }
 
@@ -130,7 +132,7 @@ static int set_integer(struct bpfring_struct_ops *ops, const char *name, uint64_
 
 	if (err)
 		return err;
-	if (member.size > sizeof(value))
+	if (!member.size || member.size > sizeof(value))
 		return -EINVAL;
 	with_sign = is_signed(ops, &member, &bits);
 	limit = UINT64_MAX >> (64 - (with_sign ? bits - 1 : bits));
@@ -194,7 +196,7 @@ int bpfring_struct_ops_set_program(struct bpfring_struct_ops *ops, const char *m
 	}
 	err = find_slot(ops, member, BPFRING_STRUCT_OPS_FUNCTION, &m, &slot);
 	if (!err) /* libbpf keeps a pointer there, whatever the size of the member */
-		memcpy(slot, &prog, sizeof(prog));
+		memcpy(slot, &prog, sizeof(void *));
 	return err;
 }
 

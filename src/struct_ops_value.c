@@ -92,7 +92,7 @@ static int copy_member(struct bpfring_struct_ops *ops, unsigned char *to,
 		memcpy(to, data + own.offset, own.size);
 		return 0;
 	}
-	memcpy(&prog, data + own.offset, sizeof(prog));
+	memcpy(&prog, data + own.offset, sizeof(void *));
 	if (!prog)
 		return 0;
 	if (write_program(to, member->size, prog)) {

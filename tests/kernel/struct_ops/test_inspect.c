@@ -11,7 +11,7 @@
 
 static char *run(const char *command)
 {
-	FILE *p = popen(command, "r");
+	FILE *p = popen(command, "r"); /* NOLINT(cert-env33-c): its words are our own */
 	size_t size = 0, n;
 	char *text = NULL;
 
@@ -78,21 +78,21 @@ static void test_against_bpftool(void **state)
 
 	assert_return_code(bpfring_struct_ops_register(ops), 0);
 	assert_return_code(bpfring_struct_ops_inspect(ops, &report), 0);
+	assert_int_equal(report->state, BPFRING_STRUCT_OPS_INUSE);
+	assert_false(report->link_mode);
 	snprintf(command, sizeof(command), "bpftool -j struct_ops dump id %u 2>/dev/null",
 		 report->map_id);
 	dump = run(command);
-	if (!dump) {
-		print_message("not looked at: no bpftool\n");
-		skip();
+	if (dump) {
+		for (i = 0; !bpfring_struct_ops_report_get_value(report, i, &v); i++)
+			expect_member(dump, v);
+		assert_int_equal(i, report->type->member_count);
+		assert_non_null(strstr(dump, "\"state\":\"BPF_STRUCT_OPS_STATE_INUSE\""));
+		snprintf(text, sizeof(text), "\"counter\":%u", report->refcnt);
+		assert_non_null(strstr(dump, text));
+	} else {
+		print_message("not looked at: what bpftool says; it is not here\n");
 	}
-	for (i = 0; !bpfring_struct_ops_report_get_value(report, i, &v); i++)
-		expect_member(dump, v);
-	assert_int_equal(i, report->type->member_count);
-	snprintf(text, sizeof(text), "\"state\":\"BPF_STRUCT_OPS_STATE_INUSE\"");
-	assert_non_null(strstr(dump, text));
-	assert_int_equal(report->state, BPFRING_STRUCT_OPS_INUSE);
-	snprintf(text, sizeof(text), "\"counter\":%u", report->refcnt);
-	assert_non_null(strstr(dump, text));
 	free(dump);
 	bpfring_struct_ops_report_free(report);
 	assert_return_code(bpfring_struct_ops_unregister(ops), 0);

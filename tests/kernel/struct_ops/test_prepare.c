@@ -218,12 +218,13 @@ static void test_programs(void **state)
 		bpfring_struct_ops_set_program(ops, "cong_avoid", skel->progs.future_avoid), 0);
 	assert_return_code(bpfring_struct_ops_set_program(ops, "init", skel->progs.future_foresee),
 			   0);
-	assert_int_equal(bpfring_struct_ops_prepare(ops, BPFRING_STRUCT_OPS_LINK), 2);
+	assert_int_equal(bpfring_struct_ops_prepare(ops, BPFRING_STRUCT_OPS_AUTO), 2);
 	assert_return_code(future_bpf__load(skel), errno);
 	assert_true(bpf_program__fd(skel->progs.future_foresee) >= 0); /* now it is init */
 	assert_true(bpf_program__fd(skel->progs.future_init) < 0);
 	assert_return_code(bpfring_struct_ops_register(ops), 0);
 	assert_true(available("bpfring_future"));
+	assert_return_code(bpfring_struct_ops_unregister(ops), 0);
 	close_future(ops, skel);
 	assert_false(available("bpfring_future"));
 }
