@@ -23,24 +23,25 @@ static uint32_t program_id(const void *slot, uint32_t size)
 }
 
 /* What is not permitted to be seen stays empty: the id alone is known. */
-static void read_program(struct report_value *v)
+static int read_program(struct report_value *v)
 {
 	struct bpf_prog_info info;
 	int fd = bpfring_sys_prog_by_id(v->pub.prog_id);
 	int err;
 
 	if (fd < 0)
-		return;
+		return fd == -EPERM || fd == -ENOENT ? 0 : fd;
 	err = bpfring_sys_prog_info(fd, &info);
 	bpfring_sys_close(fd);
 	if (err)
-		return;
+		return err;
 	snprintf(v->prog_name, sizeof(v->prog_name), "%s", info.name);
 	for (size_t i = 0; i < sizeof(info.tag); i++)
 		snprintf(v->prog_tag + 2 * i, 3, "%02x", info.tag[i]);
 	v->pub.run_count = info.run_cnt;
 	v->pub.run_time_ns = info.run_time_ns;
 	v->pub.recursion_misses = info.recursion_misses;
+	return 0;
 }
 
 static int add_link(struct report *r, uint32_t id, unsigned int *capacity)
@@ -62,42 +63,50 @@ static int add_link(struct report *r, uint32_t id, unsigned int *capacity)
 	return 0;
 }
 
+/* Adds the link if the map is in it. */
+static int look_at_link(struct report *r, uint32_t id, unsigned int *capacity)
+{
+	struct sys_link_info info;
+	int fd = bpfring_sys_link_by_id(id), err;
+
+	if (fd < 0) /* gone since, or about to be made */
+		return fd == -ENOENT || fd == -EAGAIN ? 0 : fd;
+	err = bpfring_sys_link_info(fd, &info);
+	bpfring_sys_close(fd);
+	if (err || info.type != SYS_LINK_STRUCT_OPS || info.map_id != r->pub.map_id)
+		return err;
+	return add_link(r, id, capacity);
+}
+
 /* Asks every link of the system, for a map does not know its own. */
 static int read_links(struct report *r)
 {
 	unsigned int capacity = 0;
 	uint32_t id = 0;
-	int err;
+	int err = 0;
 
-	while (!(err = bpfring_sys_next_link(id, &id))) {
-		struct sys_link_info info;
-		int fd = bpfring_sys_link_by_id(id);
-
-		if (fd == -EPERM)
-			break;
-		if (fd < 0) /* gone since */
-			continue;
-		err = bpfring_sys_link_info(fd, &info);
-		bpfring_sys_close(fd);
-		if (err || info.type != SYS_LINK_STRUCT_OPS || info.map_id != r->pub.map_id)
-			continue;
-		err = add_link(r, id, &capacity);
-		if (err)
-			return err;
+	while (!err) {
+		err = bpfring_sys_next_link(id, &id);
+		if (err == -ENOENT) /* that was the last one */
+			return 0;
+		if (!err)
+			err = look_at_link(r, id, &capacity);
 	}
-	if (err == -EPERM || !err) /* of the ids, or of the descriptor of one */
-		r->pub.link_count = -EPERM;
+	if (err != -EPERM)
+		return err;
+	r->pub.link_count = -EPERM;
 	return 0;
 }
 
 static int read_members(struct report *r)
 {
 	const struct bpfring_struct_ops_type *type = r->pub.type;
+	int err = 0;
 
 	r->values = bpfring_sys_alloc((type->member_count + 1U) * sizeof(*r->values));
 	if (!r->values)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < type->member_count; i++) {
+	for (uint32_t i = 0; !err && i < type->member_count; i++) {
 		const struct bpfring_struct_ops_member *member = &ops_type(type)->members[i];
 		struct report_value *v = &r->values[i];
 
@@ -108,9 +117,9 @@ static int read_members(struct report *r)
 		if (member->kind == BPFRING_STRUCT_OPS_FUNCTION)
 			v->pub.prog_id = program_id(v->pub.data, member->size);
 		if (v->pub.prog_id)
-			read_program(v);
+			err = read_program(v);
 	}
-	return 0;
+	return err;
 }
 
 int bpfring_struct_ops_inspect(struct bpfring_struct_ops *ops,

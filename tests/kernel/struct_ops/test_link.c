@@ -259,6 +259,7 @@ static void test_second_process(void **state)
 {
 	struct fixture *f = *state;
 	struct bpfring_struct_ops *ops, *with;
+	struct bpfring_struct_ops_report *report;
 	BPFRING_OPTS(bpfring_struct_ops_status, status);
 
 	need_links(f);
@@ -274,6 +275,11 @@ static void test_second_process(void **state)
 	assert_return_code(bpfring_struct_ops_status(ops, &status), 0);
 	assert_int_equal(status.state, BPFRING_STRUCT_OPS_READY);
 	assert_int_equal(status.link_map_id, status.map_id);
+	assert_return_code(bpfring_struct_ops_inspect(ops, &report), 0);
+	assert_string_equal(report->map_name, "cc_first");
+	assert_int_equal(report->link_count, 1);
+	assert_int_equal(report->link_ids[0], bpfring_struct_ops_link_id(ops));
+	bpfring_struct_ops_report_free(report);
 	assert_int_equal(bpfring_struct_ops_register(with), -EEXIST);
 	assert_return_code(bpfring_struct_ops_replace(ops, with, NULL), 0);
 	assert_true(available(NAME));
