@@ -4,6 +4,7 @@
 #include "sys_struct_ops.h"
 
 #include <bpf/bpf.h>
+#include <bpfring/common.h>
 #include <dirent.h>
 #include <errno.h>
 #include <string.h>
@@ -43,7 +44,7 @@ int bpfring_sys_link_create(int map_fd)
 
 int bpfring_sys_link_update(int link_fd, int map_fd, int old_map_fd)
 {
-	LIBBPF_OPTS(bpf_link_update_opts, opts);
+	BPFRING_OPTS(bpf_link_update_opts, opts);
 
 	if (old_map_fd >= 0) {
 		opts.flags = BPF_F_REPLACE;
@@ -101,8 +102,8 @@ int bpfring_sys_pin(int fd, const char *path)
 int bpfring_sys_struct_ops_map(uint32_t value_type_id, uint32_t value_size, uint32_t flags,
 			       int btf_fd)
 {
-	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = flags, .btf_fd = (uint32_t)btf_fd,
-		    .btf_vmlinux_value_type_id = value_type_id);
+	BPFRING_OPTS(bpf_map_create_opts, opts, .map_flags = flags, .btf_fd = (uint32_t)btf_fd,
+		     .btf_vmlinux_value_type_id = value_type_id);
 
 	return ret_or_errno(bpf_map_create(BPF_MAP_TYPE_STRUCT_OPS, NULL, sizeof(the_key),
 					   value_size, 1, &opts));
