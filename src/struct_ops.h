@@ -10,6 +10,7 @@
 
 #include "map.h"
 #include "struct_ops_types.h"
+#include "sys_struct_ops.h"
 
 /* The map in its BPF object: what it is before it is stored. */
 struct ops_source {
@@ -51,7 +52,7 @@ static inline const char *ops_name(const struct bpfring_struct_ops *ops)
 
 static inline bool ops_in_link_mode(const struct bpfring_struct_ops *ops)
 {
-	return ops->map.flags & (1U << 13); /* BPF_F_LINK */
+	return ops->map.flags & SYS_BPF_F_LINK;
 }
 
 /* Makes ops->types usable. */

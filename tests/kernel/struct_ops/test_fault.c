@@ -19,23 +19,28 @@
 static struct {
 	int fail_at; /* the call with this number fails; 0: none */
 	int calls;
+	const char *fail_name; /* every call of this function fails, with @error */
+	int error;
 	bool old_kernel; /* no detaching, no event */
 } fault;
 
-static bool fails(void)
+/* 0, or the error of which this call has to fail. */
+static int failure(const char *name)
 {
-	return ++fault.calls == fault.fail_at;
+	if (fault.fail_name)
+		return strcmp(name, fault.fail_name) ? 0 : fault.error;
+	return ++fault.calls == fault.fail_at ? -EIO : 0;
 }
 
-/* WRAP(name, parameters, arguments): fails with -EIO when it is its turn. */
-#define WRAP(name, parameters, arguments)       \
-	int __real_##name parameters;           \
-	int __wrap_##name parameters;           \
-	int __wrap_##name parameters            \
-	{                                       \
-		if (fails())                    \
-			return -EIO;            \
-		return __real_##name arguments; \
+/* WRAP(name, parameters, arguments): fails when it is its turn. */
+#define WRAP(name, parameters, arguments)                             \
+	int __real_##name parameters;                                 \
+	int __wrap_##name parameters;                                 \
+	int __wrap_##name parameters                                  \
+	{                                                             \
+		int injected = failure(#name);                        \
+                                                                      \
+		return injected ? injected : __real_##name arguments; \
 	}
 
 WRAP(bpfring_sys_value_lookup, (int fd, void *ret), (fd, ret))
@@ -64,7 +69,7 @@ int __wrap_bpfring_sys_link_detach(int fd)
 {
 	if (fault.old_kernel)
 		return -EOPNOTSUPP;
-	return fails() ? -EIO : __real_bpfring_sys_link_detach(fd);
+	return failure("link_detach") ? -EIO : __real_bpfring_sys_link_detach(fd);
 }
 
 int __real_bpfring_sys_epoll_add(int epoll_fd, int fd, uint32_t events, void *data);
@@ -73,14 +78,15 @@ int __wrap_bpfring_sys_epoll_add(int epoll_fd, int fd, uint32_t events, void *da
 {
 	if (fault.old_kernel && !events) /* a link, for EPOLLHUP alone */
 		return -EPERM;
-	return fails() ? -EIO : __real_bpfring_sys_epoll_add(epoll_fd, fd, events, data);
+	return failure("epoll_add") ? -EIO
+				    : __real_bpfring_sys_epoll_add(epoll_fd, fd, events, data);
 }
 
 void *__real_bpfring_sys_alloc(size_t size);
 void *__wrap_bpfring_sys_alloc(size_t size);
 void *__wrap_bpfring_sys_alloc(size_t size)
 {
-	return fails() ? NULL : __real_bpfring_sys_alloc(size);
+	return failure("alloc") ? NULL : __real_bpfring_sys_alloc(size);
 }
 
 static int count_fds(void)
@@ -250,12 +256,66 @@ static void test_before_detach(void **state)
 	ops_bpf__destroy(skel);
 }
 
+/* What the kernel can say, and what the log makes of it. */
+static void test_explanations(void **state)
+{
+	struct fixture *f = *state;
+	static const struct {
+		const char *function;
+		int error;
+		const char *text;
+	} cases[] = {
+		{"bpfring_sys_value_update", -E2BIG, "trampoline"},
+		{"bpfring_sys_value_update", -EBUSY, "has its value already"},
+		{"bpfring_sys_value_update", -EPERM, "does not allow writing"},
+		{"bpfring_sys_value_update", -EOPNOTSUPP, "cannot be registered"},
+		{"bpfring_sys_value_update", -EXDEV, "subsystem refuses"},
+		{"bpfring_sys_link_create", -EBUSY, "only one"},
+		{"bpfring_sys_link_create", -EOPNOTSUPP, "BPFRING_STRUCT_OPS_LEGACY"},
+		{"bpfring_sys_link_create", -EINVAL, "subsystem refuses"},
+		{"bpfring_sys_link_create", -EXDEV, "subsystem refuses"},
+		{"bpfring_sys_link_update", -EOPNOTSUPP, "cannot be replaced"},
+		{"bpfring_sys_link_update", -EXDEV, "subsystem refuses"},
+		{"bpfring_sys_value_lookup", -EPERM, "cannot read the value"},
+		{"bpfring_sys_pin", -EPERM, "cannot pin"},
+	};
+	bool by_libbpf = !libbpf_is_new(); /* which then stores by itself */
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct ops_bpf *skel = load_all(f, BPFRING_STRUCT_OPS_LINK);
+		struct bpfring_struct_ops *ops = handle(f, skel, "cc_first");
+		struct bpfring_struct_ops *with = handle(f, skel, "cc_second");
+		int err;
+
+		memset(&fault, 0, sizeof(fault));
+		fault.fail_name = cases[i].function;
+		fault.error = cases[i].error;
+		if (by_libbpf && !strcmp(fault.fail_name, "bpfring_sys_value_update"))
+			fault.fail_name = "bpfring_sys_libbpf_attach";
+		last_log();
+		err = bpfring_struct_ops_register(ops);
+		if (!err)
+			err = bpfring_struct_ops_replace(ops, with, NULL);
+		if (!err)
+			err = bpfring_struct_ops_pin_link(ops, "/tmp/not-there");
+		memset(&fault, 0, sizeof(fault));
+		assert_int_equal(err, cases[i].error);
+		if (!strstr(last_log(), cases[i].text))
+			fail_msg("%s failed with %s: no word of '%s'", cases[i].function,
+				 bpfring_errname(err), cases[i].text);
+		bpfring_struct_ops_close(ops);
+		bpfring_struct_ops_close(with);
+		ops_bpf__destroy(skel);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_faults),
 		cmocka_unit_test(test_faults_of_types),
 		cmocka_unit_test(test_before_detach),
+		cmocka_unit_test(test_explanations),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

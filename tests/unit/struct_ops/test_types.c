@@ -34,6 +34,34 @@ static int ok(int id)
 	return id;
 }
 
+/* The BTF of a kernel with three modules, in place of the running one's. */
+static struct btf *kernel, *modules[2];
+static int vmlinux_error;
+
+int __wrap_bpfring_sys_btf_load(struct btf **ret, const char *module, struct btf *base);
+int __wrap_bpfring_sys_btf_load(struct btf **ret, const char *module, struct btf *base)
+{
+	if (!module) {
+		*ret = kernel;
+		return vmlinux_error;
+	}
+	assert_ptr_equal(base, kernel);
+	if (!strcmp(module, "unloaded"))
+		return -ENOENT;
+	*ret = modules[!strcmp(module, "without")];
+	return 0;
+}
+
+int __wrap_bpfring_sys_btf_modules(int (*fn)(void *ctx, const char *module), void *ctx);
+int __wrap_bpfring_sys_btf_modules(int (*fn)(void *ctx, const char *module), void *ctx)
+{
+	int err = fn(ctx, "with");
+
+	if (!err)
+		err = fn(ctx, "unloaded");
+	return err ? err : fn(ctx, "without");
+}
+
 static int setup(void **state)
 {
 	static struct world w;
@@ -234,6 +262,40 @@ static void test_no_memory(void **state)
 	bpfring_struct_ops_types_free(types);
 }
 
+static void test_modules(void **state)
+{
+	struct world *w = *state, module = *w;
+	struct bpfring_struct_ops_types *types;
+	const struct bpfring_struct_ops_type *type;
+	bpfring_log_fn log = bpfring_set_log(NULL);
+
+	add_old_value(w, "bpf_struct_ops_my_ops", add_ops(w, "my_ops"));
+	kernel = w->btf;
+	modules[0] = module.btf = btf__new_empty_split(kernel);
+	modules[1] = btf__new_empty_split(kernel);
+	assert_non_null(modules[0]);
+	assert_non_null(modules[1]);
+	add_new_value(&module, "bpf_struct_ops_mod_ops", add_ops(&module, "mod_ops"));
+
+	assert_int_equal(bpfring_struct_ops_types_load(&types), 0); /* they own the BTF now */
+	w->btf = NULL;
+	assert_int_equal(bpfring_struct_ops_types_count(types), 2);
+	assert_int_equal(bpfring_struct_ops_types_find(types, "my_ops", &type), 0);
+	assert_string_equal(type->module, "vmlinux");
+	assert_int_equal(bpfring_struct_ops_types_find(types, "mod_ops", &type), 0);
+	assert_string_equal(type->module, "with");
+	assert_ptr_equal(ops_type(type)->btf, modules[0]);
+	assert_ptr_equal(bpfring_struct_ops_types_of_value(types, type->value_type_id, "with"),
+			 type);
+	bpfring_struct_ops_types_free(types);
+
+	kernel = NULL;
+	vmlinux_error = -ENOENT;
+	assert_int_equal(bpfring_struct_ops_types_load(&types), -ENOENT);
+	vmlinux_error = 0;
+	bpfring_set_log(log);
+}
+
 static void test_null(void **state)
 {
 	const struct bpfring_struct_ops_type *type;
@@ -262,6 +324,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_not_types, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_features, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_memory, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_modules, setup, teardown),
 		cmocka_unit_test(test_null),
 	};
 
