@@ -61,13 +61,13 @@ struct bpfring_record {
  * are for the functions below and for reading in a debugger.
  */
 struct bpfring_cons {
-	uint64_t pos;	     /* next header to look at; [released, pos) is held by the caller */
-	uint64_t prod;	     /* producer position as last read */
-	const uint8_t *data; /* data area, mapped twice */
-	uint64_t mask;	     /* size - 1 */
-	uint64_t released;   /* all before this is given back */
-	uint64_t published;  /* the word this consumer last stored as consumer position */
-	void *cons_word;     /* the shared consumer position */
+	uint64_t pos;		/* next header to look at; [released, pos) is held by the caller */
+	uint64_t prod;		/* producer position as last read */
+	const uint8_t *data;	/* data area, mapped twice */
+	uint64_t mask;		/* size - 1 */
+	uint64_t released;	/* all before this is given back */
+	uint64_t published;	/* the word this consumer last stored as consumer position */
+	void *cons_word;	/* the shared consumer position */
 	const void *prod_word;	/* the shared producer position */
 	const uint32_t *owner;	/* reads 0 in a forked child */
 	uint64_t records;	/* released so far */
@@ -114,14 +114,23 @@ static inline uint64_t bpfring_priv_load_prod(const struct bpfring_cons *c)
 		c->released, __atomic_load_n((const uint32_t *)c->prod_word, __ATOMIC_ACQUIRE));
 }
 
-/* Our own word, read to see whether somebody else wrote it: no order needed. */
+/*
+ * Our own word, read to see whether somebody else wrote it: no order needed. Somebody who only opens the
+ * ring and closes it, to look at what is pending, removes our quiet mark: that does no harm.
+ */
 static inline int bpfring_priv_cons_moved(const struct bpfring_cons *c)
 {
-	if (c->word_size == 8)
-		return __atomic_load_n((const uint64_t *)c->cons_word, __ATOMIC_RELAXED) !=
-		       c->published;
-	return __atomic_load_n((const uint32_t *)c->cons_word, __ATOMIC_RELAXED) !=
-	       (uint32_t)c->published;
+	uint64_t clean = (c->published + 7) & ~(uint64_t)7;
+
+	if (c->word_size == 8) {
+		uint64_t word = __atomic_load_n((const uint64_t *)c->cons_word, __ATOMIC_RELAXED);
+
+		return word != c->published && word != clean;
+	} else {
+		uint32_t word = __atomic_load_n((const uint32_t *)c->cons_word, __ATOMIC_RELAXED);
+
+		return word != (uint32_t)c->published && word != (uint32_t)clean;
+	}
 }
 
 static inline int bpfring_priv_publish(struct bpfring_cons *c, uint64_t word)
@@ -248,6 +257,7 @@ static inline int bpfring_priv_next(struct bpfring_cons *c, uint64_t *pos, uint6
 			c->held_records++;
 			ret->data = header + BPFRING_HEADER_SIZE;
 			ret->size = len;
+			ret->reserved = 0;
 			ret->pos = start;
 			return 1;
 		}
@@ -394,7 +404,7 @@ static inline int bpfring_cons_arm(struct bpfring_cons *c)
 
 /**
  * bpfring_cons_head_busy() - did the last peek or arm stop at a record that is being written?
- * @c: the ring
+ * @c: the ring; meaningful after one of them returned 0
  *
  * Return: 1 or 0.
  */
