@@ -24,6 +24,8 @@
  * Which header for what:
  *	consumer.h  one ring: callbacks, batches, zero-copy peek/release, wait, snapshot, statistics
  *	loop.h      many rings and descriptors on one thread; wait modes; use inside another loop
+ *	struct_ops.h  kernel operations written in BPF: prepare, register, replace; beside it
+ *		      struct_ops_types.h, struct_ops_watch.h and struct_ops_report.h
  *	ring.h      the inline data path beneath, on any memory
  *	common.h    error rule, options, version, log
  */
@@ -34,5 +36,9 @@
 #include <bpfring/consumer.h>
 #include <bpfring/loop.h>
 #include <bpfring/ring.h>
+#include <bpfring/struct_ops.h>
+#include <bpfring/struct_ops_report.h>
+#include <bpfring/struct_ops_types.h>
+#include <bpfring/struct_ops_watch.h>
 
 #endif /* BPFRING_H */
