@@ -19,20 +19,15 @@ enum {
 	OP_DELETE = 2,
 };
 
-struct request {
-	uint32_t op;
-	uint32_t reserved;
-	unsigned char value[];
-};
-
+/* The scratch is a request to NAME_bind: the value, then the operation. */
 size_t bpfring_task_scratch_size(const struct task_layout *layout)
 {
-	return sizeof(struct request) + layout->value_size;
+	return layout->value_size + sizeof(uint64_t);
 }
 
 void *bpfring_task_value(struct bpfring_task_storage *ts)
 {
-	return ((struct request *)ts->scratch)->value;
+	return ts->scratch;
 }
 
 int bpfring_task_pidfd(pid_t tid)
@@ -56,12 +51,10 @@ static bool by_program(const struct bpfring_task_storage *ts, struct task_id id)
 	return ts->parts.bind_fd >= 0 && id.pidfd < 0 && id.tid == bpfring_sys_gettid();
 }
 
-static int run(struct bpfring_task_storage *ts, uint32_t op)
+static int run(struct bpfring_task_storage *ts, uint64_t op)
 {
-	struct request *request = ts->scratch;
-
-	request->op = op;
-	return bpfring_sys_prog_run(ts->parts.bind_fd, request,
+	memcpy((char *)ts->scratch + ts->layout.value_size, &op, sizeof(op));
+	return bpfring_sys_prog_run(ts->parts.bind_fd, ts->scratch,
 				    (uint32_t)bpfring_task_scratch_size(&ts->layout));
 }
 

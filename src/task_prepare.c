@@ -15,30 +15,28 @@
 
 #define DEFAULT_THREADS 16384
 
-/* Of bpf/task_storage.bpf.h. */
-#define CONFIG_MAP     ".rodata.bpfring"
-#define CONFIG_VERSION 1
-struct config {
-	uint32_t fallback;
-	uint32_t version;
-};
+/* Holds one constant of bpf/task_storage.bpf.h: an enum bpfring_task_path. */
+#define PATH_MAP ".rodata.bpfring"
 
-static const struct config *config_of(const struct bpf_object *obj)
+/* What the object is loaded for; 0: it does not know paths. */
+static uint32_t path_of(const struct bpf_object *obj)
 {
-	struct bpf_map *map = bpf_object__find_map_by_name(obj, CONFIG_MAP);
-	const struct config *config;
+	struct bpf_map *map = bpf_object__find_map_by_name(obj, PATH_MAP);
 	size_t size;
+	const uint32_t *path = map ? bpf_map__initial_value(map, &size) : NULL;
 
-	config = map ? bpf_map__initial_value(map, &size) : NULL;
-	return config && size == sizeof(*config) && config->version == CONFIG_VERSION ? config
-										       : NULL;
+	return path && size == sizeof(*path) ? *path : 0;
+}
+
+static int set_path(const struct bpf_object *obj, uint32_t path)
+{
+	return bpf_map__set_initial_value(bpf_object__find_map_by_name(obj, PATH_MAP), &path,
+					  sizeof(path));
 }
 
 bool bpfring_task_object_is_fallback(const struct bpf_object *obj)
 {
-	const struct config *config = config_of(obj);
-
-	return config && config->fallback;
+	return path_of(obj) == BPFRING_TASK_FALLBACK;
 }
 
 /*
@@ -131,8 +129,8 @@ int bpfring_task_storage_prepare(struct bpf_object *obj, const char *name,
 				 const struct bpfring_task_prepare_opts *opts)
 {
 	struct bpfring_task_prepare_opts known = {.sz = sizeof(known)};
-	struct config config = {.version = CONFIG_VERSION};
 	struct bpf_map *map;
+	bool fallback;
 	int path, err;
 
 	if (!obj || !name)
@@ -144,7 +142,7 @@ int bpfring_task_storage_prepare(struct bpf_object *obj, const char *name,
 	map = bpf_object__find_map_by_name(obj, name);
 	if (!map)
 		return -ENOENT;
-	if (known.path > BPFRING_TASK_FALLBACK || !config_of(obj) ||
+	if (known.path > BPFRING_TASK_FALLBACK || !path_of(obj) ||
 	    bpf_map__type(map) != BPF_MAP_TYPE_TASK_STORAGE) {
 		log_error("map '%s': not declared with bpf/task_storage.bpf.h of this library\n",
 			  name);
@@ -155,20 +153,19 @@ int bpfring_task_storage_prepare(struct bpf_object *obj, const char *name,
 	path = choose(name, known.path);
 	if (path < 0)
 		return path;
-	config.fallback = path == BPFRING_TASK_FALLBACK;
-	err = bpf_map__set_initial_value(bpf_object__find_map_by_name(obj, CONFIG_MAP), &config,
-					 sizeof(config));
+	err = set_path(obj, (uint32_t)path);
 	if (err)
 		return err;
+	fallback = path == BPFRING_TASK_FALLBACK;
 	bpf_object__for_each_map(map, obj) {
 		if (bpf_map__type(map) != BPF_MAP_TYPE_TASK_STORAGE)
 			continue;
-		err = prepare_map(obj, bpf_map__name(map), config.fallback,
+		err = prepare_map(obj, bpf_map__name(map), fallback,
 				  known.max_threads ? known.max_threads : DEFAULT_THREADS);
 		if (err)
 			return err;
 	}
-	if (config.fallback) {
+	if (fallback) {
 		remove_tags(bpf_object__btf(obj));
 		warn_of_sleepers(obj);
 	}

@@ -15,9 +15,10 @@ struct lines {
 	char buf[4096];
 };
 
-/* The next line, without its end; false at the end of the file. */
+/* The next line, cut if need be, without its end; false at the end of the file. */
 static bool next_line(struct lines *l, char *ret, size_t size)
 {
+	size_t len;
 	char *end;
 
 	while (!(end = memchr(l->buf, '\n', l->used))) {
@@ -29,7 +30,9 @@ static bool next_line(struct lines *l, char *ret, size_t size)
 		l->used += (size_t)n;
 	}
 	*end = '\0';
-	snprintf(ret, size, "%s", l->buf);
+	len = (size_t)(end - l->buf) < size ? (size_t)(end - l->buf) + 1 : size;
+	memcpy(ret, l->buf, len);
+	ret[len - 1] = '\0';
 	l->used -= (size_t)(end + 1 - l->buf);
 	memmove(l->buf, end + 1, l->used);
 	return true;

@@ -27,21 +27,12 @@
 #define __uptr __attribute__((btf_type_tag("uptr")))
 #endif
 
-/* Alone in its section, so that the loader finds it without a look at BTF. */
-struct bpfring_task_config {
-	__u32 fallback;
-	__u32 version;
-};
+/* 1: UPTR, 2: FALLBACK; alone in its section, so that the loader finds it without a look at BTF. */
+const volatile __u32 bpfring_task_path __attribute__((weak)) SEC(".rodata.bpfring") = 1;
 
-const volatile struct bpfring_task_config bpfring_task_config __attribute__((weak))
-SEC(".rodata.bpfring") = {.fallback = 0, .version = 1};
+#define bpfring_priv_task_fallback() (bpfring_task_path == 2)
 
-/* What user space asks of NAME_bind on the fall-back. The value of the map follows. */
-struct bpfring_task_request {
-	__u32 op;
-	__u32 reserved;
-};
-
+/* What user space asks of NAME_bind on the fall-back. */
 enum bpfring_task_op {
 	BPFRING_TASK_OP_GET = 0,
 	BPFRING_TASK_OP_SET = 1,
@@ -66,18 +57,19 @@ enum bpfring_task_op {
 		__type(key, __u32);                                                                \
 		__type(value, __u64);                                                              \
 	} name##_owner SEC(".maps");                                                               \
+	/* the value first: the verifier refuses an address in the context that was computed */    \
 	struct name##_request {                                                                    \
-		struct bpfring_task_request head;                                                  \
 		value_type value;                                                                  \
+		__u64 op;                                                                          \
 	};                                                                                         \
 	SEC("?syscall")                                                                            \
 	int name##_bind(struct name##_request *request)                                            \
 	{                                                                                          \
 		struct task_struct *task = bpf_get_current_task_btf();                             \
-		__u32 op = request->head.op;                                                       \
+		__u64 op = request->op;                                                            \
 		value_type *value;                                                                 \
                                                                                                    \
-		if (!bpfring_task_config.fallback)                                                 \
+		if (!bpfring_priv_task_fallback())                                                       \
 			return -95; /* EOPNOTSUPP */                                               \
 		if (op == BPFRING_TASK_OP_DELETE)                                                  \
 			return (int)bpf_task_storage_delete(&name, task);                          \
@@ -131,7 +123,7 @@ static __attribute__((always_inline)) inline void *bpfring_priv_task_slot(void *
 	({                                                                                         \
 		__typeof__((value)->member_) shared_;                                              \
 		/* volatile: nothing may be computed from the pointer before the branch */         \
-		if (bpfring_task_config.fallback)                                                  \
+		if (bpfring_priv_task_fallback())                                                  \
 			shared_ = bpfring_priv_task_slot(                                          \
 				&name##_owner, &name##_##member_,                                  \
 				*(volatile __u64 *)(void *)&(value)->member_);                     \
