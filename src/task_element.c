@@ -74,7 +74,14 @@ static int by_pidfd(struct bpfring_task_storage *ts, struct task_id id, uint32_t
 		err = bpfring_sys_elem_delete(ts->map.fd, &fd);
 	if (id.pidfd < 0)
 		bpfring_sys_close(fd);
-	return err == -KERNEL_ENOTSUPP ? -EOPNOTSUPP : err;
+	switch (err) {
+	case -KERNEL_ENOTSUPP:
+		return -EOPNOTSUPP;
+	case -EOVERFLOW: /* an address at the very end of the address space */
+		return -EFAULT;
+	default:
+		return err;
+	}
 }
 
 int bpfring_task_element_read(struct bpfring_task_storage *ts, struct task_id id)
