@@ -49,22 +49,65 @@ int probe_overwrite(void)
 	return ring(BPF_MAP_TYPE_RINGBUF, F_RB_OVERWRITE);
 }
 
-/* Makes a struct_ops map of the first of these types that the kernel has. */
+/* Types of a value { struct { u64 word; } __uptr *p; }, or { u64 p; }. The id of the value, or < 0. */
+static int value_types(struct btf *btf, bool uptr)
+{
+	int word = btf__add_int(btf, "u64", 8, 0), type = word;
+
+	btf__add_int(btf, "int", 4, BTF_INT_SIGNED); /* 2: the key */
+	if (uptr) {
+		type = btf__add_struct(btf, "shared", 8);
+		btf__add_field(btf, "word", word, 0, 0);
+		type = btf__add_type_tag(btf, "uptr", type);
+		type = btf__add_ptr(btf, type);
+	}
+	type = type < 0 ? type : btf__add_struct(btf, "value", 8);
+	if (type > 0)
+		btf__add_field(btf, "p", uptr ? type - 1 : word, 0, 0);
+	return type;
+}
+
+/* These types in the kernel: a descriptor. */
+static int load_types(bool uptr, uint32_t *ret_value)
+{
+	struct btf *btf = btf__new_empty();
+	const void *raw;
+	uint32_t size;
+	int fd, type;
+
+	if (!btf)
+		return -ENOMEM;
+	type = value_types(btf, uptr);
+	raw = type < 0 ? NULL : btf__raw_data(btf, &size);
+	fd = raw ? bpfring_sys_btf_load(raw, size) : -ENOMEM;
+	btf__free(btf);
+	*ret_value = (uint32_t)type;
+	return fd;
+}
+
+/*
+ * Makes a struct_ops map of the first of these types that the kernel has. The kernel wants types of
+ * the program besides its own, any will do.
+ */
 static int struct_ops(const struct btf *btf, const char *const *types, uint32_t flags)
 {
 	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = flags);
+	uint32_t unused;
+	int id = -ENOENT, fd;
 
-	for (; *types; types++) {
-		int id = btf__find_by_name_kind(btf, *types, BTF_KIND_STRUCT);
-
-		if (id < 0)
-			continue;
-		opts.btf_vmlinux_value_type_id = (uint32_t)id;
-		return made(bpfring_sys_map_create(BPF_MAP_TYPE_STRUCT_OPS, sizeof(int),
-						   btf__type_by_id(btf, (uint32_t)id)->size, 1,
-						   &opts));
-	}
-	return -ENOENT;
+	for (; *types && id < 0; types++)
+		id = btf__find_by_name_kind(btf, *types, BTF_KIND_STRUCT);
+	if (id < 0)
+		return -ENOENT;
+	fd = load_types(false, &unused);
+	if (fd < 0)
+		return fd;
+	opts.btf_fd = (uint32_t)fd;
+	opts.btf_vmlinux_value_type_id = (uint32_t)id;
+	id = made(bpfring_sys_map_create(BPF_MAP_TYPE_STRUCT_OPS, sizeof(int),
+					 btf__type_by_id(btf, (uint32_t)id)->size, 1, &opts));
+	bpfring_sys_close(fd);
+	return id;
 }
 
 static const char *const any_struct_ops[] = {
@@ -135,47 +178,19 @@ int probe_sched_ext(void)
 	return with_kernel_types(try_sched_ext);
 }
 
-/* Types of a value { struct { u64 word; } [__uptr] *p; } or { u64 p; } in @ret: the id of the value. */
-static int value_types(struct btf *btf, bool uptr)
-{
-	int word = btf__add_int(btf, "u64", 8, 0), type = word;
-
-	btf__add_int(btf, "int", 4, BTF_INT_SIGNED); /* 2: the key */
-	if (uptr) {
-		type = btf__add_struct(btf, "shared", 8);
-		btf__add_field(btf, "word", word, 0, 0);
-		type = btf__add_type_tag(btf, "uptr", type);
-		type = btf__add_ptr(btf, type);
-	}
-	type = type < 0 ? type : btf__add_struct(btf, "value", 8);
-	if (type > 0)
-		btf__add_field(btf, "p", uptr ? type - 1 : word, 0, 0);
-	return type;
-}
-
 /* A task storage map, or why not. */
 static int task_storage(bool uptr)
 {
 	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_NO_PREALLOC,
 		    .btf_key_type_id = 2);
-	struct btf *btf = btf__new_empty();
-	const void *raw;
-	uint32_t size;
-	int fd, type;
+	int map_fd, fd = load_types(uptr, &opts.btf_value_type_id);
 
-	if (!btf)
-		return -ENOMEM;
-	type = value_types(btf, uptr);
-	raw = type < 0 ? NULL : btf__raw_data(btf, &size);
-	fd = raw ? bpfring_sys_btf_load(raw, size) : -ENOMEM;
-	btf__free(btf);
 	if (fd < 0)
 		return fd;
 	opts.btf_fd = (uint32_t)fd;
-	opts.btf_value_type_id = (uint32_t)type;
-	type = bpfring_sys_map_create(BPF_MAP_TYPE_TASK_STORAGE, 4, 8, 0, &opts);
+	map_fd = bpfring_sys_map_create(BPF_MAP_TYPE_TASK_STORAGE, 4, 8, 0, &opts);
 	bpfring_sys_close(fd);
-	return type;
+	return map_fd;
 }
 
 int probe_task_storage(void)
