@@ -177,7 +177,11 @@ int session_start_consumer(struct session *s, int cpu)
 int session_hold(struct session *s, const void *addr, unsigned int first)
 {
 	struct bench_hold arg = {.addr = (uintptr_t)addr, .first = first};
-	LIBBPF_OPTS(bpf_test_run_opts, run, .ctx_in = &arg, .ctx_size_in = sizeof(arg));
+	struct bpf_test_run_opts run = {
+		.sz = sizeof(run),
+		.ctx_in = &arg,
+		.ctx_size_in = sizeof(arg),
+	};
 	int err = bpf_prog_test_run_opts(bpf_program__fd(s->skel->progs.hold), &run);
 
 	return err < 0 ? fail(s, "run the holding program", err) : 0;

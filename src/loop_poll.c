@@ -79,6 +79,7 @@ static int schedule(struct bpfring_source *s, const struct bpfring_outcome *out,
 		.records = out->records,
 		.prod_pos = s->c->cons.prod,
 		.ring_size = s->c->mapping.size,
+		.drained = out->end == BPFRING_END_DRAINED,
 		.forced = forced,
 	};
 	int64_t next = bpfring_pace_next(&s->pace, &s->loop->pace, &look);

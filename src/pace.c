@@ -9,13 +9,13 @@
 #define FORCED_NS	10000000 /* so long, sleep is not tried again where it is ended by force */
 #define SAFETY		4     /* a burst of so many times the highest rate seen still fits */
 
-/* Remembers the highest rate of the producers; forgets half of it in every second that does not reach it. */
+/* Remembers the highest rate of the producers; forgets half of it in a second that does not reach it. */
 static void measure_rate(struct pace *p, const struct pace_look *look)
 {
 	int64_t span = look->now - p->sample_from;
 	uint64_t rate;
 
-	if (span < PACE_SAMPLE_NS)
+	if (!look->drained || span < PACE_SAMPLE_NS)
 		return;
 	rate = (look->prod_pos - p->sample_pos) * 1024 / (uint64_t)span;
 	if (look->now - p->peak_at > PACE_FADE_NS) {

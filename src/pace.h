@@ -31,8 +31,9 @@ struct pace {
 struct pace_look {
 	int64_t now;
 	uint64_t records;
-	uint64_t prod_pos;
+	uint64_t prod_pos; /* as of now if @drained, else of some time before */
 	uint64_t ring_size;
+	bool drained;
 	bool forced; /* the sleep before was ended by the ring although it was quiet */
 };
 
