@@ -66,27 +66,26 @@ static bool is_part(const struct bpf_map *map, const char *name)
 	       own[len] == '_';
 }
 
-static int prepare_map(struct bpf_object *obj, const char *name, bool fallback, uint32_t threads)
+static struct bpf_program *bind_of(const struct bpf_object *obj, const char *name)
 {
-	struct bpf_program *bind;
-	struct bpf_map *map;
 	char full[TASK_PATH_MAX];
-	int err = bpfring_task_part_path(full, name, "bind");
 
-	if (err)
-		return err;
-	bind = bpf_object__find_program_by_name(obj, full);
-	if (!bind) {
-		log_error("map '%s': the object has no program '%s'; declare the map with "
-			  "BPFRING_TASK_STORAGE()\n",
-			  name, full);
-		return -EINVAL;
-	}
+	if (bpfring_task_part_path(full, name, "bind"))
+		return NULL;
+	return bpf_object__find_program_by_name(obj, full);
+}
+
+static void prepare_map(struct bpf_object *obj, const char *name, bool fallback, uint32_t threads)
+{
+	struct bpf_program *bind = bind_of(obj, name);
+	struct bpf_map *map;
+
+	if (!bind)
+		return; /* not declared with BPFRING_TASK_STORAGE(): none of ours */
 	bpf_program__set_autoload(bind, fallback);
 	bpf_object__for_each_map(map, obj)
 		if (is_part(map, name))
 			bpf_map__set_max_entries(map, fallback ? threads : 1);
-	return 0;
 }
 
 static void warn_of_sleepers(const struct bpf_object *obj)
@@ -143,7 +142,7 @@ int bpfring_task_storage_prepare(struct bpf_object *obj, const char *name,
 	if (!map)
 		return -ENOENT;
 	if (known.path > BPFRING_TASK_FALLBACK || !path_of(obj) ||
-	    bpf_map__type(map) != BPF_MAP_TYPE_TASK_STORAGE) {
+	    bpf_map__type(map) != BPF_MAP_TYPE_TASK_STORAGE || !bind_of(obj, name)) {
 		log_error("map '%s': not declared with bpf/task_storage.bpf.h of this library\n",
 			  name);
 		return -EINVAL;
@@ -157,14 +156,10 @@ int bpfring_task_storage_prepare(struct bpf_object *obj, const char *name,
 	if (err)
 		return err;
 	fallback = path == BPFRING_TASK_FALLBACK;
-	bpf_object__for_each_map(map, obj) {
-		if (bpf_map__type(map) != BPF_MAP_TYPE_TASK_STORAGE)
-			continue;
-		err = prepare_map(obj, bpf_map__name(map), fallback,
-				  known.max_threads ? known.max_threads : DEFAULT_THREADS);
-		if (err)
-			return err;
-	}
+	bpf_object__for_each_map(map, obj)
+		if (bpf_map__type(map) == BPF_MAP_TYPE_TASK_STORAGE)
+			prepare_map(obj, bpf_map__name(map), fallback,
+				    known.max_threads ? known.max_threads : DEFAULT_THREADS);
 	if (fallback) {
 		remove_tags(bpf_object__btf(obj));
 		warn_of_sleepers(obj);
@@ -188,12 +183,10 @@ static int pin_part(int fd, const char *path, const char *suffix)
 
 static int pin_parts(const struct bpf_object *obj, const char *name, const char *path)
 {
-	const struct bpf_program *bind;
+	const struct bpf_program *bind = bind_of(obj, name);
 	const struct bpf_map *map;
-	char full[TASK_PATH_MAX];
-	int err = bpfring_task_part_path(full, name, "bind");
+	int err;
 
-	bind = err ? NULL : bpf_object__find_program_by_name(obj, full);
 	if (!bind)
 		return -EINVAL;
 	err = pin_part(bpf_program__fd(bind), path, "bind");
