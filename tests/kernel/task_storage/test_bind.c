@@ -4,6 +4,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <grp.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -244,6 +245,125 @@ static void close_unbinds(void **state)
 	f->ts = NULL;
 }
 
+/* An element that a killed thread could leave: BPF must see that the slot went on. */
+static void stale_element_is_not_followed(void **state)
+{
+	struct fixture *f = *state;
+	int key = (int)syscall(SYS_pidfd_open, getpid(), 0), fd = bpf_map__fd(f->skel->maps.store);
+	struct task_cell_test *cell = bind_cell(f);
+	uint64_t value[4];
+
+	if (f->path == BPFRING_TASK_UPTR) { /* the kernel does not show addresses */
+		close(key);
+		skip();
+	}
+	fixture_look();
+	assert_int_equal(bpf_map_lookup_elem(fd, &key, value), 0);
+	assert_int_equal(bpfring_task_storage_unbind(f->ts), 0);
+	assert_int_equal(bpf_map_update_elem(fd, &key, value, 0), 0);
+	cell->writer = 0;
+	fixture_look();
+	assert_int_equal(cell->writer, 0);
+	close(key);
+}
+
+/* What opening and preparing refuse. */
+static void refuses_bad_input(void **state)
+{
+	BPFRING_OPTS(bpfring_task_storage_opts, opts);
+	BPFRING_OPTS(bpfring_task_prepare_opts, prepare);
+	struct fixture *f = *state;
+	struct bpfring_task_storage *ts;
+	int fd = bpf_map__fd(f->skel->maps.store);
+	struct {
+		struct bpfring_task_storage_opts known;
+		char more[8];
+	} newer = {.known.sz = sizeof(newer)};
+	struct task_test_bpf *skel;
+
+	bpfring_set_log(NULL);
+	assert_int_equal(bpfring_task_storage_open(NULL, fd, NULL), -EINVAL);
+	assert_int_equal(bpfring_task_storage_open(&ts, -1, NULL), -EBADF);
+	assert_int_equal(bpfring_task_storage_open(&ts, 0, NULL), -EINVAL);
+	assert_int_equal(bpfring_task_storage_open(
+				 &ts, bpf_map__fd(f->skel->maps.store_owner), NULL),
+			 -EINVAL);
+	assert_int_equal(bpfring_task_storage_open_map(&ts, NULL, NULL), -EINVAL);
+	assert_int_equal(bpfring_task_storage_open_object(&ts, f->skel->obj, "none", NULL),
+			 -ENOENT);
+	assert_int_equal(bpfring_task_storage_open_object(&ts, NULL, "store", NULL), -EINVAL);
+	assert_int_equal(bpfring_task_storage_open_pinned(&ts, "/sys/fs/bpf/none", NULL), -ENOENT);
+	assert_int_equal(bpfring_task_storage_open_pinned(&ts, NULL, NULL), -EINVAL);
+	opts.flags = 1U << 31;
+	assert_int_equal(bpfring_task_storage_open(&ts, fd, &opts), -EINVAL);
+	opts.flags = 0;
+	opts.packing = 3;
+	assert_int_equal(bpfring_task_storage_open(&ts, fd, &opts), -EINVAL);
+	newer.more[0] = 1;
+	assert_int_equal(bpfring_task_storage_open(&ts, fd, &newer.known), -E2BIG);
+	bpfring_task_storage_close(NULL);
+
+	assert_int_equal(bpfring_task_storage_prepare(f->skel->obj, "store", NULL), -EBUSY);
+	skel = task_test_bpf__open();
+	assert_int_equal(bpfring_task_storage_prepare(skel->obj, "none", NULL), -ENOENT);
+	assert_int_equal(bpfring_task_storage_prepare(skel->obj, "store_owner", NULL), -EINVAL);
+	assert_int_equal(bpfring_task_storage_prepare(NULL, "store", NULL), -EINVAL);
+	prepare.path = 3;
+	assert_int_equal(bpfring_task_storage_prepare(skel->obj, "store", &prepare), -EINVAL);
+	assert_int_equal(bpfring_task_storage_pin(skel->obj, "none", "/sys/fs/bpf/x"), -ENOENT);
+	task_test_bpf__destroy(skel);
+}
+
+/* A process that was handed the map, but may not read its types: it names the members itself. */
+static void without_privileges(void **state)
+{
+	const struct bpfring_task_member members[] = {
+		{.name = "before", .offset = 0, .size = 8},
+		{.name = "cell", .offset = 8, .size = sizeof(struct task_cell_test),
+		 .flags = BPFRING_TASK_MEMBER_UPTR},
+		{.name = "weight", .offset = 16, .size = 4, .align = 4},
+		{.name = "pad", .offset = 20, .size = 4, .align = 4},
+		{.name = "small", .offset = 24, .size = sizeof(struct task_small_test),
+		 .flags = BPFRING_TASK_MEMBER_UPTR},
+	};
+	struct fixture *f = *state;
+	struct task_test_bpf *s = f->skel;
+	const int slots[] = {bpf_map__fd(s->maps.store_cell), bpf_map__fd(s->maps.store_small)};
+	BPFRING_OPTS(bpfring_task_storage_opts, opts);
+	struct bpfring_task_storage *ts;
+	struct task_cell_test *cell;
+	pid_t pid;
+
+	bpfring_task_storage_close(f->ts);
+	f->ts = NULL;
+	if (f->path == BPFRING_TASK_FALLBACK) {
+		opts.owner_fd = bpf_map__fd(s->maps.store_owner);
+		opts.bind_fd = bpf_program__fd(s->progs.store_bind);
+		opts.slot_fds = slots;
+	}
+	pid = fork();
+	if (!pid) {
+		int fd = bpf_map__fd(s->maps.store), member;
+
+		s->bss->target_tgid = getpid();
+		CHILD_CHECK(!setgroups(0, NULL) && !setgid(65534) && !setuid(65534));
+		bpfring_set_log(NULL);
+		CHILD_CHECK(bpfring_task_storage_open(&ts, fd, &opts) == -EPERM);
+		opts.members = members;
+		opts.member_count = ARRAY_SIZE(members);
+		CHILD_CHECK(!bpfring_task_storage_open(&ts, fd, &opts));
+		member = bpfring_task_storage_find(ts, "cell", sizeof(*cell));
+		CHILD_CHECK(!bpfring_task_storage_bind(ts, member, (void **)&cell));
+		cell->a = 3;
+		cell->b = 4;
+		fixture_look();
+		CHILD_CHECK(cell->sum == 7);
+		bpfring_task_storage_close(ts);
+		_exit(0);
+	}
+	join_child(pid);
+}
+
 static int run(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -257,6 +377,9 @@ static int run(void)
 		TEST(unbinds_another_thread),
 		TEST(one_handle_per_map),
 		TEST(close_unbinds),
+		TEST(stale_element_is_not_followed),
+		TEST(refuses_bad_input),
+		TEST(without_privileges),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -89,12 +89,20 @@ static void *sleep_in_bpf(void *arg)
 	return NULL;
 }
 
+struct holder {
+	struct fixture *f;
+	struct task_cell_test *cell;
+	pthread_barrier_t *barrier;
+};
+
 static void *hold_cell(void *arg)
 {
-	struct fixture *f = arg;
-	struct task_cell_test *cell = bind_cell(f);
+	struct holder *h = arg;
 
-	return cell;
+	h->cell = bind_cell(h->f);
+	pthread_barrier_wait(h->barrier);
+	pthread_barrier_wait(h->barrier);
+	return NULL;
 }
 
 /*
@@ -103,29 +111,36 @@ static void *hold_cell(void *arg)
  */
 static void sleeping_program_hits_nobody(void **state)
 {
+	enum { COUNT = 200 };
 	struct fixture *f = *state;
 	struct sleeper s = {.f = f, .page = map_page(PROT_READ | PROT_WRITE,
 						    MAP_PRIVATE | MAP_ANONYMOUS, -1)};
 	int fd = slow_page(s.page);
-	struct task_cell_test *cells[300];
-	pthread_t thread, other;
+	struct holder h[COUNT];
+	pthread_barrier_t all;
+	pthread_t thread, threads[COUNT];
 	struct uffd_msg msg;
 
 	pthread_create(&thread, NULL, sleep_in_bpf, &s);
 	assert_int_equal(read(fd, &msg, sizeof(msg)), sizeof(msg)); /* asleep in BPF */
 	assert_int_equal(bpfring_task_storage_unbind_thread(f->ts, s.tid), 0);
-	for (unsigned int i = 0; i < ARRAY_SIZE(cells); i++) {
-		/* bound, and kept so by somebody else */
-		pthread_create(&other, NULL, hold_cell, f);
-		pthread_join(other, (void **)&cells[i]);
+	pthread_barrier_init(&all, NULL, COUNT + 1);
+	for (int i = 0; i < COUNT; i++) {
+		h[i] = (struct holder){.f = f, .barrier = &all};
+		pthread_create(&threads[i], NULL, hold_cell, &h[i]);
 	}
-	cells[0] = bind_cell(f);
+	pthread_barrier_wait(&all);
 	fill_slow_page(fd, s.page);
 	pthread_join(thread, NULL);
 	assert_int_equal(s.err, 0); /* it did write */
-	assert_int_not_equal(cells[0]->sum, 0xdead);
-	for (unsigned int i = 1; i < ARRAY_SIZE(cells); i++)
-		assert_int_not_equal(cells[i]->a, 0xdead);
+	for (int i = 0; i < COUNT; i++) {
+		assert_int_not_equal(h[i].cell->sum, 0xdead);
+		assert_int_not_equal(h[i].cell->a, 0xdead);
+	}
+	pthread_barrier_wait(&all);
+	for (int i = 0; i < COUNT; i++)
+		pthread_join(threads[i], NULL);
+	pthread_barrier_destroy(&all);
 	close(fd);
 	munmap(s.page, PAGE);
 }
