@@ -29,7 +29,7 @@ static int made(int fd)
 
 static int ring(enum bpf_map_type type, uint32_t flags)
 {
-	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = flags);
+	struct bpf_map_create_opts opts = {.sz = sizeof(opts), .map_flags = flags};
 
 	return made(bpfring_sys_map_create(type, 0, 0, (uint32_t)bpfring_sys_page_size(), &opts));
 }
@@ -91,7 +91,7 @@ static int load_types(bool uptr, uint32_t *ret_value)
  */
 static int struct_ops(const struct btf *btf, const char *const *types, uint32_t flags)
 {
-	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = flags);
+	struct bpf_map_create_opts opts = {.sz = sizeof(opts), .map_flags = flags};
 	uint32_t unused;
 	int id = -ENOENT, fd;
 
@@ -181,8 +181,7 @@ int probe_sched_ext(void)
 /* A task storage map, or why not. */
 static int task_storage(bool uptr)
 {
-	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_NO_PREALLOC,
-		    .btf_key_type_id = 2);
+	struct bpf_map_create_opts opts = {.sz = sizeof(opts), .map_flags = BPF_F_NO_PREALLOC, .btf_key_type_id = 2};
 	int map_fd, fd = load_types(uptr, &opts.btf_value_type_id);
 
 	if (fd < 0)

@@ -42,7 +42,6 @@ WRAP(dup, -EMFILE, (int fd), fd)
 WRAP(open, -EMFILE, (const char *path), path)
 WRAP(map_info, -EPERM, (int fd, struct bpf_map_info *ret), fd, ret)
 WRAP(lock_byte, -ENOLCK, (int fd, uint64_t offset), fd, offset)
-WRAP(eventfd, -EMFILE, (void))
 WRAP(wipe_on_fork, -EINVAL, (void *addr, size_t size), addr, size)
 WRAP(pidfd, -EMFILE, (pid_t tid, unsigned int flags), tid, flags)
 WRAP(madvise, -EINVAL, (void *addr, size_t size, int advice), addr, size, advice)
@@ -52,6 +51,13 @@ WRAP(elem_update, -ENOMEM, (int fd, const void *key, const void *value, uint64_t
 WRAP(elem_delete, -EAGAIN, (int fd, const void *key), fd, key)
 WRAP(prog_run, -ENOMEM, (int fd, void *ctx, uint32_t size), fd, ctx, size)
 WRAP(btf_by_id, -EPERM, (struct btf **ret, uint32_t id), ret, id)
+
+int __real_bpfring_sys_eventfd(void);
+int __wrap_bpfring_sys_eventfd(void);
+int __wrap_bpfring_sys_eventfd(void)
+{
+	return fails() ? -EMFILE : __real_bpfring_sys_eventfd();
+}
 
 void *__real_bpfring_sys_alloc(size_t size);
 void *__wrap_bpfring_sys_alloc(size_t size);

@@ -54,7 +54,7 @@ static bool kernel_has_type(const char *name)
 
 static void by_hand(void **state)
 {
-	LIBBPF_OPTS(bpf_map_create_opts, overwrite, .map_flags = 1U << 19);
+	struct bpf_map_create_opts overwrite = {.sz = sizeof(overwrite), .map_flags = 1U << 19};
 
 	(void)state;
 	assert_int_equal(probe(BPFRING_FEATURE_RINGBUF).state,

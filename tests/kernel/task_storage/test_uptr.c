@@ -80,7 +80,7 @@ static void *sleep_in_bpf(void *arg)
 	struct {
 		uint64_t fault, tag;
 	} ctx = {(uintptr_t)s->page, 0xdead};
-	DECLARE_LIBBPF_OPTS(bpf_test_run_opts, opts, .ctx_in = &ctx, .ctx_size_in = sizeof(ctx));
+	struct bpf_test_run_opts opts = {.sz = sizeof(opts), .ctx_in = &ctx, .ctx_size_in = sizeof(ctx)};
 
 	bind_cell(s->f);
 	s->tid = gettid();
