@@ -17,6 +17,11 @@ static void measure_rate(struct pace *p, const struct pace_look *look)
 
 	if (!look->drained || span < PACE_SAMPLE_NS)
 		return;
+	if (!p->sample_from) { /* what the ring carried before its first look has no rate */
+		p->sample_from = look->now;
+		p->sample_pos = look->prod_pos;
+		return;
+	}
 	rate = (look->prod_pos - p->sample_pos) * 1024 / (uint64_t)span;
 	if (look->now - p->peak_at > PACE_FADE_NS) {
 		p->peak /= 2;
@@ -69,7 +74,8 @@ static int64_t next_window(struct pace *p, const struct pace_params *params,
 	int64_t window = rest ? safe_window(p, look, params) : 0;
 	int64_t step = p->window ? 2 * p->window : FIRST_WINDOW_NS;
 
-	if (window > step)
+	/* COALESCE promises whole windows: begun small, one that stays empty would never grow. */
+	if (window > step && params->wait != BPFRING_WAIT_COALESCE)
 		window = step;
 	if (window < params->min_sleep) {
 		p->window = params->min_sleep / 2 + 1; /* so that it can grow into a sleep */

@@ -277,6 +277,8 @@ static inline int bpfring_cons_peek(struct bpfring_cons *c, struct bpfring_recor
 {
 	uint64_t pos = c->pos, prod = c->prod;
 
+	if (!*c->owner)
+		return -ECHILD;
 	return bpfring_priv_next(c, &pos, &prod, ret);
 }
 
@@ -295,6 +297,8 @@ static inline int bpfring_cons_peek_batch(struct bpfring_cons *c, struct bpfring
 	uint64_t pos = c->pos, prod = c->prod;
 	unsigned int n;
 
+	if (!*c->owner)
+		return -ECHILD;
 	for (n = 0; n < max && n < INT32_MAX; n++) {
 		int more = bpfring_priv_next(c, &pos, &prod, &ret[n]);
 
