@@ -128,7 +128,8 @@ static void *run(void *arg)
 
 static void print_table(const struct worker *workers)
 {
-	printf("%-8s %-8s %14s %14s %9s\n", "THREAD", "PHASE", "BPF ms", "OWN CLOCK ms", "SWITCHES");
+	printf("%-8s %-8s %14s %14s %9s\n", "THREAD", "PHASE", "BPF ms", "OWN CLOCK ms",
+	       "SWITCHES");
 	for (unsigned int i = 0; i < env.threads; i++) {
 		const struct worker *w = &workers[i];
 

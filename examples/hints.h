@@ -23,7 +23,7 @@ struct hints_cell {
 };
 
 #define HINTS_HINT(ns, phase) ((ns) << 8 | (phase))
-#define HINTS_PHASE(hint)     ((hint) & 0xff)
+#define HINTS_PHASE(hint)     ((hint)&0xff)
 #define HINTS_BEGAN(hint)     ((hint) >> 8)
 
 #endif /* HINTS_H */

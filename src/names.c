@@ -121,8 +121,7 @@ static int declare(struct bpfring_names *names, const char *name, size_t size)
 	if (table->count == NAMES_MAX ||
 	    entry.offset + size > task_shared_member(ts, names->values)->size) {
 		log_error("value '%s': no room for it: %u names, %u of %u bytes are taken\n", name,
-			  table->count, entry.offset,
-			  task_shared_member(ts, names->values)->size);
+			  table->count, entry.offset, task_shared_member(ts, names->values)->size);
 		return -ENOSPC;
 	}
 	strcpy(entry.name, name);

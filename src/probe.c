@@ -46,7 +46,8 @@ static const struct feature {
 	[BPFRING_FEATURE_PIDFD_THREAD] = {"pidfd_thread", probe_pidfd_thread,
 					  "this kernel has no pidfds of threads (Linux 6.9)",
 					  "a seccomp filter forbids pidfd_open()"},
-	[BPFRING_FEATURE_TOKEN] = {"token", probe_token, "this kernel has no BPF tokens (Linux 6.9)",
+	[BPFRING_FEATURE_TOKEN] = {"token", probe_token,
+				   "this kernel has no BPF tokens (Linux 6.9)",
 				   "bpf() is forbidden here"},
 	[BPFRING_FEATURE_SCHED_EXT] = {"sched_ext", probe_sched_ext,
 				       "this kernel has no sched_ext (Linux 6.12, "

@@ -13,11 +13,11 @@
 #include "sys_task.h"
 
 /* Younger than the headers of Linux 6.1. */
-#define F_LINK		    (1U << 13)
-#define F_RB_OVERWRITE	    (1U << 19)
-#define PIDFD_THREAD	    O_EXCL
-#define TOKEN_CREATE	    36
-#define TOKEN_CREATE_SIZE   8
+#define F_LINK		  (1U << 13)
+#define F_RB_OVERWRITE	  (1U << 19)
+#define PIDFD_THREAD	  O_EXCL
+#define TOKEN_CREATE	  36
+#define TOKEN_CREATE_SIZE 8
 
 static int made(int fd)
 {
@@ -181,7 +181,8 @@ int probe_sched_ext(void)
 /* A task storage map, or why not. */
 static int task_storage(bool uptr)
 {
-	struct bpf_map_create_opts opts = {.sz = sizeof(opts), .map_flags = BPF_F_NO_PREALLOC, .btf_key_type_id = 2};
+	struct bpf_map_create_opts opts = {
+		.sz = sizeof(opts), .map_flags = BPF_F_NO_PREALLOC, .btf_key_type_id = 2};
 	int map_fd, fd = load_types(uptr, &opts.btf_value_type_id);
 
 	if (fd < 0)

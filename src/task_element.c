@@ -9,7 +9,7 @@
 #include "sys_task.h"
 #include "task_storage.h"
 
-#define PIDFD_THREAD O_EXCL /* Linux 6.9 */
+#define PIDFD_THREAD	O_EXCL /* Linux 6.9 */
 #define KERNEL_ENOTSUPP 524
 
 /* Of bpf/task_storage.bpf.h. */
@@ -58,8 +58,7 @@ static int run(struct bpfring_task_storage *ts, uint64_t op)
 				    (uint32_t)bpfring_task_scratch_size(&ts->layout));
 }
 
-static int by_pidfd(struct bpfring_task_storage *ts, struct task_id id, uint32_t op,
-		    uint64_t flags)
+static int by_pidfd(struct bpfring_task_storage *ts, struct task_id id, uint32_t op, uint64_t flags)
 {
 	int fd = id.pidfd >= 0 ? id.pidfd : bpfring_task_pidfd(id.tid);
 	int err;

@@ -155,8 +155,8 @@ int bpfring_task_layout_from_btf(struct task_layout *ret, const struct btf *btf,
 }
 
 int bpfring_task_layout_from_opts(struct task_layout *ret,
-				  const struct bpfring_task_storage_opts *opts,
-				  uint32_t value_size, const char *map_name)
+				  const struct bpfring_task_storage_opts *opts, uint32_t value_size,
+				  const char *map_name)
 {
 	struct task_layout layout = {.value_size = value_size, .count = opts->member_count};
 	int err;

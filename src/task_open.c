@@ -54,8 +54,8 @@ int bpfring_task_describe(struct task_layout *ret, const struct map *map,
 	if (!btf) {
 		err = bpfring_sys_btf_by_id(&loaded, info.btf_id);
 		if (err) {
-			log_error("map '%s' id %u: cannot read its BTF: %s%s\n", map->name,
-				  map->id, bpfring_errname(err),
+			log_error("map '%s' id %u: cannot read its BTF: %s%s\n", map->name, map->id,
+				  bpfring_errname(err),
 				  err == -EPERM ? "; without CAP_SYS_ADMIN give the members in "
 						  "struct bpfring_task_storage_opts"
 						: "");

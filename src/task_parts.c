@@ -100,8 +100,7 @@ int bpfring_task_parts_from_pin(struct task_parts *ret, const char *path,
 	if (!err)
 		err = open_part(&parts.bind_fd, path, "bind");
 	for (unsigned int i = 0; i < layout->shared_count && !err; i++)
-		err = open_part(&parts.slot_fds[i], path,
-				layout->members[layout->shared[i]].name);
+		err = open_part(&parts.slot_fds[i], path, layout->members[layout->shared[i]].name);
 	if (err)
 		bpfring_task_parts_close(&parts, layout->shared_count);
 	else

@@ -83,16 +83,16 @@ static void prepare_map(struct bpf_object *obj, const char *name, bool fallback,
 	if (!bind)
 		return; /* not declared with BPFRING_TASK_STORAGE(): none of ours */
 	bpf_program__set_autoload(bind, fallback);
-	bpf_object__for_each_map(map, obj)
-		if (is_part(map, name))
-			bpf_map__set_max_entries(map, fallback ? threads : 1);
+	bpf_object__for_each_map(map, obj) if (is_part(map, name))
+		bpf_map__set_max_entries(map, fallback ? threads : 1);
 }
 
 static void warn_of_sleepers(const struct bpf_object *obj)
 {
 	struct bpf_program *prog;
 
-	bpf_object__for_each_program(prog, obj) {
+	bpf_object__for_each_program(prog, obj)
+	{
 		if (!bpf_program__autoload(prog) || !(bpf_program__flags(prog) & BPF_F_SLEEPABLE) ||
 		    bpf_program__type(prog) == BPF_PROG_TYPE_SYSCALL)
 			continue;
@@ -134,8 +134,7 @@ int bpfring_task_storage_prepare(struct bpf_object *obj, const char *name,
 
 	if (!obj || !name)
 		return -EINVAL;
-	err = bpfring_options_read(&known, sizeof(known), opts,
-				   "struct bpfring_task_prepare_opts");
+	err = bpfring_options_read(&known, sizeof(known), opts, "struct bpfring_task_prepare_opts");
 	if (err)
 		return err;
 	map = bpf_object__find_map_by_name(obj, name);
@@ -156,10 +155,9 @@ int bpfring_task_storage_prepare(struct bpf_object *obj, const char *name,
 	if (err)
 		return err;
 	fallback = path == BPFRING_TASK_FALLBACK;
-	bpf_object__for_each_map(map, obj)
-		if (bpf_map__type(map) == BPF_MAP_TYPE_TASK_STORAGE)
-			prepare_map(obj, bpf_map__name(map), fallback,
-				    known.max_threads ? known.max_threads : DEFAULT_THREADS);
+	bpf_object__for_each_map(map, obj) if (bpf_map__type(map) == BPF_MAP_TYPE_TASK_STORAGE)
+		prepare_map(obj, bpf_map__name(map), fallback,
+			    known.max_threads ? known.max_threads : DEFAULT_THREADS);
 	if (fallback) {
 		remove_tags(bpf_object__btf(obj));
 		warn_of_sleepers(obj);
@@ -190,10 +188,8 @@ static int pin_parts(const struct bpf_object *obj, const char *name, const char 
 	if (!bind)
 		return -EINVAL;
 	err = pin_part(bpf_program__fd(bind), path, "bind");
-	bpf_object__for_each_map(map, obj)
-		if (!err && is_part(map, name))
-			err = pin_part(bpf_map__fd(map), path,
-				       bpf_map__name(map) + strlen(name) + 1);
+	bpf_object__for_each_map(map, obj) if (!err && is_part(map, name))
+		err = pin_part(bpf_map__fd(map), path, bpf_map__name(map) + strlen(name) + 1);
 	return err;
 }
 

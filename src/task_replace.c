@@ -76,7 +76,8 @@ static int replace(struct bpfring_task_storage *ts, struct map *map,
 	struct bpfring_task_storage_opts known = *opts;
 	int err;
 
-	if (ts->opts.member_count && !known.member_count) { /* declared at open, as BTF was not readable */
+	if (ts->opts.member_count &&
+	    !known.member_count) { /* declared at open, as BTF was not readable */
 		known.members = ts->layout.members;
 		known.member_count = ts->layout.count;
 	}

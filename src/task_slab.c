@@ -151,8 +151,7 @@ static int grow(const struct bpfring_task_storage *ts, struct slab *slab)
 }
 
 /* A block without any cell dealt. */
-static int fresh_block(const struct bpfring_task_storage *ts, struct slab *slab,
-		       struct block **ret)
+static int fresh_block(const struct bpfring_task_storage *ts, struct slab *slab, struct block **ret)
 {
 	struct chunk *chunk;
 	struct block *block = slab->free;

@@ -23,9 +23,9 @@
 #include "sys_task.h"
 #include "task_storage.h"
 
-#define CHUNK	   64			 /* slots that are claimed together */
-#define CLAIM_BASE 0x4000000000000000ULL /* beside that of claim.c */
-#define CACHE_LINE 64
+#define CHUNK	    64			  /* slots that are claimed together */
+#define CLAIM_BASE  0x4000000000000000ULL /* beside that of claim.c */
+#define CACHE_LINE  64
 /* So many slots wait for one grace period, if there are others to be claimed. */
 #define RETIRED_MAX 4096
 
@@ -139,8 +139,7 @@ static int describe_arrays(const struct bpfring_task_storage *ts, struct slots *
 
 	for (unsigned int i = 0; i < ts->layout.shared_count && !err; i++)
 		err = describe_array(&s->array[i], parts->slot_fds[i],
-				     task_shared_member(ts, i)->size, &s->count, &id,
-				     ts->map.name);
+				     task_shared_member(ts, i)->size, &s->count, &id, ts->map.name);
 	return err;
 }
 
@@ -341,8 +340,8 @@ static void slots_forked(struct bpfring_task_storage *ts)
 	struct slots *s = ts->path_state;
 
 	for (unsigned int i = 0; i < ts->layout.shared_count; i++)
-		bpfring_sys_mmap_at(s->array[i].mem, s->array[i].size, PROT_READ | PROT_WRITE,
-				    anon, -1);
+		bpfring_sys_mmap_at(s->array[i].mem, s->array[i].size, PROT_READ | PROT_WRITE, anon,
+				    -1);
 	bpfring_sys_mmap_at(s->owner.mem, s->owner.size, PROT_READ | PROT_WRITE, anon, -1);
 }
 
@@ -393,8 +392,8 @@ static int slots_move(struct bpfring_task_storage *ts, const struct task_parts *
 		return err;
 	err = claim_same(from, to);
 	if (err) {
-		log_error("map '%s': cannot have the same slots in the new map: %s\n",
-			  ts->map.name, bpfring_errname(err));
+		log_error("map '%s': cannot have the same slots in the new map: %s\n", ts->map.name,
+			  bpfring_errname(err));
 		unmap_arrays(ts, to);
 		slots_free(to);
 		return err;

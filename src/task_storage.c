@@ -9,9 +9,9 @@
 #include "sys_task.h"
 #include "task_storage.h"
 
-enum bpfring_task_path bpfring_task_storage_path(const struct bpfring_task_storage *ts)
+int bpfring_task_storage_path(const struct bpfring_task_storage *ts)
 {
-	return ts->path->name;
+	return (int)ts->path->name;
 }
 
 int bpfring_task_storage_member_count(const struct bpfring_task_storage *ts)
@@ -150,8 +150,7 @@ int bpfring_task_storage_get(struct bpfring_task_storage *ts, pid_t tid, int mem
 	if (err)
 		return err;
 	bpfring_task_lock();
-	err = bpfring_task_element_read(ts,
-					(struct task_id){tid ? tid : bpfring_sys_gettid(), -1});
+	err = bpfring_task_element_read(ts, (struct task_id){tid ? tid : bpfring_sys_gettid(), -1});
 	if (!err)
 		memcpy(data, (char *)bpfring_task_value(ts) + m->offset, size);
 	bpfring_task_unlock();

@@ -69,8 +69,8 @@ extern const struct task_path bpfring_task_slots;
 struct binding {
 	struct binding *next; /* of the bucket */
 	pid_t tid;
-	int pidfd;     /* of a thread that did not bind itself, to know when it is dead; -1: none */
-	bool is_self;  /* thread-specific value of its thread, which may look at it at any time */
+	int pidfd;    /* of a thread that did not bind itself, to know when it is dead; -1: none */
+	bool is_self; /* thread-specific value of its thread, which may look at it at any time */
 	atomic_bool has_cell; /* false: unbound by another thread, or of another process */
 	struct task_cell cell;
 	void *dealt[TASK_MAX_SHARED]; /* memory of the cell while the caller's own is shared */
@@ -86,7 +86,7 @@ struct bpfring_task_storage {
 	struct task_parts parts;
 	const struct task_path *path;
 	void *path_state;
-	uint32_t *guard; /* reads 0 in a forked child, see mapping.h */
+	uint32_t *guard;   /* reads 0 in a forked child, see mapping.h */
 	pthread_key_t key; /* binding of the calling thread */
 	void *scratch;	   /* a request with a value behind it, of all calls: under the lock */
 
@@ -107,8 +107,8 @@ void bpfring_task_unlock(void);
 int bpfring_task_layout_from_btf(struct task_layout *ret, const struct btf *btf, uint32_t type,
 				 bool fallback, const char *map_name);
 int bpfring_task_layout_from_opts(struct task_layout *ret,
-				  const struct bpfring_task_storage_opts *opts,
-				  uint32_t value_size, const char *map_name);
+				  const struct bpfring_task_storage_opts *opts, uint32_t value_size,
+				  const char *map_name);
 bool bpfring_task_layout_equal(const struct task_layout *a, const struct task_layout *b,
 			       const char *map_name);
 void bpfring_task_layout_free(struct task_layout *layout);

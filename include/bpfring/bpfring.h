@@ -25,6 +25,8 @@
  *	consumer.h  one ring: callbacks, batches, zero-copy peek/release, wait, snapshot, statistics
  *	loop.h      many rings and descriptors on one thread; wait modes; use inside another loop
  *	ring.h      the inline data path beneath, on any memory
+ *	task_storage.h  memory that threads share with BPF programs; names.h: values in it by name
+ *	probe.h     what this kernel has and this process may use
  *	common.h    error rule, options, version, log
  */
 #ifndef BPFRING_H
@@ -33,6 +35,9 @@
 #include <bpfring/common.h>
 #include <bpfring/consumer.h>
 #include <bpfring/loop.h>
+#include <bpfring/names.h>
+#include <bpfring/probe.h>
 #include <bpfring/ring.h>
+#include <bpfring/task_storage.h>
 
 #endif /* BPFRING_H */

@@ -39,7 +39,7 @@ enum bpfring_probe_state {
 struct bpfring_probe_result {
 	size_t sz; /* sizeof(struct bpfring_probe_result) */
 	enum bpfring_probe_state state;
-	int err;		/* what the kernel answered, a negative errno value; 0 if YES */
+	int err;	    /* what the kernel answered, a negative errno value; 0 if YES */
 	const char *reason; /* one sentence; "" if YES; a constant */
 };
 

@@ -102,8 +102,10 @@ BPFRING_API int bpfring_task_storage_pin(const struct bpf_object *obj, const cha
 
 /* Flags of struct bpfring_task_member. */
 enum {
-	BPFRING_TASK_MEMBER_UPTR = 1U << 0,    /* a pointer; offset is its own, size what it points to */
-	BPFRING_TASK_MEMBER_PROCESS = 1U << 1, /* points to one memory for all threads of a process */
+	BPFRING_TASK_MEMBER_UPTR = 1U
+				   << 0, /* a pointer; offset is its own, size what it points to */
+	BPFRING_TASK_MEMBER_PROCESS = 1U
+				      << 1, /* points to one memory for all threads of a process */
 };
 
 /* A member of the map's value. */
@@ -193,8 +195,7 @@ BPFRING_API int bpfring_task_storage_open_object(struct bpfring_task_storage **r
 BPFRING_API void bpfring_task_storage_close(struct bpfring_task_storage *ts);
 
 /* The path of the map: BPFRING_TASK_UPTR or BPFRING_TASK_FALLBACK. */
-BPFRING_API enum bpfring_task_path
-bpfring_task_storage_path(const struct bpfring_task_storage *ts);
+BPFRING_API int bpfring_task_storage_path(const struct bpfring_task_storage *ts);
 
 /* How many members the value has, ordinary ones included. */
 BPFRING_API int bpfring_task_storage_member_count(const struct bpfring_task_storage *ts);
@@ -330,13 +331,13 @@ BPFRING_API int bpfring_task_storage_refresh(struct bpfring_task_storage *ts);
 BPFRING_API int bpfring_task_storage_reap(struct bpfring_task_storage *ts);
 
 struct bpfring_task_storage_stats {
-	size_t sz;	     /* sizeof(struct bpfring_task_storage_stats) */
-	uint64_t bound;	     /* threads that share now */
-	uint64_t binds;	     /* threads bound so far */
-	uint64_t cell_size;  /* bytes from one cell to the next */
-	uint64_t bytes;	     /* memory that holds cells in use, whole pages */
-	uint64_t retired;    /* cells given back that may not be reused yet */
-	uint64_t lost;	     /* cells that never will be, after an error */
+	size_t sz;	    /* sizeof(struct bpfring_task_storage_stats) */
+	uint64_t bound;	    /* threads that share now */
+	uint64_t binds;	    /* threads bound so far */
+	uint64_t cell_size; /* bytes from one cell to the next */
+	uint64_t bytes;	    /* memory that holds cells in use, whole pages */
+	uint64_t retired;   /* cells given back that may not be reused yet */
+	uint64_t lost;	    /* cells that never will be, after an error */
 };
 
 /**

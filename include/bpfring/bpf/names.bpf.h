@@ -52,27 +52,27 @@ struct bpfring_name_cache {
 	__u16 place;	  /* word in the values plus one; 0: not among them */
 };
 
-#define BPFRING_NAMED_MEMBERS                                                                      \
-	struct bpfring_names __uptr *names;                                                        \
+#define BPFRING_NAMED_MEMBERS               \
+	struct bpfring_names __uptr *names; \
 	struct bpfring_named_values __uptr *values
 
-#define BPFRING_NAMED_STORAGE(name)                                                                \
-	BPFRING_TASK_MEMBER(name, names, struct bpfring_names);                                    \
+#define BPFRING_NAMED_STORAGE(name)                             \
+	BPFRING_TASK_MEMBER(name, names, struct bpfring_names); \
 	BPFRING_TASK_MEMBER(name, values, struct bpfring_named_values)
 
 /* Searches @table; the place of the value, or 0. */
-#define bpfring_priv_named_search(table, count, literal, bytes)                                    \
-	({                                                                                         \
-		__u32 place_ = 0;                                                                  \
-		for (__u32 i_ = 0; i_ < BPFRING_NAMES_MAX && i_ < (count); i_++) {                 \
-			const struct bpfring_names_entry *entry_ = &(table)->entries[i_];          \
-			if (bpf_strncmp(entry_->name, BPFRING_NAMES_LENGTH, literal))              \
-				continue;                                                          \
-			if (entry_->size == (bytes))                                               \
-				place_ = entry_->offset / 8 + 1;                                   \
-			break;                                                                     \
-		}                                                                                  \
-		place_;                                                                            \
+#define bpfring_priv_named_search(table, count, literal, bytes)                           \
+	({                                                                                \
+		__u32 place_ = 0;                                                         \
+		for (__u32 i_ = 0; i_ < BPFRING_NAMES_MAX && i_ < (count); i_++) {        \
+			const struct bpfring_names_entry *entry_ = &(table)->entries[i_]; \
+			if (bpf_strncmp(entry_->name, BPFRING_NAMES_LENGTH, literal))     \
+				continue;                                                 \
+			if (entry_->size == (bytes))                                      \
+				place_ = entry_->offset / 8 + 1;                          \
+			break;                                                            \
+		}                                                                         \
+		place_;                                                                   \
 	})
 
 /*
@@ -84,29 +84,29 @@ struct bpfring_name_cache {
  * @literal: the name, a string constant
  * @type:   type of the value, at most 64 bytes
  */
-#define bpfring_named(name_, value, cache_, literal, type)                                         \
-	({                                                                                         \
-		struct bpfring_names *table_ = bpfring_task_member(name_, value, names);           \
-		struct bpfring_name_cache *known_ = &(value)->cache_;                              \
-		type *found_ = (void *)0;                                                          \
-		_Static_assert(sizeof(type) <= 64, "named values are small");                      \
-		if (table_) {                                                                      \
-			__u32 generation_ = *(volatile __u32 *)&table_->generation;                \
-			__u32 count_ = *(volatile __u32 *)&table_->count;                          \
-			if (known_->generation != generation_ ||                                   \
-			    (!known_->place && known_->count != (__u16)count_)) {                  \
-				known_->place = (__u16)bpfring_priv_named_search(                  \
-					table_, count_, literal, sizeof(type));                    \
-				known_->count = (__u16)count_;                                     \
-				known_->generation = generation_;                                  \
-			}                                                                          \
-			__u32 word_ = *(volatile __u16 *)&known_->place;                           \
-			struct bpfring_named_values *values_ =                                     \
-				word_ ? bpfring_task_member(name_, value, values) : (void *)0;     \
-			if (values_ && word_ <= (BPFRING_NAMED_BYTES - sizeof(type)) / 8 + 1)      \
-				found_ = (type *)(void *)&values_->words[word_ - 1];               \
-		}                                                                                  \
-		found_;                                                                            \
+#define bpfring_named(name_, value, cache_, literal, type)                                     \
+	({                                                                                     \
+		struct bpfring_names *table_ = bpfring_task_member(name_, value, names);       \
+		struct bpfring_name_cache *known_ = &(value)->cache_;                          \
+		type *found_ = (void *)0;                                                      \
+		_Static_assert(sizeof(type) <= 64, "named values are small");                  \
+		if (table_) {                                                                  \
+			__u32 generation_ = *(volatile __u32 *)&table_->generation;            \
+			__u32 count_ = *(volatile __u32 *)&table_->count;                      \
+			if (known_->generation != generation_ ||                               \
+			    (!known_->place && known_->count != (__u16)count_)) {              \
+				known_->place = (__u16)bpfring_priv_named_search(              \
+					table_, count_, literal, sizeof(type));                \
+				known_->count = (__u16)count_;                                 \
+				known_->generation = generation_;                              \
+			}                                                                      \
+			__u32 word_ = *(volatile __u16 *)&known_->place;                       \
+			struct bpfring_named_values *values_ =                                 \
+				word_ ? bpfring_task_member(name_, value, values) : (void *)0; \
+			if (values_ && word_ <= (BPFRING_NAMED_BYTES - sizeof(type)) / 8 + 1)  \
+				found_ = (type *)(void *)&values_->words[word_ - 1];           \
+		}                                                                              \
+		found_;                                                                        \
 	})
 
 #endif /* BPFRING_NAMES_BPF_H */

@@ -43,57 +43,56 @@ enum bpfring_task_op {
  * BPFRING_TASK_STORAGE(name, value) - the map, and what the fall-back needs of it: who owns a slot,
  * and a program by which a thread reaches its own element on kernels without pidfds of threads.
  */
-#define BPFRING_TASK_STORAGE(name, value_type)                                                     \
-	struct {                                                                                   \
-		__uint(type, BPF_MAP_TYPE_TASK_STORAGE);                                           \
-		__uint(map_flags, BPF_F_NO_PREALLOC);                                              \
-		__type(key, int);                                                                  \
-		__type(value, value_type);                                                         \
-	} name SEC(".maps");                                                                       \
-	struct {                                                                                   \
-		__uint(type, BPF_MAP_TYPE_ARRAY);                                                  \
-		__uint(map_flags, BPF_F_MMAPABLE);                                                 \
-		__uint(max_entries, 1);                                                            \
-		__type(key, __u32);                                                                \
-		__type(value, __u64);                                                              \
-	} name##_owner SEC(".maps");                                                               \
-	/* the value first: the verifier refuses an address in the context that was computed */    \
-	struct name##_request {                                                                    \
-		value_type value;                                                                  \
-		__u64 op;                                                                          \
-	};                                                                                         \
-	SEC("?syscall")                                                                            \
-	int name##_bind(struct name##_request *request)                                            \
-	{                                                                                          \
-		struct task_struct *task = bpf_get_current_task_btf();                             \
-		__u64 op = request->op;                                                            \
-		value_type *value;                                                                 \
-                                                                                                   \
-		if (!bpfring_priv_task_fallback())                                                       \
-			return -95; /* EOPNOTSUPP */                                               \
-		if (op == BPFRING_TASK_OP_DELETE)                                                  \
-			return (int)bpf_task_storage_delete(&name, task);                          \
-		value = bpf_task_storage_get(&name, task, 0,                                       \
-					     op == BPFRING_TASK_OP_SET ?                           \
-						     BPF_LOCAL_STORAGE_GET_F_CREATE :              \
-						     0);                                           \
-		if (!value)                                                                        \
-			return op == BPFRING_TASK_OP_SET ? -12 : -2; /* ENOMEM : ENOENT */         \
-		if (op == BPFRING_TASK_OP_SET)                                                     \
-			__builtin_memcpy(value, &request->value, sizeof(*value));                  \
-		else                                                                               \
-			__builtin_memcpy(&request->value, value, sizeof(*value));                  \
-		return 0;                                                                          \
+#define BPFRING_TASK_STORAGE(name, value_type)                                                  \
+	struct {                                                                                \
+		__uint(type, BPF_MAP_TYPE_TASK_STORAGE);                                        \
+		__uint(map_flags, BPF_F_NO_PREALLOC);                                           \
+		__type(key, int);                                                               \
+		__type(value, value_type);                                                      \
+	} name SEC(".maps");                                                                    \
+	struct {                                                                                \
+		__uint(type, BPF_MAP_TYPE_ARRAY);                                               \
+		__uint(map_flags, BPF_F_MMAPABLE);                                              \
+		__uint(max_entries, 1);                                                         \
+		__type(key, __u32);                                                             \
+		__type(value, __u64);                                                           \
+	} name##_owner SEC(".maps");                                                            \
+	/* the value first: the verifier refuses an address in the context that was computed */ \
+	struct name##_request {                                                                 \
+		value_type value;                                                               \
+		__u64 op;                                                                       \
+	};                                                                                      \
+	SEC("?syscall")                                                                         \
+	int name##_bind(struct name##_request *request)                                         \
+	{                                                                                       \
+		struct task_struct *task = bpf_get_current_task_btf();                          \
+		__u64 op = request->op;                                                         \
+		value_type *value;                                                              \
+                                                                                                \
+		if (!bpfring_priv_task_fallback())                                              \
+			return -95; /* EOPNOTSUPP */                                            \
+		if (op == BPFRING_TASK_OP_DELETE)                                               \
+			return (int)bpf_task_storage_delete(&name, task);                       \
+		value = bpf_task_storage_get(                                                   \
+			&name, task, 0,                                                         \
+			op == BPFRING_TASK_OP_SET ? BPF_LOCAL_STORAGE_GET_F_CREATE : 0);        \
+		if (!value)                                                                     \
+			return op == BPFRING_TASK_OP_SET ? -12 : -2; /* ENOMEM : ENOENT */      \
+		if (op == BPFRING_TASK_OP_SET)                                                  \
+			__builtin_memcpy(value, &request->value, sizeof(*value));               \
+		else                                                                            \
+			__builtin_memcpy(&request->value, value, sizeof(*value));               \
+		return 0;                                                                       \
 	}
 
 /* BPFRING_TASK_MEMBER(name, member, type) - the slots of one __uptr member, for the fall-back. */
-#define BPFRING_TASK_MEMBER(name, member, type_)                                                   \
-	struct {                                                                                   \
-		__uint(type, BPF_MAP_TYPE_ARRAY);                                                  \
-		__uint(map_flags, BPF_F_MMAPABLE);                                                 \
-		__uint(max_entries, 1);                                                            \
-		__type(key, __u32);                                                                \
-		__type(value, type_);                                                              \
+#define BPFRING_TASK_MEMBER(name, member, type_)   \
+	struct {                                   \
+		__uint(type, BPF_MAP_TYPE_ARRAY);  \
+		__uint(map_flags, BPF_F_MMAPABLE); \
+		__uint(max_entries, 1);            \
+		__type(key, __u32);                \
+		__type(value, type_);              \
 	} name##_##member SEC(".maps")
 
 /*
@@ -119,24 +118,24 @@ static __attribute__((always_inline)) inline void *bpfring_priv_task_slot(void *
  * bpfring_task_member(name, value, member) - what a member points to; NULL: nothing is shared.
  * @value: the element, not NULL, from bpf_task_storage_get(&name, ...)
  */
-#define bpfring_task_member(name, value, member_)                                                  \
-	({                                                                                         \
-		__typeof__((value)->member_) shared_;                                              \
-		/* volatile: nothing may be computed from the pointer before the branch */         \
-		if (bpfring_priv_task_fallback())                                                  \
-			shared_ = bpfring_priv_task_slot(                                          \
-				&name##_owner, &name##_##member_,                                  \
-				*(volatile __u64 *)(void *)&(value)->member_);                     \
-		else                                                                               \
-			shared_ = (value)->member_;                                                \
-		shared_;                                                                           \
+#define bpfring_task_member(name, value, member_)                                          \
+	({                                                                                 \
+		__typeof__((value)->member_) shared_;                                      \
+		/* volatile: nothing may be computed from the pointer before the branch */ \
+		if (bpfring_priv_task_fallback())                                          \
+			shared_ = bpfring_priv_task_slot(                                  \
+				&name##_owner, &name##_##member_,                          \
+				*(volatile __u64 *)(void *)&(value)->member_);             \
+		else                                                                       \
+			shared_ = (value)->member_;                                        \
+		shared_;                                                                   \
 	})
 
 /* bpfring_task_get(name, task, member) - the same, from a trusted pointer to the task. */
-#define bpfring_task_get(name, task, member_)                                                      \
-	({                                                                                         \
-		__typeof__(*name.value) *element_ = bpf_task_storage_get(&name, task, 0, 0);       \
-		element_ ? bpfring_task_member(name, element_, member_) : (void *)0;               \
+#define bpfring_task_get(name, task, member_)                                                \
+	({                                                                                   \
+		__typeof__(*name.value) *element_ = bpf_task_storage_get(&name, task, 0, 0); \
+		element_ ? bpfring_task_member(name, element_, member_) : (void *)0;         \
 	})
 
 #endif /* BPFRING_TASK_STORAGE_BPF_H */

@@ -46,12 +46,12 @@ void fixture_look(void);
 struct task_cell_test *bind_cell(struct fixture *f);
 
 /* What child processes assert: they cannot use CMocka. */
-#define CHILD_CHECK(condition)                                                         \
-	do {                                                                           \
-		if (!(condition)) {                                                    \
+#define CHILD_CHECK(condition)                                                            \
+	do {                                                                              \
+		if (!(condition)) {                                                       \
 			dprintf(2, "%s:%d: child: %s\n", __FILE__, __LINE__, #condition); \
-			_exit(1);                                                      \
-		}                                                                      \
+			_exit(1);                                                         \
+		}                                                                         \
 	} while (0)
 void join_child(pid_t pid);
 

@@ -216,8 +216,7 @@ static void one_handle_per_map(void **state)
 	struct task_cell_test *cell = bind_cell(f);
 	void *mem;
 
-	assert_int_equal(bpfring_task_storage_open_object(&second, f->skel->obj, "store", NULL),
-			 0);
+	assert_int_equal(bpfring_task_storage_open_object(&second, f->skel->obj, "store", NULL), 0);
 	assert_ptr_equal(second, f->ts);
 	assert_int_equal(bpfring_task_storage_bind(second, f->cell, &mem), 0);
 	assert_ptr_equal(mem, cell);
@@ -235,11 +234,10 @@ static void close_unbinds(void **state)
 	char value[64];
 
 	bind_cell(f);
-	assert_int_equal(
-		bpf_map_lookup_elem(bpf_map__fd(f->skel->maps.store), &key, value), 0);
+	assert_int_equal(bpf_map_lookup_elem(bpf_map__fd(f->skel->maps.store), &key, value), 0);
 	bpfring_task_storage_close(f->ts);
-	assert_int_equal(
-		bpf_map_lookup_elem(bpf_map__fd(f->skel->maps.store), &key, value), -ENOENT);
+	assert_int_equal(bpf_map_lookup_elem(bpf_map__fd(f->skel->maps.store), &key, value),
+			 -ENOENT);
 	fixture_look();
 	close(key);
 	f->ts = NULL;
@@ -285,9 +283,9 @@ static void refuses_bad_input(void **state)
 	assert_int_equal(bpfring_task_storage_open(NULL, fd, NULL), -EINVAL);
 	assert_int_equal(bpfring_task_storage_open(&ts, -1, NULL), -EBADF);
 	assert_int_equal(bpfring_task_storage_open(&ts, 0, NULL), -EINVAL);
-	assert_int_equal(bpfring_task_storage_open(
-				 &ts, bpf_map__fd(f->skel->maps.store_owner), NULL),
-			 -EINVAL);
+	assert_int_equal(
+		bpfring_task_storage_open(&ts, bpf_map__fd(f->skel->maps.store_owner), NULL),
+		-EINVAL);
 	assert_int_equal(bpfring_task_storage_open_map(&ts, NULL, NULL), -EINVAL);
 	assert_int_equal(bpfring_task_storage_open_object(&ts, f->skel->obj, "none", NULL),
 			 -ENOENT);
@@ -319,11 +317,15 @@ static void without_privileges(void **state)
 {
 	const struct bpfring_task_member members[] = {
 		{.name = "before", .offset = 0, .size = 8},
-		{.name = "cell", .offset = 8, .size = sizeof(struct task_cell_test),
+		{.name = "cell",
+		 .offset = 8,
+		 .size = sizeof(struct task_cell_test),
 		 .flags = BPFRING_TASK_MEMBER_UPTR},
 		{.name = "weight", .offset = 16, .size = 4, .align = 4},
 		{.name = "pad", .offset = 20, .size = 4, .align = 4},
-		{.name = "small", .offset = 24, .size = sizeof(struct task_small_test),
+		{.name = "small",
+		 .offset = 24,
+		 .size = sizeof(struct task_small_test),
 		 .flags = BPFRING_TASK_MEMBER_UPTR},
 	};
 	struct fixture *f = *state;
@@ -368,18 +370,12 @@ static int run(void)
 {
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
-		TEST(shares_memory),
-		TEST(unbind_ends_it),
-		TEST(describes_members),
-		TEST(keeps_other_members),
-		TEST(another_thread),
-		TEST(another_thread_that_adopts),
-		TEST(unbinds_another_thread),
-		TEST(one_handle_per_map),
-		TEST(close_unbinds),
-		TEST(stale_element_is_not_followed),
-		TEST(refuses_bad_input),
-		TEST(without_privileges),
+		TEST(shares_memory),	      TEST(unbind_ends_it),
+		TEST(describes_members),      TEST(keeps_other_members),
+		TEST(another_thread),	      TEST(another_thread_that_adopts),
+		TEST(unbinds_another_thread), TEST(one_handle_per_map),
+		TEST(close_unbinds),	      TEST(stale_element_is_not_followed),
+		TEST(refuses_bad_input),      TEST(without_privileges),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

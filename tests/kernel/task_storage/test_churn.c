@@ -41,6 +41,8 @@ static void *live(void *arg)
 	for (int i = 0; i < 3; i++) {
 		if (i == 1)
 			fixture_look();
+		else if ((uintptr_t)arg % 3 == 0)
+			usleep(50);
 		else
 			sched_yield();
 		if (cell->writer && cell->writer != tid)
@@ -69,9 +71,9 @@ static void churn(void **state)
 	for (unsigned long i = 0; i < total; i++) {
 		if (i >= AT_ONCE)
 			pthread_join(threads[i % AT_ONCE], NULL);
-		assert_int_equal(pthread_create(&threads[i % AT_ONCE], &attr, live,
-						(void *)(uintptr_t)i),
-				 0);
+		assert_int_equal(
+			pthread_create(&threads[i % AT_ONCE], &attr, live, (void *)(uintptr_t)i),
+			0);
 		if (i % 64 == 0) {
 			assert_int_equal(bpfring_task_storage_stats(f->ts, &s), 0);
 			if (s.bytes > most_bytes)

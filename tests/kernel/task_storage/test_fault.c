@@ -27,13 +27,12 @@ static bool fails(void)
 	return true;
 }
 
-#define WRAP(name, err, params, ...)                              \
-	int __real_bpfring_sys_##name params;                     \
-	int __wrap_bpfring_sys_##name params;                     \
-	int __wrap_bpfring_sys_##name params                      \
-	{                                                         \
-		return fails() ? (err)                            \
-			       : __real_bpfring_sys_##name(__VA_ARGS__); \
+#define WRAP(name, err, params, ...)                                             \
+	int __real_bpfring_sys_##name params;                                    \
+	int __wrap_bpfring_sys_##name params;                                    \
+	int __wrap_bpfring_sys_##name params                                     \
+	{                                                                        \
+		return fails() ? (err) : __real_bpfring_sys_##name(__VA_ARGS__); \
 	}
 
 WRAP(mmap, -ENOMEM, (void **ret, size_t size, int prot, int flags, int fd, uint64_t off), ret, size,
@@ -50,7 +49,7 @@ WRAP(elem_update, -ENOMEM, (int fd, const void *key, const void *value, uint64_t
      value, flags)
 WRAP(elem_delete, -EAGAIN, (int fd, const void *key), fd, key)
 WRAP(prog_run, -ENOMEM, (int fd, void *ctx, uint32_t size), fd, ctx, size)
-WRAP(btf_by_id, -EPERM, (struct btf **ret, uint32_t id), ret, id)
+WRAP(btf_by_id, -EPERM, (struct btf * *ret, uint32_t id), ret, id)
 
 int __real_bpfring_sys_eventfd(void);
 int __wrap_bpfring_sys_eventfd(void);

@@ -124,7 +124,8 @@ static void exec_keeps_the_element(void **state)
 		f->skel->bss->target_tgid = getpid();
 		fixture_look();
 		CHILD_CHECK(cell->writer == (unsigned int)getpid());
-		execl("/bin/true", "true", NULL); /* BPF goes on writing, into a page without owner */
+		execl("/bin/true", "true",
+		      NULL); /* BPF goes on writing, into a page without owner */
 		_exit(1);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
@@ -283,9 +284,9 @@ static void replace_wants_the_same_members(void **state)
 	struct fixture *f = *state;
 
 	bpfring_set_log(NULL);
-	assert_int_equal(bpfring_task_storage_replace(
-				 f->ts, bpf_map__fd(f->skel->maps.named), NULL),
-			 -EINVAL);
+	assert_int_equal(
+		bpfring_task_storage_replace(f->ts, bpf_map__fd(f->skel->maps.named), NULL),
+		-EINVAL);
 	assert_int_equal(bpfring_task_storage_replace(f->ts, -1, NULL), -EBADF);
 	assert_int_equal(bpfring_task_storage_refresh(f->ts), -EINVAL);
 }

@@ -184,12 +184,8 @@ static int run(void)
 {
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-		TEST(reaches_bpf),
-		TEST(values_are_of_the_thread),
-		TEST(two_libraries),
-		TEST(sizes_must_agree),
-		TEST(child_declares_again),
-		TEST(limits),
+		TEST(reaches_bpf),	TEST(values_are_of_the_thread), TEST(two_libraries),
+		TEST(sizes_must_agree), TEST(child_declares_again),	TEST(limits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -80,7 +80,8 @@ static void *sleep_in_bpf(void *arg)
 	struct {
 		uint64_t fault, tag;
 	} ctx = {(uintptr_t)s->page, 0xdead};
-	struct bpf_test_run_opts opts = {.sz = sizeof(opts), .ctx_in = &ctx, .ctx_size_in = sizeof(ctx)};
+	struct bpf_test_run_opts opts = {
+		.sz = sizeof(opts), .ctx_in = &ctx, .ctx_size_in = sizeof(ctx)};
 
 	bind_cell(s->f);
 	s->tid = gettid();
@@ -113,8 +114,8 @@ static void sleeping_program_hits_nobody(void **state)
 {
 	enum { COUNT = 200 };
 	struct fixture *f = *state;
-	struct sleeper s = {.f = f, .page = map_page(PROT_READ | PROT_WRITE,
-						    MAP_PRIVATE | MAP_ANONYMOUS, -1)};
+	struct sleeper s = {
+		.f = f, .page = map_page(PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1)};
 	int fd = slow_page(s.page);
 	struct holder h[COUNT];
 	pthread_barrier_t all;
@@ -326,7 +327,8 @@ static void packing_and_flags(void **state)
 	static const struct {
 		uint32_t packing;
 		uint64_t size;
-	} kinds[] = {{BPFRING_TASK_DENSE, 48 + 8}, {BPFRING_TASK_LINE, 64}, {BPFRING_TASK_PAGE, PAGE}};
+	} kinds[] = {
+		{BPFRING_TASK_DENSE, 48 + 8}, {BPFRING_TASK_LINE, 64}, {BPFRING_TASK_PAGE, PAGE}};
 	struct fixture *f = *state;
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(kinds); i++) {
