@@ -70,27 +70,20 @@ const char *bpfring_feature_name(enum bpfring_feature feature)
 int bpfring_probe(enum bpfring_feature feature, struct bpfring_probe_result *ret)
 {
 	const struct feature *f = find(feature);
-	struct bpfring_probe_result now = {.reason = ""};
+	struct bpfring_probe_result now = {.state = BPFRING_PROBE_NO};
 
 	if (!f || !ret)
 		return -EINVAL;
 	now.err = f->attempt();
-	switch (now.err) {
-	case 0:
+	if (now.err == -ENOMEM || now.err == -EMFILE || now.err == -ENFILE)
+		return now.err;
+	now.reason = f->absent;
+	if (!now.err) {
 		now.state = BPFRING_PROBE_YES;
-		break;
-	case -EPERM:
-	case -EACCES:
+		now.reason = "";
+	} else if (now.err == -EPERM || now.err == -EACCES) {
 		now.state = BPFRING_PROBE_NOT_PERMITTED;
 		now.reason = f->forbidden;
-		break;
-	case -ENOMEM:
-	case -EMFILE:
-	case -ENFILE:
-		return now.err;
-	default:
-		now.state = BPFRING_PROBE_NO;
-		now.reason = f->absent;
 	}
 	return bpfring_options_write(ret, &now, sizeof(now), sizeof(now));
 }

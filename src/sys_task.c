@@ -57,6 +57,13 @@ int bpfring_sys_mmap_at(void *addr, size_t size, int prot, int flags, int fd)
 	return mmap(addr, size, prot, flags | MAP_FIXED, fd, 0) == MAP_FAILED ? -errno : 0;
 }
 
+int bpfring_sys_move_mapping(void *addr, size_t size, void *to)
+{
+	void *moved = mremap(addr, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, to);
+
+	return moved == MAP_FAILED ? -errno : 0;
+}
+
 int bpfring_sys_madvise(void *addr, size_t size, int advice)
 {
 	return ret_or_errno(madvise(addr, size, advice));

@@ -19,6 +19,8 @@ bool bpfring_sys_pidfd_ended(int pidfd);
 
 /* Maps onto @addr, whatever is there. */
 int bpfring_sys_mmap_at(void *addr, size_t size, int prot, int flags, int fd);
+/* Puts a mapping onto @to, whatever is there. */
+int bpfring_sys_move_mapping(void *addr, size_t size, void *to);
 int bpfring_sys_madvise(void *addr, size_t size, int advice);
 int bpfring_sys_wait_for_rcu(void);
 int bpfring_sys_urandom(void *buf, size_t size);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /* Memory of the caller's own, and why the kernel may not take it. */
 #include <errno.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "log.h"
@@ -40,10 +40,10 @@ static bool next_line(struct lines *l, char *ret, size_t size)
 
 static const char *kind_of(const char *line)
 {
-	const char *path = strchr(line, '/');
-	char perms[5] = "";
+	const char *path = strchr(line, '/'), *perms = strchr(line, ' ');
 
-	sscanf(line, "%*s %4s", perms);
+	if (!perms || strlen(++perms) < 4)
+		return "/proc does not tell why";
 	if (perms[0] != 'r' && perms[1] != 'w')
 		return "it may not be accessed";
 	if (perms[1] != 'w')
@@ -60,14 +60,15 @@ const char *bpfring_task_memory_kind(const void *mem)
 {
 	struct lines lines = {.fd = bpfring_sys_open("/proc/self/maps")};
 	const char *kind = "nothing is mapped there";
-	unsigned long start, end;
-	char line[512];
+	char line[512], *end;
 
 	if (lines.fd < 0)
 		return "/proc does not tell why";
 	while (next_line(&lines, line, sizeof(line))) {
-		if (sscanf(line, "%lx-%lx", &start, &end) != 2 || (uintptr_t)mem < start ||
-		    (uintptr_t)mem >= end)
+		unsigned long from = strtoul(line, &end, 16); /* "from-to rw-p ..." */
+
+		if ((uintptr_t)mem < from || *end != '-' ||
+		    (uintptr_t)mem >= strtoul(end + 1, NULL, 16))
 			continue;
 		kind = kind_of(line);
 		break;
