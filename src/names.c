@@ -124,7 +124,7 @@ static int declare(struct bpfring_names *names, const char *name, size_t size)
 			  table->count, entry.offset, task_shared_member(ts, names->values)->size);
 		return -ENOSPC;
 	}
-	strcpy(entry.name, name);
+	memcpy(entry.name, name, strlen(name) + 1);
 	publish(table, &entry);
 	publish(ts->process.mem[names->table], &entry);
 	return (int)table->count - 1;

@@ -179,7 +179,7 @@ static int handle_new(struct bpfring_task_storage **ret, struct map *map,
 	if (!err && from->pin) {
 		ts->pin = bpfring_sys_alloc(strlen(from->pin) + 1);
 		if (ts->pin)
-			strcpy(ts->pin, from->pin);
+			memcpy(ts->pin, from->pin, strlen(from->pin) + 1);
 		else
 			err = -ENOMEM;
 	}
