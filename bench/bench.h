@@ -60,6 +60,8 @@ enum {
 	KIND_LOOP = 1 << 0,  /* waits for records by itself: libbpf and bpfring's modes */
 	KIND_FLOOR = 1 << 1, /* no-wakeup: what the producer costs when nobody is notified */
 	KIND_DRAIN = 1 << 2, /* takes what is there: libbpf and bpfring's ways of consuming */
+	KIND_HINT = 1 << 3,  /* no ring: updates of task storage */
+	KIND_HINT_BIND = 1 << 4,
 };
 
 struct bench_row {
@@ -92,6 +94,7 @@ extern const struct bench_row rows_paced[];
 extern const struct bench_row rows_busy[];
 extern const struct bench_row rows_hot[];
 extern const struct bench_row rows_burst[];
+extern const struct bench_row rows_hint[];
 
 static inline struct bench_result bench_result_none(void)
 {

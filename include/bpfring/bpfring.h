@@ -27,6 +27,8 @@
  *	struct_ops.h  kernel operations written in BPF: prepare, register, replace; beside it
  *		      struct_ops_types.h, struct_ops_watch.h and struct_ops_report.h
  *	ring.h      the inline data path beneath, on any memory
+ *	task_storage.h  memory that threads share with BPF programs; names.h: values in it by name
+ *	probe.h     what this kernel has and this process may use
  *	common.h    error rule, options, version, log
  */
 #ifndef BPFRING_H
@@ -35,10 +37,13 @@
 #include <bpfring/common.h>
 #include <bpfring/consumer.h>
 #include <bpfring/loop.h>
+#include <bpfring/names.h>
+#include <bpfring/probe.h>
 #include <bpfring/ring.h>
 #include <bpfring/struct_ops.h>
 #include <bpfring/struct_ops_report.h>
 #include <bpfring/struct_ops_types.h>
 #include <bpfring/struct_ops_watch.h>
+#include <bpfring/task_storage.h>
 
 #endif /* BPFRING_H */
