@@ -79,7 +79,7 @@ static int load_types(bool uptr, uint32_t *ret_value)
 		return -ENOMEM;
 	type = value_types(btf, uptr);
 	raw = type < 0 ? NULL : btf__raw_data(btf, &size);
-	fd = raw ? bpfring_sys_btf_load(raw, size) : -ENOMEM;
+	fd = raw ? bpfring_sys_btf_load_raw(raw, size) : -ENOMEM;
 	btf__free(btf);
 	*ret_value = (uint32_t)type;
 	return fd;

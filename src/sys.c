@@ -105,6 +105,11 @@ int bpfring_sys_map_by_path(const char *path)
 	return ret_or_errno(bpf_obj_get(path));
 }
 
+int bpfring_sys_pin(int fd, const char *path)
+{
+	return ret_or_errno(bpf_obj_pin(fd, path));
+}
+
 /* Locks one byte for this open file, without waiting: -EAGAIN while another open file has it. */
 int bpfring_sys_lock_byte(int fd, uint64_t offset)
 {

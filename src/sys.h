@@ -30,6 +30,7 @@ int bpfring_sys_read(int fd, void *buf, size_t size);
 int bpfring_sys_map_info(int fd, struct bpf_map_info *ret);
 int bpfring_sys_map_by_id(uint32_t id);
 int bpfring_sys_map_by_path(const char *path);
+int bpfring_sys_pin(int fd, const char *path);
 int bpfring_sys_lock_byte(int fd, uint64_t offset);
 
 int bpfring_sys_eventfd(void);

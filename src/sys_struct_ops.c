@@ -94,11 +94,6 @@ int bpfring_sys_prog_info(int fd, struct bpf_prog_info *ret)
 	return ret_or_errno(bpf_obj_get_info_by_fd(fd, ret, &size));
 }
 
-int bpfring_sys_pin(int fd, const char *path)
-{
-	return ret_or_errno(bpf_obj_pin(fd, path));
-}
-
 int bpfring_sys_struct_ops_map(uint32_t value_type_id, uint32_t value_size, uint32_t flags,
 			       int btf_fd)
 {

@@ -44,7 +44,6 @@ int bpfring_sys_next_map(uint32_t after, uint32_t *ret);
 int bpfring_sys_next_link(uint32_t after, uint32_t *ret);
 int bpfring_sys_prog_by_id(uint32_t id);
 int bpfring_sys_prog_info(int fd, struct bpf_prog_info *ret);
-int bpfring_sys_pin(int fd, const char *path);
 /* An empty map of a type of the kernel's own BTF. The kernel wants to see some BTF of the object too. */
 int bpfring_sys_struct_ops_map(uint32_t value_type_id, uint32_t value_size, uint32_t flags,
 			       int btf_fd);

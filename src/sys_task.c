@@ -119,11 +119,6 @@ int bpfring_sys_prog_run(int prog_fd, void *ctx, uint32_t size)
 	return bpf_prog_test_run_opts(prog_fd, &opts) ? -errno : (int)opts.retval;
 }
 
-int bpfring_sys_pin(int fd, const char *path)
-{
-	return bpf_obj_pin(fd, path) ? -errno : 0;
-}
-
 void bpfring_sys_unlink(const char *path)
 {
 	unlink(path);
@@ -149,7 +144,7 @@ int bpfring_sys_btf_of_kernel(struct btf **ret)
 	return 0;
 }
 
-int bpfring_sys_btf_load(const void *data, uint32_t size)
+int bpfring_sys_btf_load_raw(const void *data, uint32_t size)
 {
 	return ret_or_errno(bpf_btf_load(data, size, NULL));
 }

@@ -29,11 +29,10 @@ int bpfring_sys_elem_lookup(int map_fd, const void *key, void *value);
 int bpfring_sys_elem_update(int map_fd, const void *key, const void *value, uint64_t flags);
 int bpfring_sys_elem_delete(int map_fd, const void *key);
 int bpfring_sys_prog_run(int prog_fd, void *ctx, uint32_t size);
-int bpfring_sys_pin(int fd, const char *path);
 void bpfring_sys_unlink(const char *path);
 int bpfring_sys_btf_by_id(struct btf **ret, uint32_t id);
 int bpfring_sys_btf_of_kernel(struct btf **ret);
-int bpfring_sys_btf_load(const void *data, uint32_t size);
+int bpfring_sys_btf_load_raw(const void *data, uint32_t size);
 struct bpf_map_create_opts;
 int bpfring_sys_map_create(enum bpf_map_type type, uint32_t key_size, uint32_t value_size,
 			   uint32_t max_entries, const struct bpf_map_create_opts *opts);

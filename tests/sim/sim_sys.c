@@ -59,6 +59,7 @@ static struct call {
 	{"epoll_del", -ENOENT, 0},
 	{"epoll_wait", -EBADF, 0},
 	{"eventfd_set", 0, 0},
+	{"pin", -EPERM, 0},
 	{"eventfd_clear", 0, 0},
 	{"readable", 0, 0},
 	{"now", 0, 0},
@@ -416,6 +417,12 @@ WRAP(int, epoll_del, int epoll_fd, int fd)
 {
 	ENTER("epoll_del");
 	return __real_bpfring_sys_epoll_del(epoll_fd, fd);
+}
+
+WRAP(int, pin, int fd, const char *path)
+{
+	ENTER("pin");
+	return __real_bpfring_sys_pin(fd, path);
 }
 
 WRAP(bool, readable, int fd)
