@@ -6,6 +6,7 @@
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -104,6 +105,28 @@ int bpfring_sys_map_by_path(const char *path)
 	return ret_or_errno(bpf_obj_get(path));
 }
 
+int bpfring_sys_prog_type(int fd, uint32_t *ret)
+{
+	struct bpf_prog_info info;
+	__u32 size = sizeof(info);
+
+	memset(&info, 0, sizeof(info));
+	if (bpf_obj_get_info_by_fd(fd, &info, &size))
+		return -errno;
+	*ret = info.type;
+	return 0;
+}
+
+int bpfring_sys_prog_run(int fd, int *ret)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, opts);
+
+	if (bpf_prog_test_run_opts(fd, &opts))
+		return -errno;
+	*ret = (int)opts.retval;
+	return 0;
+}
+
 /* Locks one byte for this open file, without waiting: -EAGAIN while another open file has it. */
 int bpfring_sys_lock_byte(int fd, uint64_t offset)
 {
@@ -200,6 +223,26 @@ int bpfring_sys_epoll_wait(int epoll_fd, struct epoll_event *ret, int max, int64
 	if (n < 0 && (errno == ENOSYS || errno == EPERM)) /* EPERM: an old seccomp filter */
 		return epoll_wait_by_ppoll(epoll_fd, ret, max, &timeout);
 	return ret_or_errno((int)n);
+}
+
+#ifndef SYS_futex /* 32-bit machines that never had another time */
+#define SYS_futex SYS_futex_time64
+#endif
+
+void bpfring_sys_futex_wait(uint32_t *word, uint32_t value, int64_t at_ns)
+{
+	struct timespec at = {
+		.tv_sec = (time_t)(at_ns / NSEC_PER_SEC),
+		.tv_nsec = (long)(at_ns % NSEC_PER_SEC),
+	};
+
+	syscall(SYS_futex, word, FUTEX_WAIT_BITSET_PRIVATE, value, at_ns == INT64_MAX ? NULL : &at,
+		NULL, FUTEX_BITSET_MATCH_ANY);
+}
+
+void bpfring_sys_futex_wake(uint32_t *word)
+{
+	syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
 }
 
 int64_t bpfring_sys_now(void)

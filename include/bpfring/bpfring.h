@@ -24,7 +24,8 @@
  * Which header for what:
  *	consumer.h  one ring: callbacks, batches, zero-copy peek/release, wait, snapshot, statistics
  *	loop.h      many rings and descriptors on one thread; wait modes; use inside another loop
- *	ring.h      the inline data path beneath, on any memory
+ *	producer.h  the other direction: samples for BPF programs that drain a user ring
+ *	ring.h      the inline data path beneath, on any memory; user_ring.h: of the producer
  *	common.h    error rule, options, version, log
  */
 #ifndef BPFRING_H
@@ -33,6 +34,8 @@
 #include <bpfring/common.h>
 #include <bpfring/consumer.h>
 #include <bpfring/loop.h>
+#include <bpfring/producer.h>
 #include <bpfring/ring.h>
+#include <bpfring/user_ring.h>
 
 #endif /* BPFRING_H */
