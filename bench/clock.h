@@ -35,4 +35,11 @@ int pin_to_cpu(int cpu);
 
 int cpu_count(void);
 
+/*
+ * How long threads were ready to run but something else had their processor: those that ended with
+ * displaced_note(), and the calling one. What waking up costs anyway is not counted.
+ */
+void displaced_note(void);
+int64_t displaced_ns(void);
+
 #endif /* BENCH_CLOCK_H */

@@ -19,6 +19,9 @@
 #define MAX_ROWS 96
 #define MAX_IMPLS 16
 #define MAX_NAMES 32
+#define MAX_TRIES 6
+#define MAX_DISPLACED 0.02
+#define MAX_DISPLACED_LATENCY 0.004 /* a p99 shows more than a mean */
 
 const char *argp_program_version = "bpfring-bench";
 
@@ -214,6 +217,36 @@ static void add_producer_cpu(const struct row_results *r, int rep)
 	}
 }
 
+static bool shares_cpus(const struct bench_row *row)
+{
+	return row->same_cpu || (int)row->producers >= cpu_count();
+}
+
+/* Again, if something else had the processors for more than a small part of the time. */
+static int run_undisturbed(const struct row_results *r, const struct impl *impl,
+			   struct bench_result *ret)
+{
+	double limit = r->row->stamp ? MAX_DISPLACED_LATENCY : MAX_DISPLACED, share;
+	int tries, err;
+
+	for (tries = 1;; tries++) {
+		int64_t start = now_ns(), displaced = displaced_ns();
+
+		alarm(20 + 4 * (unsigned int)args.opts.seconds);
+		*ret = bench_result_none();
+		err = r->row->measure(r->row, impl, &args.opts, ret);
+		displaced = displaced_ns() - displaced;
+		share = (double)displaced / (double)(now_ns() - start);
+		if (err || shares_cpus(r->row) || share < limit)
+			return err;
+		if (tries == MAX_TRIES) {
+			fprintf(stderr, "bpfring-bench: %s, %s: DISTURBED by others, %.1f %% of the time\n",
+				r->row->name, impl->name, share * 100);
+			return 0;
+		}
+	}
+}
+
 static int run_row(const struct row_results *r)
 {
 	unsigned int i;
@@ -224,9 +257,7 @@ static int run_row(const struct row_results *r)
 			struct bench_result *x =
 				&r->results[i * (unsigned int)r->reps + (unsigned int)rep];
 
-			alarm(20 + 4 * (unsigned int)args.opts.seconds);
-			*x = bench_result_none();
-			err = r->row->measure(r->row, r->impls[i], &args.opts, x);
+			err = run_undisturbed(r, r->impls[i], x);
 			if (err)
 				return err;
 		}
@@ -260,6 +291,7 @@ static void prepare_process(void)
 	struct sigaction wakeup = {.sa_handler = on_wakeup}, hang = {.sa_handler = on_alarm};
 	struct rlimit files;
 
+	setpriority(PRIO_PROCESS, 0, -20); /* other programs shall disturb little */
 	sigaction(SIGUSR1, &wakeup, NULL);
 	sigaction(SIGALRM, &hang, NULL);
 	if (!getrlimit(RLIMIT_NOFILE, &files)) {

@@ -72,6 +72,7 @@ static void *flood_main(void *arg)
 		for (i = 0; i < 16; i++)
 			session_call(t->slot);
 	}
+	displaced_note();
 	return NULL;
 }
 

@@ -152,6 +152,7 @@ static void *consumer_main(void *arg)
 	__atomic_store_n(&s->ready, 1, __ATOMIC_RELEASE);
 	if (!s->consumer_err)
 		s->consumer_err = s->impl->run(s->handle);
+	displaced_note();
 	return NULL;
 }
 

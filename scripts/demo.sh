@@ -23,6 +23,7 @@ as_root=""
 		sleep 0.5
 	done
 	sleep 60 &
+	sleep 0.2
 	kill "$!"
 ) 2>/dev/null &
 

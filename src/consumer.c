@@ -198,20 +198,21 @@ void bpfring_consumer_log_broken(const struct bpfring_consumer *c, int err)
 
 int bpfring_consumer_stats(const struct bpfring_consumer *c, struct bpfring_consumer_stats *ret)
 {
-	const struct bpfring_consumer_stats now = {
-		.records = c->cons.records,
-		.bytes = c->cons.released - c->opened_at,
-		.discards = c->cons.discards,
-		.batches = c->batches,
-		.wakeups = c->wakeups,
-		.empty_wakeups = c->empty_wakeups,
-		.busy_waits = c->busy_waits,
-		.busy_max_ns = c->busy_max_ns,
-		.asleep_ns = c->asleep_ns,
-		.max_fill = c->cons.max_fill,
-		.ring_size = c->mapping.size,
-	};
+	struct bpfring_consumer_stats now = {0};
 
+	if (!c)
+		return -EINVAL;
+	now.records = c->cons.records;
+	now.bytes = c->cons.released - c->opened_at;
+	now.discards = c->cons.discards;
+	now.batches = c->batches;
+	now.wakeups = c->wakeups;
+	now.empty_wakeups = c->empty_wakeups;
+	now.busy_waits = c->busy_waits;
+	now.busy_max_ns = c->busy_max_ns;
+	now.asleep_ns = c->asleep_ns;
+	now.max_fill = c->cons.max_fill;
+	now.ring_size = c->mapping.size;
 	return bpfring_options_write(ret, &now, sizeof(now),
 				     offsetof(struct bpfring_consumer_stats, bytes));
 }

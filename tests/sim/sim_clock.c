@@ -20,6 +20,7 @@ static struct {
 	bool runs;
 	int64_t now;
 	int64_t late;
+	int64_t step;
 	unsigned long sleeps;
 	int64_t last_timeout;
 	struct moment moments[MAX_MOMENTS]; /* in order of time */
@@ -41,6 +42,30 @@ void sim_clock_start(int64_t now)
 	sim_clock_stop();
 	clock_.runs = true;
 	clock_.now = now;
+}
+
+void sim_clock_set_step(int64_t ns)
+{
+	clock_.step = ns;
+}
+
+static void next_moment(void)
+{
+	struct moment moment = clock_.moments[0];
+
+	clock_.count--;
+	memmove(clock_.moments, clock_.moments + 1, clock_.count * sizeof(moment));
+	if (clock_.now < moment.when)
+		clock_.now = moment.when;
+	moment.fn(moment.ctx);
+}
+
+int64_t sim_clock_look(void)
+{
+	clock_.now += clock_.step;
+	while (clock_.step && clock_.count && clock_.moments[0].when <= clock_.now)
+		next_moment();
+	return clock_.now;
 }
 
 int64_t sim_clock_now(void)
@@ -78,17 +103,6 @@ void sim_clock_at(int64_t when, void (*fn)(void *ctx), void *ctx)
 		clock_.moments[i] = clock_.moments[i - 1];
 	clock_.moments[i] = (struct moment){when, fn, ctx};
 	clock_.count++;
-}
-
-static void next_moment(void)
-{
-	struct moment moment = clock_.moments[0];
-
-	clock_.count--;
-	memmove(clock_.moments, clock_.moments + 1, clock_.count * sizeof(moment));
-	if (clock_.now < moment.when)
-		clock_.now = moment.when;
-	moment.fn(moment.ctx);
 }
 
 int sim_clock_sleep(int epoll_fd, struct epoll_event *ret, int max, int64_t timeout,

@@ -11,6 +11,7 @@ typedef int (*sim_epoll_wait_fn)(int epoll_fd, struct epoll_event *ret, int max,
 
 void sim_clock_stop(void);
 bool sim_clock_runs(void);
+int64_t sim_clock_look(void);
 int sim_clock_sleep(int epoll_fd, struct epoll_event *ret, int max, int64_t timeout,
 		    sim_epoll_wait_fn look);
 void sim_sys_settle(void);

@@ -73,5 +73,7 @@ unsigned long sim_clock_sleeps(void);
 int64_t sim_clock_last_timeout(void);
 /* Every sleep ends this much late. */
 void sim_clock_set_lateness(int64_t ns);
+/* Every look at the clock takes so long: for what looks at it until time has passed. */
+void sim_clock_set_step(int64_t ns);
 
 #endif /* TESTS_SIM_SYS_H */

@@ -13,7 +13,11 @@ static struct {
 	char text[8192];
 } caught;
 
-static unsigned int fds_before;
+/* What was there before the test: a test that failed does not make the next one fail. */
+static struct {
+	unsigned int fds, ring_mappings;
+	unsigned long allocations, mappings;
+} before;
 
 static void catch (enum bpfring_log_level level, const char *fmt, va_list args)
 {
@@ -72,7 +76,10 @@ int rig_setup(void **state)
 	sim_sys_reset();
 	log_forget();
 	bpfring_set_log(catch);
-	fds_before = count_fds();
+	before.fds = count_fds();
+	before.ring_mappings = count_ring_mappings();
+	before.allocations = sim_sys_live_allocations();
+	before.mappings = sim_sys_live_mappings();
 	return 0;
 }
 
@@ -80,12 +87,14 @@ int rig_teardown(void **state)
 {
 	(void)state;
 	sim_sys_reset();
-	if (sim_sys_live_allocations() || sim_sys_live_mappings() || count_ring_mappings() ||
-	    count_fds() != fds_before) {
-		fprintf(stderr,
-			"left behind: %lu allocations, %lu mappings, %u ring mappings, %d fds\n",
-			sim_sys_live_allocations(), sim_sys_live_mappings(), count_ring_mappings(),
-			(int)(count_fds() - fds_before));
+	if (sim_sys_live_allocations() != before.allocations ||
+	    sim_sys_live_mappings() != before.mappings ||
+	    count_ring_mappings() != before.ring_mappings || count_fds() != before.fds) {
+		fprintf(stderr, "left behind: %ld allocations, %ld mappings, %d of rings, %d fds\n",
+			(long)(sim_sys_live_allocations() - before.allocations),
+			(long)(sim_sys_live_mappings() - before.mappings),
+			(int)(count_ring_mappings() - before.ring_mappings),
+			(int)(count_fds() - before.fds));
 		return -1;
 	}
 	if (log_lines()) {
@@ -189,7 +198,7 @@ int count_numbers(void *ctx, const void *data, size_t size)
 int count_batch(void *ctx, const struct bpfring_record *records, unsigned int count)
 {
 	struct counter *counter = ctx;
-	unsigned long before = counter->records;
+	unsigned long already = counter->records;
 
 	assert_true(count > 0);
 	counter->calls++;
@@ -198,7 +207,7 @@ int count_batch(void *ctx, const struct bpfring_record *records, unsigned int co
 		counter->bytes += records[i].size;
 		assert_true(!i || records[i].pos > records[i - 1].pos);
 	}
-	return counter->result_at > (long)before && counter->result_at <= (long)counter->records
+	return counter->result_at > (long)already && counter->result_at <= (long)counter->records
 		       ? counter->result
 		       : 0;
 }

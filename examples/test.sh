@@ -1,0 +1,98 @@
+#!/bin/sh
+# SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
+#
+# test.sh EXAMPLE DIRECTORY: runs an example on the live kernel and looks at what it prints.
+# EXAMPLE: minimal, exectrace, exectrace_json, embed_epoll, embed_sd_event.
+set -eu
+
+example=$1 dir=$2
+work=$(mktemp -d)
+tracer=""
+trap 'test -z "$tracer" || kill "$tracer" 2>/dev/null || true; rm -rf "$work"' EXIT
+
+if [ "$(id -u)" -ne 0 ] || [ ! -r /sys/kernel/btf/vmlinux ]; then
+	echo "examples: skipped, it needs root and a kernel with BTF"
+	exit 77
+fi
+
+fail()
+{
+	cat "$work/out"
+	echo "examples: $*" >&2
+	exit 1
+}
+
+await() # PATTERN: until it is printed
+{
+	for _ in $(seq 100); do
+		! grep -qE "$1" "$work/out" || return 0
+		sleep 0.1
+	done
+	fail "did not print: $1"
+}
+
+start() # COMMAND...
+{
+	"$@" >"$work/out" 2>&1 &
+	tracer=$!
+	# It is ready when it sees a program start.
+	for _ in $(seq 100); do
+		env true
+		! grep -q true "$work/out" || return 0
+		kill -0 "$tracer" 2>/dev/null || fail "ended early"
+		sleep 0.1
+	done
+	fail "saw no program start"
+}
+
+stop() # SIGNAL
+{
+	kill -s "$1" "$tracer"
+	status=0
+	wait "$tracer" || status=$?
+	tracer=""
+}
+
+name=bpfring-$$
+cp "$(command -v sleep)" "$work/$name"
+
+case $example in
+minimal)
+	start stdbuf -oL "$dir/minimal"
+	"$work/$name" 0
+	await "^[0-9]+ +$name"
+	stop TERM
+	;;
+embed_*)
+	start "$dir/embed" "--$(echo "${example#embed_}" | tr _ -)"
+	"$work/$name" 0
+	await "^[0-9]+ +$name"
+	stop INT
+	[ "$status" -eq 0 ] || fail "ended with status $status"
+	;;
+exectrace)
+	start "$dir/exectrace"
+	sh -c "exit 7" "$name" "a b" "$(printf 'q"\001\377\303\251')" || true
+	await "exec +[0-9]+ +[0-9]+ sh +sh -c \"exit 7\" $name \"a b\" \"q\\\\\"\\\\x01\\\\xff$(printf '\303\251')\"$"
+	# Not $!: in a container that is another number than the kernel's.
+	pid=$(sed -n "s/.* exec  *\([0-9]*\) .*$name.*/\1/p" "$work/out")
+	await "exit +$pid +[0-9]+ sh +status 7 after [0-9.]+ ms$"
+	sh -c 'kill -9 $$' || true
+	await "exit .*sh +signal 9 after"
+	stop INT
+	[ "$status" -eq 0 ] || fail "ended with status $status"
+	await "^records [0-9]+, bytes [0-9]+, discarded 0, lost 0$"
+	;;
+exectrace_json)
+	start "$dir/exectrace" --json
+	sh -c "exit 7" "$name" "$(printf 'q"\001\377\303\251')" || true
+	await "^\{\"event\":\"exec\",\"time\":[0-9.]+,\"pid\":[0-9]+,\"ppid\":[0-9]+,\"comm\":\"sh\",\"args\":\[\"sh\",\"-c\",\"exit 7\",\"$name\",\"q\\\\\"\\\\u0001\\\\ufffd$(printf '\303\251')\"\],\"args_truncated\":false\}$"
+	pid=$(sed -n "s/.*\"pid\":\([0-9]*\),.*$name.*/\1/p" "$work/out")
+	await "^\{\"event\":\"exit\",.*\"pid\":$pid,.*\"duration_ns\":[0-9]+,\"exit_code\":7\}$"
+	# More arguments than a record takes.
+	sh -c : "$(head -c 9000 /dev/zero | tr '\0' x)"
+	await "xxx\"\],\"args_truncated\":true\}$"
+	stop INT
+	[ "$status" -eq 0 ] || fail "ended with status $status"
+	;;
+esac

@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
+/* A forked child is told that it must not consume, and whatever it does, its parent goes on. */
+#include <errno.h>
+#include <sys/epoll.h>
+
+#include "rig.h"
+
+struct family {
+	struct rig rig;
+	struct bpfring_loop *loop;
+	struct counter counter;
+	int which;
+};
+
+static int on_fd(void *ctx, int fd, uint32_t events)
+{
+	(void)ctx;
+	(void)fd;
+	(void)events;
+	return 0;
+}
+
+static int see(void *ctx, const struct bpfring_record *record, enum bpfring_record_state state)
+{
+	(void)ctx;
+	(void)record;
+	(void)state;
+	return 0;
+}
+
+/* Everything that could touch the ring; the number of the call that was allowed, 0: none. */
+static int try_everything(void *ctx)
+{
+	struct family *f = ctx;
+	struct bpfring_consumer *c = f->rig.c;
+	struct bpfring_record record;
+	int i = 0;
+
+	bpfring_set_log(NULL);
+#define REFUSED(call)                  \
+	do {                           \
+		i++;                   \
+		if ((call) != -ECHILD) \
+			return i;      \
+	} while (0)
+	REFUSED(bpfring_consumer_consume(c, count_record, &f->counter, NULL, NULL)); /* 1 */
+	REFUSED(bpfring_consumer_consume_batch(c, count_batch, &f->counter, NULL, NULL));
+	REFUSED(bpfring_consumer_wait(c, 0));
+	REFUSED(bpfring_consumer_wakeup(c));
+	REFUSED(bpfring_consumer_snapshot(c, see, NULL)); /* 5 */
+	REFUSED(bpfring_consumer_peek(c, &record));
+	REFUSED(bpfring_consumer_peek_batch(c, &record, 1));
+	REFUSED(bpfring_loop_add(f->loop, c, count_record, &f->counter));
+	REFUSED(bpfring_loop_add_batch(f->loop, c, count_batch, &f->counter));
+	REFUSED(bpfring_loop_add_fd(f->loop, 0, EPOLLIN, on_fd, NULL)); /* 10 */
+	REFUSED(bpfring_loop_poll(f->loop, 0));
+	REFUSED(bpfring_loop_run(f->loop));
+	REFUSED(bpfring_loop_stop(f->loop));
+	REFUSED(bpfring_loop_wakeup(f->loop));
+	REFUSED(bpfring_loop_fd(f->loop)); /* 15 */
+	REFUSED(bpfring_loop_dispatch(f->loop));
+#undef REFUSED
+	return 0;
+}
+
+static void family_open(struct family *f, bool looped)
+{
+	memset(f, 0, sizeof(*f));
+	rig_open(&f->rig, PAGE, NULL, 0);
+	assert_int_equal(bpfring_loop_new(&f->loop, NULL), 0);
+	assert_true(bpfring_loop_fd(f->loop) >= 0);
+	if (looped)
+		assert_int_equal(bpfring_loop_add(f->loop, f->rig.c, count_numbers, &f->counter),
+				 0);
+}
+
+static void family_close(struct family *f)
+{
+	bpfring_loop_free(f->loop);
+	rig_close(&f->rig);
+}
+
+static void nothing_is_allowed_in_a_child(void **state)
+{
+	(void)state;
+	for (int looped = 0; looped < 2; looped++) {
+		struct family f;
+
+		family_open(&f, looped);
+		put_number(f.rig.r, 0);
+		put_number(f.rig.r, 1);
+		assert_int_equal(in_child(try_everything, &f), 0);
+		if (!looped)
+			assert_int_equal(bpfring_consumer_consume(f.rig.c, count_numbers,
+								  &f.counter, NULL, NULL),
+					 2);
+		else
+			assert_int_equal(bpfring_loop_poll(f.loop, 0), 2);
+		family_close(&f);
+	}
+}
+
+/* Also of records that the parent had already seen coming. */
+static int peek_in_child(void *ctx)
+{
+	struct family *f = ctx;
+	struct bpfring_record record;
+
+	return bpfring_consumer_peek(f->rig.c, &record) == -ECHILD ? 0 : 1;
+}
+
+static void peek_is_refused_in_the_middle_of_a_batch(void **state)
+{
+	struct bpfring_record record;
+	struct family f;
+
+	(void)state;
+	family_open(&f, false);
+	for (uint64_t i = 0; i < 3; i++)
+		put_number(f.rig.r, i);
+	assert_int_equal(bpfring_consumer_peek(f.rig.c, &record), 1);
+	assert_int_equal(in_child(peek_in_child, &f), 0);
+	bpfring_consumer_cancel(f.rig.c);
+	family_close(&f);
+}
+
+/* The child tears down what it inherited, in each order; the parent must not notice. */
+static int tear_down(void *ctx)
+{
+	struct family *f = ctx;
+
+	bpfring_set_log(NULL);
+	switch (f->which) {
+	case 0:
+		bpfring_consumer_close(f->rig.c);
+		break;
+	case 1:
+		bpfring_loop_free(f->loop);
+		break;
+	case 2:
+		bpfring_loop_free(f->loop);
+		bpfring_consumer_close(f->rig.c);
+		break;
+	case 3:
+		bpfring_consumer_close(f->rig.c);
+		bpfring_loop_free(f->loop);
+		break;
+	case 4:
+		bpfring_loop_remove(f->loop, f->rig.c);
+		break;
+	default:
+		break;
+	}
+	return 0;
+}
+
+static void put_next(void *ctx)
+{
+	struct family *f = ctx;
+
+	put_number(f->rig.r, f->counter.next);
+}
+
+static void a_child_that_tears_down_leaves_its_parent_alone(void **state)
+{
+	(void)state;
+	for (int which = 0; which < 6; which++) {
+		struct family f;
+
+		family_open(&f, true);
+		sim_clock_start(1000);
+		put_number(f.rig.r, 0);
+		assert_int_equal(bpfring_loop_poll(f.loop, 0), 1);
+		f.which = which;
+		/* quiet, asleep and armed, and both again after the child */
+		for (int i = 0; i < 4; i++) {
+			assert_int_equal(in_child(tear_down, &f), 0);
+			sim_clock_at(sim_clock_now() + 10 * MSEC, put_next, &f);
+			assert_int_equal(bpfring_loop_poll(f.loop, -1), 1);
+			assert_int_equal(in_child(tear_down, &f), 0);
+			put_next(&f);
+			assert_int_equal(bpfring_loop_poll(f.loop, -1), 1);
+		}
+		assert_int_equal(f.counter.records, 9);
+		family_close(&f);
+		sim_sys_reset();
+	}
+}
+
+static int open_own(void *ctx)
+{
+	struct family *f = ctx;
+	struct counter counter = {0};
+	struct bpfring_consumer *c = NULL;
+
+	bpfring_consumer_close(f->rig.c);
+	if (bpfring_consumer_open(&c, f->rig.r->event_fd, NULL))
+		return 1;
+	if (bpfring_consumer_consume(c, count_record, &counter, NULL, NULL) != 2)
+		return 2;
+	bpfring_consumer_close(c);
+	return 0;
+}
+
+static void a_child_may_open_its_own(void **state)
+{
+	struct family f;
+
+	(void)state;
+	family_open(&f, false);
+	put_number(f.rig.r, 0);
+	put_number(f.rig.r, 1);
+	assert_int_equal(in_child(open_own, &f), 0);
+	/* the parent notices that somebody was there, at the latest when it would overwrite */
+	assert_int_equal(sim_ring_cons(f.rig.r), 32);
+	assert_true(bpfring_consumer_consume(f.rig.c, count_record, &f.counter, NULL, NULL) < 0);
+	log_forget();
+	assert_int_equal(sim_ring_cons(f.rig.r), 32);
+	family_close(&f);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		rig_test(nothing_is_allowed_in_a_child),
+		rig_test(peek_is_refused_in_the_middle_of_a_batch),
+		rig_test(a_child_that_tears_down_leaves_its_parent_alone),
+		rig_test(a_child_may_open_its_own),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
