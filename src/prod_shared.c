@@ -136,20 +136,21 @@ static int take_space(struct bpfring_prod *p, const struct bpfring_sample *sampl
 int bpfring_shared_reserve(struct bpfring_prod *p, struct bpfring_sample *samples,
 			   unsigned int count)
 {
+	unsigned int possible = 0;
 	uint64_t pos;
 	int err;
 
 	if (count > INT32_MAX)
 		count = INT32_MAX;
-	for (unsigned int i = 0; i < count; i++)
-		if (samples[i].size > p->max_sample)
-			count = i ? i : UINT32_MAX; /* the next call returns it */
-	if (count == UINT32_MAX)
-		return -E2BIG;
-	if (!*p->owner)
-		return -ECHILD;
+	while (possible < count && samples[possible].size <= p->max_sample)
+		possible++;
 	if (!count)
 		return 0;
+	if (!possible)
+		return -E2BIG;
+	count = possible; /* the next call returns the error */
+	if (!*p->owner)
+		return -ECHILD;
 	err = take_space(p, samples, &count, &pos);
 	if (err)
 		return err;
