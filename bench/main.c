@@ -158,7 +158,7 @@ static bool named(const char *name, const char *const *names, unsigned int count
 static unsigned int choose_rows(const struct bench_row **ret)
 {
 	static const struct bench_row *const tables[] = {rows_throughput, rows_b2b,  rows_paced,
-							 rows_busy,	  rows_hot, rows_burst};
+							 rows_busy,	  rows_hot, rows_burst, rows_user, rows_roundtrip};
 	const struct bench_row *row;
 	unsigned int count = 0;
 	size_t i;
@@ -178,7 +178,7 @@ static unsigned int choose_rows(const struct bench_row **ret)
 
 static unsigned int choose_impls(const struct bench_row *row, const struct impl **ret)
 {
-	static const struct impl *const tables[] = {impls_libbpf, impls_bpfring};
+	static const struct impl *const tables[] = {impls_libbpf, impls_bpfring, impls_user};
 	const struct impl *impl;
 	unsigned int count = 0;
 	size_t i;

@@ -11,29 +11,15 @@
 
 #include <stdbool.h>
 
-/* Failed swaps mean that another core wants the same lines: let it have them for a while, or both
- * spend their time on waiting for them. Times the pause instruction.
- */
-#define BACKOFF_MIN 32U
-#define BACKOFF_MAX 1024U
-
-/* The number of the lap that a sample is in, as far as it fits between flags and length. */
-#define STATE_LAP (0x1fU << 24)
-
-static uint32_t lap(const struct bpfring_prod *p, uint64_t pos)
-{
-	return (uint32_t)(pos >> __builtin_ctzll(p->mask + 1)) << 24 & STATE_LAP;
-}
-
 /*
- * Whether the sample of that offset and state is the one at @pos. The offset alone does not tell: a
- * thread that was interrupted between storing the producer position and storing published leaves
- * the latter behind, and the kernel is fast enough to make room for a sample one lap ahead of it.
+ * A failed swap means that another core wants the same lines: let it have them for a while, or both
+ * spend their time on waiting for them. In pause instructions.
  */
-static bool is_at(const struct bpfring_prod *p, uint64_t pos, uint64_t offset, uint32_t word)
-{
-	return (pos & p->mask) == offset && lap(p, pos) == (word & STATE_LAP);
-}
+#define BACKOFF_MIN 1024U
+#define BACKOFF_MAX 8192U
+
+/* Of a state: the number of the lap that its sample is in, as far as there is room. */
+#define STATE_LAP 0x3fffU
 
 static void relax(void)
 {
@@ -54,21 +40,19 @@ static void back_off(unsigned int *pauses)
 		*pauses *= 2;
 }
 
-/* Ring bytes of the first samples that fit into @space; their number is in @count. */
-static uint64_t fit(const struct bpfring_sample *samples, unsigned int *count, uint64_t space)
+static uint16_t lap(const struct bpfring_prod *p, uint64_t pos)
 {
-	uint64_t total = 0;
+	return (uint16_t)(pos >> __builtin_ctzll(p->mask + 1)) & STATE_LAP;
+}
 
-	for (unsigned int i = 0; i < *count; i++) {
-		uint64_t more = bpfring_priv_total(samples[i].size);
-
-		if (total + more > space) {
-			*count = i;
-			break;
-		}
-		total += more;
-	}
-	return total;
+/*
+ * Whether the sample of that place and state is the one at @pos. The place alone does not tell: a
+ * thread that was interrupted between storing the producer position and storing published leaves
+ * the latter behind, and the kernel is fast enough to make room for a sample one lap ahead of it.
+ */
+static bool is_at(const struct bpfring_prod *p, uint64_t pos, uint64_t index, uint16_t state)
+{
+	return (pos & p->mask) >> 3 == index && lap(p, pos) == (state & STATE_LAP);
 }
 
 static void note_fill(struct bpfring_prod *p, uint64_t fill)
@@ -84,12 +68,8 @@ static int refresh(struct bpfring_prod *p, uint64_t known)
 	/* Read after the consumer position, so never behind it. */
 	uint64_t fill = __atomic_load_n(&p->reserve_pos, __ATOMIC_RELAXED) - cons;
 
-	if (fill > p->mask + 1) {
-		/* The kernel's position may be one lap of reservations old by now. */
-		if (bpfring_priv_load_cons(p, known) != cons)
-			return 1;
-		return -EBADMSG;
-	}
+	if (fill > p->mask + 1) /* unless others used space that was drained in between */
+		return bpfring_priv_load_cons(p, known) != cons ? 1 : -EBADMSG;
 	note_fill(p, fill);
 	if (cons == known)
 		return 0;
@@ -98,9 +78,7 @@ static int refresh(struct bpfring_prod *p, uint64_t known)
 	return 1;
 }
 
-/* Takes space for the first of the samples; their number is in @count. */
-static int take_space(struct bpfring_prod *p, const struct bpfring_sample *samples,
-		      unsigned int *count, uint64_t *ret)
+static int take_space(struct bpfring_prod *p, uint64_t total, uint64_t *ret)
 {
 	unsigned int pauses = BACKOFF_MIN;
 
@@ -111,11 +89,8 @@ static int take_space(struct bpfring_prod *p, const struct bpfring_sample *sampl
 		 */
 		uint64_t cons = __atomic_load_n(&p->cons, __ATOMIC_ACQUIRE);
 		uint64_t pos = __atomic_load_n(&p->reserve_pos, __ATOMIC_RELAXED);
-		unsigned int n = *count;
-		uint64_t used = pos - cons, total;
 
-		total = used > p->mask + 1 ? 0 : fit(samples, &n, p->mask + 1 - used);
-		if (!total) {
+		if (pos + total - cons > p->mask + 1) {
 			int moved = refresh(p, cons);
 
 			if (moved > 0)
@@ -125,7 +100,6 @@ static int take_space(struct bpfring_prod *p, const struct bpfring_sample *sampl
 		}
 		if (__atomic_compare_exchange_n(&p->reserve_pos, &pos, pos + total, false,
 						__ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
-			*count = n;
 			*ret = pos;
 			return 0;
 		}
@@ -133,60 +107,106 @@ static int take_space(struct bpfring_prod *p, const struct bpfring_sample *sampl
 	}
 }
 
-int bpfring_shared_reserve(struct bpfring_prod *p, struct bpfring_sample *samples,
-			   unsigned int count)
+static void *begin(struct bpfring_prod *p, uint64_t pos, uint32_t size)
 {
-	unsigned int possible = 0;
+	void *data = bpfring_priv_begin(p, pos, size);
+
+	/* Who looks at it before that finds 0, which means the same: wait. */
+	__atomic_store_n(bpfring_priv_state(p, pos), (uint16_t)(BPFRING_STATE_RESERVED | lap(p, pos)),
+			 __ATOMIC_RELAXED);
+	return data;
+}
+
+int bpfring_shared_reserve(struct bpfring_prod *p, uint64_t size, void **ret)
+{
 	uint64_t pos;
 	int err;
 
-	if (count > INT32_MAX)
-		count = INT32_MAX;
-	while (possible < count && samples[possible].size <= p->max_sample)
-		possible++;
-	if (!count)
-		return 0;
-	if (!possible)
+	if (size > p->max_sample)
 		return -E2BIG;
-	count = possible; /* the next call returns the error */
 	if (!*p->owner)
 		return -ECHILD;
-	err = take_space(p, samples, &count, &pos);
-	if (err)
-		return err;
-	for (unsigned int i = 0; i < count; i++) {
-		uint32_t size = samples[i].size;
-
-		samples[i].data = bpfring_priv_begin(p, pos, size);
-		/* Who looks at it meanwhile finds 0, which means the same: wait. */
-		__atomic_store_n(bpfring_priv_state(p, pos),
-				 BPFRING_STATE_RESERVED | lap(p, pos) | size, __ATOMIC_RELAXED);
-		pos += bpfring_priv_total(size);
-	}
-	return (int)count;
+	err = take_space(p, bpfring_priv_total(size), &pos);
+	if (!err)
+		*ret = begin(p, pos, (uint32_t)size);
+	return err;
 }
 
-static void count_sample(struct bpfring_prod *p, uint32_t word)
+/* Ring bytes of as many samples as are possible and fit; their number replaces @count. */
+static uint64_t fit(const struct bpfring_prod *p, const struct bpfring_sample *samples,
+		    unsigned int *count, uint64_t space)
+{
+	uint64_t total = 0;
+	unsigned int n;
+
+	for (n = 0; n < *count && samples[n].size <= p->max_sample; n++) {
+		uint64_t more = bpfring_priv_total(samples[n].size);
+
+		if (total + more > space)
+			break;
+		total += more;
+	}
+	*count = n;
+	return total;
+}
+
+int bpfring_shared_reserve_batch(struct bpfring_prod *p, struct bpfring_sample *samples,
+				 unsigned int count)
+{
+	unsigned int n = count > INT32_MAX ? INT32_MAX : count;
+	uint64_t total = fit(p, samples, &n, p->mask + 1), pos;
+	int err;
+
+	while (n > 1) {
+		if (!*p->owner)
+			return -ECHILD;
+		err = take_space(p, total, &pos);
+		if (!err)
+			goto begin;
+		if (err != -ENOSPC)
+			return err;
+		total = fit(p, samples, &n, bpfring_prod_free_space(p));
+	}
+	if (!count)
+		return 0;
+	err = bpfring_shared_reserve(p, samples[0].size, &samples[0].data);
+	return err ? err : 1;
+
+begin:
+	for (unsigned int i = 0; i < n; i++) {
+		samples[i].data = begin(p, pos, samples[i].size);
+		pos += bpfring_priv_total(samples[i].size);
+	}
+	return (int)n;
+}
+
+static void count_sample(struct bpfring_prod *p, uint32_t header)
 {
 	/* Only the holder of the turn writes them; others may read them for statistics. */
-	uint64_t *counter = word & BPFRING_STATE_DISCARD ? &p->discards : &p->samples;
+	uint64_t *counter = header & BPFRING_DISCARD_BIT ? &p->discards : &p->samples;
 
 	__atomic_store_n(counter, __atomic_load_n(counter, __ATOMIC_RELAXED) + 1, __ATOMIC_RELAXED);
 }
 
 /* Publishes the sample at @pos, of which we have the turn, and those behind it. */
-static int publish(struct bpfring_prod *p, uint64_t pos, uint32_t word)
+static int publish(struct bpfring_prod *p, uint64_t pos)
 {
-	uint32_t *state;
+	uint16_t *state, word;
+	int err;
 
 	do {
-		if (bpfring_priv_prod_moved(p, pos)) { /* the turn then stays here, unused */
+		uint32_t header = *bpfring_priv_header(p, pos);
+		uint64_t total = bpfring_priv_total(header & ~BPFRING_DISCARD_BIT);
+
+		if (total > __atomic_load_n(&p->reserve_pos, __ATOMIC_RELAXED) - pos) {
 			__atomic_store_n(&p->lost, 1, __ATOMIC_RELAXED);
-			return -EBUSY;
+			return -EBADMSG; /* and the turn stays here, unused, as with -EBUSY */
 		}
-		count_sample(p, word);
-		pos += bpfring_priv_total(word & BPFRING_STATE_LEN);
-		bpfring_priv_store_prod(p, pos);
+		count_sample(p, header);
+		err = bpfring_priv_store_prod(p, pos, pos + total);
+		if (err)
+			return err;
+		pos += total;
 		/* S10: sequentially consistent, and so is all else about published and states after
 		 * a submit. We store published, then look at the state; the submitter stores the
 		 * state, then looks at published. Weaker, both could miss the other's store, and
@@ -203,52 +223,54 @@ static int publish(struct bpfring_prod *p, uint64_t pos, uint32_t word)
 }
 
 /* Marks a sample as submitted; publishes it if its turn came meanwhile. */
-static int offer(struct bpfring_prod *p, uint64_t offset, uint32_t word)
+static int offer(struct bpfring_prod *p, uint64_t index, uint16_t word)
 {
-	uint32_t *state = bpfring_priv_state(p, offset);
+	uint16_t *state = &p->states[index];
 
 	for (;;) {
-		uint32_t expected = word;
+		uint16_t expected = word;
 		uint64_t pos;
 
-		__atomic_store_n(state, word, __ATOMIC_SEQ_CST);	 /* S10 */
+		__atomic_store_n(state, word, __ATOMIC_SEQ_CST);	/* S10 */
 		pos = __atomic_load_n(&p->published, __ATOMIC_SEQ_CST); /* S10 */
-		if (!is_at(p, pos, offset, word))
+		if (!is_at(p, pos, index, word))
 			return __atomic_load_n(&p->lost, __ATOMIC_RELAXED) ? -EBUSY : 0;
 		if (!__atomic_compare_exchange_n(state, &expected, 0, false, __ATOMIC_SEQ_CST,
 						 __ATOMIC_RELAXED))
 			return 0; /* the one before took it */
 		if (__atomic_load_n(&p->published, __ATOMIC_SEQ_CST) == pos)
-			return publish(p, pos, word);
-		/* We slept for a lap of the ring, our sample was taken and published, and this is a
-		 * later one in its place, not yet at its turn: put it back on its submitter's behalf.
+			return publish(p, pos);
+		/* We slept for so many laps that our sample was taken and published long ago, and
+		 * what we took is a later one in its place, whose turn has not come: put it back,
+		 * on its submitter's behalf.
 		 */
 	}
 }
 
 int bpfring_shared_end(struct bpfring_prod *p, void *data, uint32_t discard)
 {
-	uint64_t offset = bpfring_priv_offset(p, data), pos;
-	uint32_t *state, word;
+	uint64_t index = bpfring_priv_index(p, data), pos;
+	uint16_t *state, word;
 
-	if (offset > p->mask)
+	if (!*p->owner)
+		return -ECHILD;
+	if (index > p->mask >> 3)
 		return -EINVAL;
-	state = bpfring_priv_state(p, offset);
+	state = &p->states[index];
 	word = __atomic_load_n(state, __ATOMIC_RELAXED);
 	if (!(word & BPFRING_STATE_RESERVED))
 		return -EINVAL;
-	if (!*p->owner)
-		return -ECHILD;
 	/* From here on the sample is ours alone: of two threads that end it one is refused. */
 	if (!__atomic_compare_exchange_n(state, &word, 0, false, __ATOMIC_ACQUIRE,
 					 __ATOMIC_RELAXED))
 		return -EINVAL;
 	if (discard)
-		*(uint32_t *)(void *)(p->data + offset) |= BPFRING_DISCARD_BIT;
-	word ^= BPFRING_STATE_RESERVED | BPFRING_STATE_SUBMITTED | discard;
+		((uint32_t *)data)[-2] |= discard;
 	/* S10: acquire, with the store in publish(): the counters of the turn before. While the state
 	 * is 0 nobody takes the turn from us.
 	 */
 	pos = __atomic_load_n(&p->published, __ATOMIC_ACQUIRE);
-	return is_at(p, pos, offset, word) ? publish(p, pos, word) : offer(p, offset, word);
+	if (is_at(p, pos, index, word))
+		return publish(p, pos);
+	return offer(p, index, (uint16_t)((word & STATE_LAP) | BPFRING_STATE_SUBMITTED));
 }

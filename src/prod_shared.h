@@ -10,11 +10,11 @@
 
 #include <bpfring/user_ring.h>
 
-/* As many of the samples as there is space for, at least one. */
-int bpfring_shared_reserve(struct bpfring_prod *p, struct bpfring_sample *samples,
-			   unsigned int count);
+int bpfring_shared_reserve(struct bpfring_prod *p, uint64_t size, void **ret);
+int bpfring_shared_reserve_batch(struct bpfring_prod *p, struct bpfring_sample *samples,
+				 unsigned int count);
 
-/* @discard: 0 or BPFRING_STATE_DISCARD */
+/* @discard: 0 or BPFRING_DISCARD_BIT */
 int bpfring_shared_end(struct bpfring_prod *p, void *data, uint32_t discard);
 
 #endif /* BPFRING_PROD_SHARED_H */

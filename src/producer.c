@@ -45,7 +45,7 @@ static struct bpfring_producer *producer_alloc(void)
 
 static void producer_free(struct bpfring_producer *p)
 {
-	*p = (struct bpfring_producer){.prod.indirect = 1, .closed = true, .claim_fd = -1};
+	*p = (struct bpfring_producer){.closed = true, .claim_fd = -1};
 	pthread_mutex_lock(&closed_lock);
 	p->next_closed = closed;
 	closed = p;
@@ -157,8 +157,8 @@ static int producer_new(struct bpfring_producer **ret, struct map *map,
 	err = bpfring_producer_kick_init(p, opts);
 	if (err)
 		goto free_states;
-	p->prod.indirect = (p->flags & BPFRING_PRODUCER_THREADS) || opts->kick_samples ||
-			   opts->kick_bytes;
+	if ((p->flags & BPFRING_PRODUCER_THREADS) || opts->kick_samples || opts->kick_bytes)
+		p->prod.limit = 0, p->prod.indices = 0; /* not inline, but in producer_data.c */
 	*ret = p;
 	return 0;
 

@@ -11,42 +11,57 @@ static bool many_threads(const struct bpfring_producer *p)
 	return p->flags & BPFRING_PRODUCER_THREADS;
 }
 
-static int reserve(struct bpfring_producer *p, struct bpfring_sample *samples, unsigned int count)
+/* With a second producer about, what is in the way will never be drained. */
+static int full_or_lost(const struct bpfring_producer *p, int err)
 {
-	int n = many_threads(p) ? bpfring_shared_reserve(&p->prod, samples, count)
-				: bpfring_prod_reserve_batch(&p->prod, samples, count);
-
-	if (n == -ENOSPC && __atomic_load_n(&p->prod.lost, __ATOMIC_RELAXED))
-		return -EBUSY; /* what is in the way will never be drained */
-	return n;
+	return err == -ENOSPC && __atomic_load_n(&p->prod.lost, __ATOMIC_RELAXED) ? -EBUSY : err;
 }
 
 static int end(struct bpfring_producer *p, void *data, uint32_t discard)
 {
 	if (many_threads(p))
 		return bpfring_shared_end(&p->prod, data, discard);
-	return discard ? bpfring_prod_discard(&p->prod, data) : bpfring_prod_submit(&p->prod, data);
+	return bpfring_priv_prod_end(&p->prod, p->mapping.size / 8, data, discard);
 }
 
 int bpfring_producer_try(struct bpfring_producer *p, size_t size, void **ret)
 {
-	struct bpfring_sample sample = {.size = size > UINT32_MAX ? UINT32_MAX : (uint32_t)size};
-	int n = reserve(p, &sample, 1);
-
-	if (n < 0)
-		return n;
-	*ret = sample.data;
-	return 0;
+	if (size > p->prod.max_sample)
+		return -E2BIG;
+	return full_or_lost(p, many_threads(p) ? bpfring_shared_reserve(&p->prod, size, ret)
+					       : bpfring_priv_prod_reserve(&p->prod, size, ret));
 }
 
-int bpfring_priv_producer_reserve(struct bpfring_producer *p, struct bpfring_sample *samples,
-				  unsigned int count)
+/* Who may not reserve at all now. */
+static int may_reserve(const struct bpfring_producer *p)
 {
 	if (atomic_load_explicit(&p->closed, memory_order_relaxed))
 		return -EBADF;
 	if (__atomic_load_n(&p->prod.waiters, __ATOMIC_RELAXED))
-		return *p->guard ? -ENOSPC : -ECHILD;
-	return reserve(p, samples, count);
+		return *p->guard ? -ENOSPC : -ECHILD; /* they come first */
+	return 0;
+}
+
+int bpfring_priv_producer_reserve(struct bpfring_producer *p, size_t size, void **ret)
+{
+	int err = may_reserve(p);
+
+	return err ? err : bpfring_producer_try(p, size, ret);
+}
+
+int bpfring_priv_producer_reserve_batch(struct bpfring_producer *p, struct bpfring_sample *samples,
+					unsigned int count)
+{
+	int err = may_reserve(p);
+	unsigned int n;
+
+	if (err)
+		return err;
+	if (many_threads(p))
+		return full_or_lost(p, bpfring_shared_reserve_batch(&p->prod, samples, count));
+	for (n = 0; n < count && n < INT32_MAX && !err; n += !err)
+		err = bpfring_producer_try(p, samples[n].size, &samples[n].data);
+	return n ? (int)n : err;
 }
 
 int bpfring_priv_producer_end(struct bpfring_producer *p, void *data, uint32_t discard)
@@ -61,24 +76,22 @@ int bpfring_priv_producer_end(struct bpfring_producer *p, void *data, uint32_t d
 	return err;
 }
 
-int bpfring_priv_producer_submit(struct bpfring_producer *p, const struct bpfring_sample *samples,
-				 unsigned int count)
+int bpfring_priv_producer_submit_batch(struct bpfring_producer *p,
+				       const struct bpfring_sample *samples, unsigned int count)
 {
-	unsigned int n = 0;
-	int err = 0;
+	int err = 0, done = 0;
 
 	if (atomic_load_explicit(&p->closed, memory_order_relaxed))
 		return -EBADF;
-	if (many_threads(p)) {
-		for (; n < count && n < INT32_MAX && !err; n += !err)
-			err = bpfring_shared_end(&p->prod, samples[n].data, 0);
-		err = err == -EINVAL && n ? (int)n : err ? err : (int)n;
-	} else {
-		err = bpfring_prod_submit_batch(&p->prod, samples, count);
+	while (count--) { /* backwards, as bpfring_prod_submit_batch() */
+		err = end(p, samples[count].data, 0);
+		if (err && err != -EINVAL)
+			return err;
+		done += !err;
 	}
-	if (err > 0)
+	if (done)
 		bpfring_producer_kick_if_due(p);
-	return err;
+	return done ? done : err;
 }
 
 int bpfring_producer_stats(const struct bpfring_producer *p, struct bpfring_producer_stats *ret)

@@ -96,7 +96,7 @@ struct bpfring_producer_opts {
  * @opts:   NULL for defaults
  *
  * Goes on where the ring stands: what an earlier producer submitted stays. Does not block. Takes
- * memory of half the ring's size, as far as it is touched.
+ * memory of a quarter of the ring's size.
  *
  * Return: 0, or
  * -EINVAL: @ret is NULL, unknown flags, contradicting options, not a BPF map, not a user ring (the
@@ -150,13 +150,15 @@ static inline struct bpfring_prod *bpfring_producer_prod(struct bpfring_producer
 }
 
 /* What the functions below do where they cannot do it inline. */
-BPFRING_API int bpfring_priv_producer_reserve(struct bpfring_producer *p,
-					      struct bpfring_sample *samples, unsigned int count);
+BPFRING_API int bpfring_priv_producer_reserve(struct bpfring_producer *p, size_t size, void **ret);
+BPFRING_API int bpfring_priv_producer_reserve_batch(struct bpfring_producer *p,
+						    struct bpfring_sample *samples,
+						    unsigned int count);
 BPFRING_API int bpfring_priv_producer_end(struct bpfring_producer *p, void *data,
 					  uint32_t discard);
-BPFRING_API int bpfring_priv_producer_submit(struct bpfring_producer *p,
-					     const struct bpfring_sample *samples,
-					     unsigned int count);
+BPFRING_API int bpfring_priv_producer_submit_batch(struct bpfring_producer *p,
+						   const struct bpfring_sample *samples,
+						   unsigned int count);
 
 /**
  * bpfring_producer_reserve() - take space for one sample.
@@ -170,18 +172,9 @@ BPFRING_API int bpfring_priv_producer_submit(struct bpfring_producer *p,
  */
 static inline int bpfring_producer_reserve(struct bpfring_producer *p, size_t size, void **ret)
 {
-	struct bpfring_prod *prod = bpfring_producer_prod(p);
-	struct bpfring_sample sample;
-	int n;
-
-	if (!prod->indirect)
-		return bpfring_prod_reserve(prod, size, ret);
-	sample.size = size > UINT32_MAX ? UINT32_MAX : (uint32_t)size;
-	n = bpfring_priv_producer_reserve(p, &sample, 1);
-	if (n < 0)
-		return n;
-	*ret = sample.data;
-	return 0;
+	if (size < bpfring_producer_prod(p)->limit)
+		return bpfring_prod_reserve(bpfring_producer_prod(p), size, ret);
+	return bpfring_priv_producer_reserve(p, size, ret);
 }
 
 /**
@@ -196,9 +189,9 @@ static inline int bpfring_producer_reserve(struct bpfring_producer *p, size_t si
 static inline int bpfring_producer_reserve_batch(struct bpfring_producer *p,
 						 struct bpfring_sample *samples, unsigned int count)
 {
-	if (!bpfring_producer_prod(p)->indirect)
+	if (bpfring_producer_prod(p)->limit)
 		return bpfring_prod_reserve_batch(bpfring_producer_prod(p), samples, count);
-	return bpfring_priv_producer_reserve(p, samples, count);
+	return bpfring_priv_producer_reserve_batch(p, samples, count);
 }
 
 /**
@@ -230,8 +223,10 @@ BPFRING_API int bpfring_producer_reserve_wait(struct bpfring_producer *p, size_t
  */
 static inline int bpfring_producer_submit(struct bpfring_producer *p, void *data)
 {
-	if (!bpfring_producer_prod(p)->indirect)
-		return bpfring_prod_submit(bpfring_producer_prod(p), data);
+	struct bpfring_prod *prod = bpfring_producer_prod(p);
+
+	if (prod->indices)
+		return bpfring_prod_submit(prod, data);
 	return bpfring_priv_producer_end(p, data, 0);
 }
 
@@ -241,23 +236,27 @@ static inline int bpfring_producer_submit(struct bpfring_producer *p, void *data
  */
 static inline int bpfring_producer_discard(struct bpfring_producer *p, void *data)
 {
-	if (!bpfring_producer_prod(p)->indirect)
-		return bpfring_prod_discard(bpfring_producer_prod(p), data);
-	return bpfring_priv_producer_end(p, data, BPFRING_STATE_DISCARD);
+	struct bpfring_prod *prod = bpfring_producer_prod(p);
+
+	if (prod->indices)
+		return bpfring_prod_discard(prod, data);
+	return bpfring_priv_producer_end(p, data, BPFRING_DISCARD_BIT);
 }
 
 /**
  * bpfring_producer_submit_batch() - hand several samples to the kernel.
- * Return: number of samples submitted, less than @count if one met -EINVAL; errors as
- * bpfring_producer_submit(), -EINVAL only if the first sample met it.
+ * @samples: in the order of their reservation
+ *
+ * Return: number of samples submitted, less than @count if some met -EINVAL; -EINVAL if all did;
+ * other errors as bpfring_producer_submit().
  */
 static inline int bpfring_producer_submit_batch(struct bpfring_producer *p,
 						const struct bpfring_sample *samples,
 						unsigned int count)
 {
-	if (!bpfring_producer_prod(p)->indirect)
+	if (bpfring_producer_prod(p)->limit)
 		return bpfring_prod_submit_batch(bpfring_producer_prod(p), samples, count);
-	return bpfring_priv_producer_submit(p, samples, count);
+	return bpfring_priv_producer_submit_batch(p, samples, count);
 }
 
 /**

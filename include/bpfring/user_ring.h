@@ -14,9 +14,10 @@
  * being written, if the header says BUSY. When that record is never submitted, because its process
  * died, nothing behind it is ever drained. Here the position moves only over the longest prefix of
  * submitted samples. The kernel never meets BUSY, and what was reserved by a process that died was
- * never part of the ring. What is reserved is noted in `states`, memory of this process alone: one
- * word per 8 bytes of ring, non-zero where a sample starts that is not published yet. It also tells
- * a pointer that may be submitted from one that may not.
+ * never part of the ring. What is reserved is noted in `states`, memory of this process alone: two
+ * bytes per 8 bytes of ring, non-zero where a sample starts that is not published yet; or in `first`,
+ * for who reserves one sample at a time. That also tells a pointer that may be submitted from one
+ * that may not.
  *
  * Memory order: the labels A7 and R8 stand for the edges in docs/producer.md.
  */
@@ -32,14 +33,12 @@ extern "C" {
 /* The kernel hands a sample to BPF as a dynptr, which holds no more. */
 #define BPFRING_MAX_SAMPLE ((1U << 24) - 1)
 
-/* Words of bpfring_prod.states: one of the first two and the payload's length, or 0. */
-#define BPFRING_STATE_RESERVED	(1U << 31)
-#define BPFRING_STATE_SUBMITTED (1U << 30)
-#define BPFRING_STATE_DISCARD	(1U << 29) /* beside SUBMITTED */
-#define BPFRING_STATE_LEN	BPFRING_MAX_SAMPLE
+/* A word of bpfring_prod.states: one of these, or 0. The other bits belong to producer.h. */
+#define BPFRING_STATE_RESERVED	(1U << 15)
+#define BPFRING_STATE_SUBMITTED (1U << 14)
 
-/* Bytes of bpfring_prod.states for a ring of that size: half of it. */
-#define BPFRING_STATES_SIZE(ring_size) ((ring_size) / 8 * sizeof(uint32_t))
+/* Bytes of bpfring_prod.states for a ring of that size. */
+#define BPFRING_STATES_SIZE(ring_size) ((ring_size) / 8 * sizeof(uint16_t))
 
 /**
  * struct bpfring_sample - one sample of a batch.
@@ -62,17 +61,18 @@ struct bpfring_prod {
 	/* Written once. */
 	uint8_t *data;		 /* data area, mapped twice */
 	uint64_t mask;		 /* size - 1 */
-	uint32_t *states;	 /* see above */
+	uint16_t *states;	 /* see above */
+	uint64_t indices;	 /* of states; 0: these functions are not to be used, see producer.h */
 	void *prod_word;	 /* the shared producer position */
 	const void *cons_word;	 /* the shared consumer position */
 	const uint32_t *owner;	 /* reads 0 in a forked child */
-	uint32_t max_sample;	 /* largest payload */
+	uint32_t limit;		 /* payloads must be smaller; 0: as with indices */
 	uint8_t word_size;	 /* of the positions: the kernel's sizeof(long), 8 or 4 */
-	uint8_t indirect;	 /* producer.h must not take the inline path */
 	uint8_t lost;		 /* a second producer was met: nothing is published any more */
-	uint8_t reserved_0;
+	uint8_t reserved_0[2];
+	uint32_t max_sample;	 /* largest payload */
 	uint32_t waiters;	 /* threads that wait for space and come first */
-	uint8_t reserved_1[68];
+	uint8_t reserved_1[56];
 	/* Taking space. */
 	uint64_t reserve_pos;	 /* next header to write; [published, reserve_pos) is not published */
 	uint64_t cons;		 /* consumer position as last read */
@@ -81,9 +81,10 @@ struct bpfring_prod {
 	uint8_t reserved_2[96];
 	/* Giving samples to the kernel. */
 	uint64_t published;	 /* the producer position as last stored by this producer */
+	uintptr_t first;	 /* the sample at that position, if nothing was reserved before; or 1 */
 	uint64_t samples;	 /* published so far */
 	uint64_t discards;	 /* passed over so far */
-	uint8_t reserved_3[104];
+	uint8_t reserved_3[96];
 };
 
 #if UINTPTR_MAX > 0xffffffffU && !defined(__cplusplus)
@@ -104,26 +105,28 @@ static inline uint64_t bpfring_priv_load_cons(const struct bpfring_prod *p, uint
 				  __atomic_load_n((const uint32_t *)p->cons_word, __ATOMIC_ACQUIRE));
 }
 
-/* Our own word, read to see whether somebody else wrote it: no order needed. */
-static inline int bpfring_priv_prod_moved(const struct bpfring_prod *p, uint64_t published)
+/*
+ * Stores the producer position, if it is where we left it. R8: release, so that headers and payloads
+ * are complete before the position covers them. Partner: smp_load_acquire(&rb->producer_pos) in
+ * __bpf_user_ringbuf_peek(). Relaxed would let the kernel read what the ring held a lap ago. The load
+ * is of our own word, to see whether somebody else wrote it: no order needed.
+ */
+static inline int bpfring_priv_store_prod(struct bpfring_prod *p, uint64_t from, uint64_t to)
 {
-	if (p->word_size == 8)
-		return __atomic_load_n((const uint64_t *)p->prod_word, __ATOMIC_RELAXED) !=
-		       published;
-	return __atomic_load_n((const uint32_t *)p->prod_word, __ATOMIC_RELAXED) !=
-	       (uint32_t)published;
-}
-
-static inline void bpfring_priv_store_prod(const struct bpfring_prod *p, uint64_t pos)
-{
-	/* R8: release, so that headers and payloads are complete before the position covers them.
-	 * Partner: smp_load_acquire(&rb->producer_pos) in __bpf_user_ringbuf_peek(). Relaxed would
-	 * let the kernel read what the ring held a lap ago.
-	 */
-	if (p->word_size == 8)
-		__atomic_store_n((uint64_t *)p->prod_word, pos, __ATOMIC_RELEASE);
-	else
-		__atomic_store_n((uint32_t *)p->prod_word, (uint32_t)pos, __ATOMIC_RELEASE);
+	if (p->word_size == 8) {
+		if (__atomic_load_n((const uint64_t *)p->prod_word, __ATOMIC_RELAXED) != from)
+			goto moved;
+		__atomic_store_n((uint64_t *)p->prod_word, to, __ATOMIC_RELEASE);
+	} else {
+		if (__atomic_load_n((const uint32_t *)p->prod_word, __ATOMIC_RELAXED) !=
+		    (uint32_t)from)
+			goto moved;
+		__atomic_store_n((uint32_t *)p->prod_word, (uint32_t)to, __ATOMIC_RELEASE);
+	}
+	return 0;
+moved:
+	__atomic_store_n(&p->lost, 1, __ATOMIC_RELAXED);
+	return -EBUSY;
 }
 
 /* Bytes of ring that a sample takes. */
@@ -132,27 +135,35 @@ static inline uint64_t bpfring_priv_total(uint64_t size)
 	return (size + BPFRING_HEADER_SIZE + 7) & ~(uint64_t)7;
 }
 
-static inline uint32_t *bpfring_priv_state(const struct bpfring_prod *p, uint64_t pos)
+static inline uint16_t *bpfring_priv_state(const struct bpfring_prod *p, uint64_t pos)
 {
 	return &p->states[(pos & p->mask) >> 3];
 }
 
-/* The header of a sample and its payload; nobody else looks at it before it is published. */
+static inline uint32_t *bpfring_priv_header(const struct bpfring_prod *p, uint64_t pos)
+{
+	return (uint32_t *)(void *)(p->data + (pos & p->mask));
+}
+
+/* Writes the header of a sample; the kernel does not look at it before it is published. */
 static inline void *bpfring_priv_begin(const struct bpfring_prod *p, uint64_t pos, uint32_t size)
 {
-	uint32_t *header = (uint32_t *)(void *)(p->data + (pos & p->mask));
+	uint32_t *header = bpfring_priv_header(p, pos);
 
 	header[0] = size;
 	header[1] = 0;
 	return header + 2;
 }
 
-/* The offset of the header of what claims to be a sample, or something greater than the mask. */
-static inline uint64_t bpfring_priv_offset(const struct bpfring_prod *p, const void *data)
+/*
+ * Which word of the states stands for what claims to be a sample: that of its header. Rotating puts
+ * the low bits, which must be 0, on top, so that one comparison refuses all that cannot be.
+ */
+static inline uint64_t bpfring_priv_index(const struct bpfring_prod *p, const void *data)
 {
 	uint64_t offset = (uint64_t)((uintptr_t)data - (uintptr_t)p->data) - BPFRING_HEADER_SIZE;
 
-	return offset & 7 ? UINT64_MAX : offset;
+	return offset >> 3 | offset << 61;
 }
 
 /* Reads the consumer position again and says whether @total bytes are free now. */
@@ -188,7 +199,7 @@ static inline int bpfring_priv_prod_refresh(struct bpfring_prod *p, uint64_t tot
  * each other (more data than the ring holds, a producer position that is no multiple of 8).
  */
 static inline int bpfring_prod_init(struct bpfring_prod *p, const void *cons_word, void *prod_word,
-				    void *data, uint32_t *states, uint64_t size,
+				    void *data, uint16_t *states, uint64_t size,
 				    unsigned int word_size, const uint32_t *owner)
 {
 	static const uint32_t always = 1;
@@ -207,16 +218,41 @@ static inline int bpfring_prod_init(struct bpfring_prod *p, const void *cons_wor
 	p->max_sample = size - BPFRING_HEADER_SIZE < BPFRING_MAX_SAMPLE
 				? (uint32_t)(size - BPFRING_HEADER_SIZE)
 				: BPFRING_MAX_SAMPLE;
+	p->limit = p->max_sample + 1;
+	p->indices = size / 8;
 	/* Written by this process or a dead one: nothing to be ordered after. */
 	if (word_size == 8)
 		pos = __atomic_load_n((const uint64_t *)prod_word, __ATOMIC_RELAXED);
 	else
 		pos = __atomic_load_n((const uint32_t *)prod_word, __ATOMIC_RELAXED);
 	p->published = pos;
+	p->first = 1;
 	p->reserve_pos = pos;
 	p->cons = bpfring_priv_load_cons(p, pos);
 	p->max_fill = pos - p->cons;
 	return p->max_fill > size || (pos & 7) ? -EBADMSG : 0;
+}
+
+/* Takes space for a payload that is known not to be too large. */
+static inline int bpfring_priv_prod_reserve(struct bpfring_prod *p, uint64_t size, void **ret)
+{
+	uint64_t pos = p->reserve_pos, total = bpfring_priv_total(size);
+
+	if (!*p->owner)
+		return -ECHILD;
+	if (pos + total - p->cons > p->mask + 1) {
+		int err = bpfring_priv_prod_refresh(p, total);
+
+		if (err)
+			return err;
+	}
+	*ret = bpfring_priv_begin(p, pos, (uint32_t)size);
+	if (pos == p->published)
+		p->first = (uintptr_t)*ret;
+	else
+		*bpfring_priv_state(p, pos) = BPFRING_STATE_RESERVED;
+	p->reserve_pos = pos + total;
+	return 0;
 }
 
 /**
@@ -232,72 +268,78 @@ static inline int bpfring_prod_init(struct bpfring_prod *p, const void *cons_wor
  * it would never fit or the kernel could never take it; -EBADMSG: the kernel's position is not
  * within the ring; -ECHILD: in a forked child.
  */
-static inline int bpfring_prod_reserve(struct bpfring_prod *p, size_t size, void **ret)
+static inline int bpfring_prod_reserve(struct bpfring_prod *p, uint64_t size, void **ret)
 {
-	uint64_t pos = p->reserve_pos, total;
-
-	if (size > p->max_sample)
-		return -E2BIG;
-	if (!*p->owner)
-		return -ECHILD;
-	total = bpfring_priv_total(size);
-	if (pos + total - p->cons > p->mask + 1) {
-		int err = bpfring_priv_prod_refresh(p, total);
-
-		if (err)
-			return err;
-	}
-	*ret = bpfring_priv_begin(p, pos, (uint32_t)size);
-	*bpfring_priv_state(p, pos) = BPFRING_STATE_RESERVED | (uint32_t)size;
-	p->reserve_pos = pos + total;
-	return 0;
+	return size < p->limit ? bpfring_priv_prod_reserve(p, size, ret) : -E2BIG;
+}
+static inline void bpfring_priv_count(struct bpfring_prod *p, uint32_t header)
+{
+	if (header & BPFRING_DISCARD_BIT)
+		p->discards++;
+	else
+		p->samples++;
 }
 
-/* Moves the producer position over what is submitted. */
-static inline int bpfring_priv_prod_publish(struct bpfring_prod *p)
+/*
+ * Moves the producer position over the sample at the published position, whose header says @header,
+ * and over those behind it that are submitted already.
+ */
+static inline int bpfring_priv_prod_publish(struct bpfring_prod *p, uint32_t header)
 {
-	uint64_t pos = p->published;
-	uint32_t *state = bpfring_priv_state(p, pos);
+	const uint64_t from = p->published;
+	uint64_t pos = from + bpfring_priv_total(header & ~BPFRING_DISCARD_BIT);
 
-	if (!(*state & BPFRING_STATE_SUBMITTED))
-		return 0;
-	if (!*p->owner)
-		return -ECHILD;
-	if (bpfring_priv_prod_moved(p, pos)) {
-		p->lost = 1;
-		return -EBUSY;
-	}
-	do {
-		uint32_t word = *state;
+	bpfring_priv_count(p, header);
+	while (pos != p->reserve_pos) {
+		uint16_t *state = bpfring_priv_state(p, pos);
 
+		if (pos - from > p->reserve_pos - from) { /* somebody wrote over a header */
+			p->lost = 1;
+			return -EBADMSG;
+		}
+		if (!(*state & BPFRING_STATE_SUBMITTED))
+			break;
 		*state = 0;
-		if (word & BPFRING_STATE_DISCARD)
-			p->discards++;
-		else
-			p->samples++;
-		pos += bpfring_priv_total(word & BPFRING_STATE_LEN);
-		state = bpfring_priv_state(p, pos);
-	} while (*state & BPFRING_STATE_SUBMITTED);
+		header = *bpfring_priv_header(p, pos);
+		bpfring_priv_count(p, header);
+		pos += bpfring_priv_total(header & ~BPFRING_DISCARD_BIT);
+	}
 	p->published = pos;
-	bpfring_priv_store_prod(p, pos);
-	return 0;
+	return bpfring_priv_store_prod(p, from, pos);
 }
 
-/* Ends a reservation without publishing it. */
-static inline int bpfring_priv_prod_end(struct bpfring_prod *p, void *data, uint32_t discard)
+/* Ends a reservation that is noted in the states, of which there are @indices. */
+static inline int bpfring_priv_prod_end_noted(struct bpfring_prod *p, uint64_t indices, void *data,
+					      uint32_t discard)
 {
-	uint64_t offset = bpfring_priv_offset(p, data);
-	uint32_t *state;
+	uint64_t index = bpfring_priv_index(p, data);
+	uint32_t *header = (uint32_t *)data - 2;
 
-	if (offset > p->mask)
+	if (index >= indices || !(p->states[index] & BPFRING_STATE_RESERVED))
 		return -EINVAL;
-	state = bpfring_priv_state(p, offset);
-	if (!(*state & BPFRING_STATE_RESERVED))
-		return -EINVAL;
+	*header |= discard;
+	if ((p->published & p->mask) >> 3 != index) {
+		p->states[index] = BPFRING_STATE_SUBMITTED;
+		return p->lost ? -EBUSY : 0;
+	}
+	p->states[index] = 0;
+	return bpfring_priv_prod_publish(p, *header);
+}
+
+/* Ends a reservation; publishes it if it is the first that is not published. */
+static inline int bpfring_priv_prod_end(struct bpfring_prod *p, uint64_t indices, void *data,
+					uint32_t discard)
+{
+	uint32_t *header = (uint32_t *)data - 2;
+
+	if (!*p->owner)
+		return -ECHILD;
+	if ((uintptr_t)data != p->first)
+		return bpfring_priv_prod_end_noted(p, indices, data, discard);
+	p->first = 1;
 	if (discard)
-		*(uint32_t *)(void *)(p->data + offset) |= BPFRING_DISCARD_BIT;
-	*state ^= BPFRING_STATE_RESERVED | BPFRING_STATE_SUBMITTED | discard;
-	return 0;
+		*header |= discard;
+	return bpfring_priv_prod_publish(p, *header);
 }
 
 /**
@@ -307,15 +349,13 @@ static inline int bpfring_priv_prod_end(struct bpfring_prod *p, void *data, uint
  *
  * The kernel can drain it as soon as all samples reserved before are submitted or discarded too.
  *
- * Return: 0; -EINVAL: not a reserved sample of this ring, or submitted before; -EBUSY: somebody else
+ * Return: 0; -EINVAL: not a reserved sample of this ring, or ended before; -EBUSY: somebody else
  * moved the producer position, a second producer on the same map: nothing is published any more;
- * -ECHILD: in a forked child.
+ * -EBADMSG: a header in the ring was written over, likewise; -ECHILD: in a forked child.
  */
 static inline int bpfring_prod_submit(struct bpfring_prod *p, void *data)
 {
-	int err = bpfring_priv_prod_end(p, data, 0);
-
-	return err ? err : bpfring_priv_prod_publish(p);
+	return bpfring_priv_prod_end(p, p->indices, data, 0);
 }
 
 /**
@@ -324,9 +364,7 @@ static inline int bpfring_prod_submit(struct bpfring_prod *p, void *data)
  */
 static inline int bpfring_prod_discard(struct bpfring_prod *p, void *data)
 {
-	int err = bpfring_priv_prod_end(p, data, BPFRING_STATE_DISCARD);
-
-	return err ? err : bpfring_priv_prod_publish(p);
+	return bpfring_priv_prod_end(p, p->indices, data, BPFRING_DISCARD_BIT);
 }
 
 /**
@@ -353,23 +391,26 @@ static inline int bpfring_prod_reserve_batch(struct bpfring_prod *p, struct bpfr
 }
 
 /**
- * bpfring_prod_submit_batch() - hand several samples to the kernel, with one store.
- * Return: number of samples submitted, less than @count if one met -EINVAL; errors as
- * bpfring_prod_submit(), -EINVAL only if the first sample met it.
+ * bpfring_prod_submit_batch() - hand several samples to the kernel, all at one moment.
+ * @samples: in the order of their reservation
+ *
+ * Return: number of samples submitted, less than @count if some met -EINVAL; -EINVAL if all did;
+ * other errors as bpfring_prod_submit().
  */
 static inline int bpfring_prod_submit_batch(struct bpfring_prod *p,
 					    const struct bpfring_sample *samples,
 					    unsigned int count)
 {
-	unsigned int n;
-	int err = 0;
+	int done = 0, err = 0;
 
-	for (n = 0; n < count && n < INT32_MAX && !err; n += !err)
-		err = bpfring_priv_prod_end(p, samples[n].data, 0);
-	if (err && !n)
-		return err;
-	err = bpfring_priv_prod_publish(p);
-	return err ? err : (int)n;
+	/* Backwards: all but the first are noted only, the first publishes them with one store. */
+	while (count--) {
+		err = bpfring_prod_submit(p, samples[count].data);
+		if (err && err != -EINVAL)
+			return err;
+		done += !err;
+	}
+	return done ? done : err;
 }
 
 /**

@@ -14,7 +14,9 @@
 /* user_ring.h for one thread, prod_shared.h for many: they must behave the same. */
 struct path {
 	const char *name;
-	int (*reserve)(struct bpfring_prod *p, struct bpfring_sample *samples, unsigned int count);
+	int (*reserve)(struct bpfring_prod *p, uint64_t size, void **ret);
+	int (*reserve_batch)(struct bpfring_prod *p, struct bpfring_sample *samples,
+			     unsigned int count);
 	int (*end)(struct bpfring_prod *p, void *data, uint32_t discard);
 };
 
@@ -24,8 +26,8 @@ static inline int single_end(struct bpfring_prod *p, void *data, uint32_t discar
 }
 
 static const struct path paths[] = {
-	{"one thread", bpfring_prod_reserve_batch, single_end},
-	{"many threads", bpfring_shared_reserve, bpfring_shared_end},
+	{"one thread", bpfring_prod_reserve, bpfring_prod_reserve_batch, single_end},
+	{"many threads", bpfring_shared_reserve, bpfring_shared_reserve_batch, bpfring_shared_end},
 };
 
 #define for_each_path(p) for (const struct path *p = paths; p < paths + ARRAY_SIZE(paths); p++)
@@ -34,7 +36,7 @@ struct user_rig {
 	const struct path *path;
 	struct sim_ring *r;
 	struct bpfring_prod p;
-	uint32_t *states;
+	uint16_t *states;
 };
 
 static inline void user_rig_attach(struct user_rig *rig)
@@ -67,14 +69,7 @@ static inline void user_rig_close(struct user_rig *rig)
 
 static inline int reserve(struct user_rig *rig, size_t size, void **ret)
 {
-	struct bpfring_sample sample = {.size = (uint32_t)size};
-	int n = rig->path->reserve(&rig->p, &sample, 1);
-
-	if (n < 0)
-		return n;
-	assert_int_equal(n, 1);
-	*ret = sample.data;
-	return 0;
+	return rig->path->reserve(&rig->p, size, ret);
 }
 
 static inline int submit(struct user_rig *rig, void *data)
@@ -84,7 +79,7 @@ static inline int submit(struct user_rig *rig, void *data)
 
 static inline int discard(struct user_rig *rig, void *data)
 {
-	return rig->path->end(&rig->p, data, BPFRING_STATE_DISCARD);
+	return rig->path->end(&rig->p, data, BPFRING_DISCARD_BIT);
 }
 
 /* A sample whose payload tells its number in every byte. */
