@@ -119,7 +119,10 @@ int bpfring_sys_prog_type(int fd, uint32_t *ret)
 
 int bpfring_sys_prog_run(int fd, int *ret)
 {
-	LIBBPF_OPTS(bpf_test_run_opts, opts);
+	struct bpf_test_run_opts opts;
+
+	memset(&opts, 0, sizeof(opts)); /* padding too, libbpf looks */
+	opts.sz = sizeof(opts);
 
 	if (bpf_prog_test_run_opts(fd, &opts))
 		return -errno;
