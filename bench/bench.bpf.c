@@ -37,9 +37,9 @@ static __always_inline __u64 commit_flags(__u32 more)
 {
 	if (!config.sampled)
 		return config.flags;
-	return bpf_ringbuf_query(&rb, BPF_RB_AVAIL_DATA) + more >= config.sampled ?
-			     BPF_RB_FORCE_WAKEUP :
-			     BPF_RB_NO_WAKEUP;
+	return bpf_ringbuf_query(&rb, BPF_RB_AVAIL_DATA) + more >= config.sampled
+		       ? BPF_RB_FORCE_WAKEUP
+		       : BPF_RB_NO_WAKEUP;
 }
 
 static __always_inline int put_reserved(__u64 seq)

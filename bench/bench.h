@@ -28,11 +28,11 @@ struct bench_opts {
 /* NAN: not applicable. */
 struct bench_result {
 	double records_per_s;
-	double producer_ns;	 /* of one record, or of one traced call above the untraced one */
+	double producer_ns;	/* of one record, or of one traced call above the untraced one */
 	double producer_p50_ns; /* the same as a median, where producer_ns is a mean */
-	double consumer_ns;	 /* of one record, CPU time */
-	double cpu_pct;		 /* of one core */
-	double producer_pct;	 /* parts of cpu_pct, where it is a sum */
+	double consumer_ns;	/* of one record, CPU time */
+	double cpu_pct;		/* of one core */
+	double producer_pct;	/* parts of cpu_pct, where it is a sum */
 	double consumer_pct;
 	double p50_ns; /* from commit to callback */
 	double p99_ns;

@@ -12,7 +12,7 @@
 #include "stat.h"
 
 #define SLEEP_NS 200000
-#define SLEEPS 400
+#define SLEEPS	 400
 
 struct overshoot environment_overshoot(const struct bench_opts *opts)
 {
@@ -59,8 +59,8 @@ void report_environment(FILE *out, const struct bench_opts *opts)
 	uname(&uts);
 	cpu_model(cpu, sizeof(cpu));
 	fprintf(out, "kernel      %s %s\n", uts.release, uts.machine);
-	fprintf(out, "processor   %s, %d online; producer on %d, consumer on %d\n", cpu, cpu_count(),
-		opts->producer_cpu, opts->consumer_cpu);
+	fprintf(out, "processor   %s, %d online; producer on %d, consumer on %d\n", cpu,
+		cpu_count(), opts->producer_cpu, opts->consumer_cpu);
 	fprintf(out, "libraries   libbpf %s, bpfring %s\n", libbpf_version_string(),
 		bpfring_version_string());
 	fprintf(out, "ring        %u KiB; window %lld us; %d x %.2f s per measurement; hook %s\n",

@@ -153,8 +153,8 @@ static int handle_drain(void *handle)
 	return total;
 }
 
-#define HANDLE                                                                                     \
-	.open = handle_open, .run = handle_run, .stop = handle_stop, .poll = handle_poll,          \
+#define HANDLE                                                                            \
+	.open = handle_open, .run = handle_run, .stop = handle_stop, .poll = handle_poll, \
 	.drain = handle_drain, .close = handle_close
 
 const struct impl impls_bpfring[] = {

@@ -113,8 +113,8 @@ static void handle_close(void *handle)
 	free(h);
 }
 
-#define HANDLE                                                                                     \
-	.open = handle_open, .run = handle_run, .stop = handle_stop, .poll = handle_poll,          \
+#define HANDLE                                                                            \
+	.open = handle_open, .run = handle_run, .stop = handle_stop, .poll = handle_poll, \
 	.drain = handle_drain, .close = handle_close
 
 const struct impl impls_libbpf[] = {

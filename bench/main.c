@@ -16,11 +16,11 @@
 #include "clock.h"
 #include "report.h"
 
-#define MAX_ROWS 96
-#define MAX_IMPLS 16
-#define MAX_NAMES 32
-#define MAX_TRIES 6
-#define MAX_DISPLACED 0.02
+#define MAX_ROWS	      96
+#define MAX_IMPLS	      16
+#define MAX_NAMES	      32
+#define MAX_TRIES	      6
+#define MAX_DISPLACED	      0.02
 #define MAX_DISPLACED_LATENCY 0.004 /* a p99 shows more than a mean */
 
 const char *argp_program_version = "bpfring-bench";
@@ -35,15 +35,16 @@ static struct {
 	bool check;
 	bool quick;
 } args = {
-	.opts = {
-		.seconds = 0.5,
-		.reps = 5,
-		.latency_ns = 200000,
-		.ring_size = 512 * 1024,
-		.producers = 4,
-		.producer_cpu = 0,
-		.consumer_cpu = 1,
-	},
+	.opts =
+		{
+			.seconds = 0.5,
+			.reps = 5,
+			.latency_ns = 200000,
+			.ring_size = 512 * 1024,
+			.producers = 4,
+			.producer_cpu = 0,
+			.consumer_cpu = 1,
+		},
 };
 
 enum { OPT_LATENCY = 256, OPT_RING, OPT_HOOK, OPT_CHECK, OPT_PRODUCER_CPU, OPT_CONSUMER_CPU };
@@ -157,8 +158,9 @@ static bool named(const char *name, const char *const *names, unsigned int count
 
 static unsigned int choose_rows(const struct bench_row **ret)
 {
-	static const struct bench_row *const tables[] = {rows_throughput, rows_b2b,  rows_paced,
-							 rows_busy,	  rows_hot, rows_burst, rows_user, rows_roundtrip};
+	static const struct bench_row *const tables[] = {rows_throughput, rows_b2b,   rows_paced,
+							 rows_busy,	  rows_hot,   rows_burst,
+							 rows_user,	  rows_roundtrip};
 	const struct bench_row *row;
 	unsigned int count = 0;
 	size_t i;
@@ -206,11 +208,11 @@ static void add_producer_cpu(const struct row_results *r, int rep)
 
 	for (i = 0; i < r->count; i++) {
 		if (r->impls[i]->kinds & KIND_FLOOR)
-			floor = r->results[i * (unsigned int)r->reps + (unsigned int)rep].producer_ns;
+			floor = r->results[i * (unsigned int)r->reps + (unsigned int)rep]
+					.producer_ns;
 	}
 	for (i = 0; i < r->count; i++) {
-		struct bench_result *x =
-			&r->results[i * (unsigned int)r->reps + (unsigned int)rep];
+		struct bench_result *x = &r->results[i * (unsigned int)r->reps + (unsigned int)rep];
 
 		x->producer_pct = (x->producer_ns - floor) * x->records_per_s / 1e9 * 100;
 		x->cpu_pct = x->consumer_pct + x->producer_pct;
@@ -240,7 +242,8 @@ static int run_undisturbed(const struct row_results *r, const struct impl *impl,
 		if (err || shares_cpus(r->row) || share < limit)
 			return err;
 		if (tries == MAX_TRIES) {
-			fprintf(stderr, "bpfring-bench: %s, %s: DISTURBED by others, %.1f %% of the time\n",
+			fprintf(stderr,
+				"bpfring-bench: %s, %s: DISTURBED by others, %.1f %% of the time\n",
 				r->row->name, impl->name, share * 100);
 			return 0;
 		}

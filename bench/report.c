@@ -87,11 +87,16 @@ static const struct {
 	double unit;
 	int digits;
 } columns[] = {
-	{METRIC_RECORDS_PER_S, "M rec/s", 1e6, 3}, {METRIC_PRODUCER_NS, "prod ns", 1, 1},
-	{METRIC_PRODUCER_P50_NS, "(p50)", 1, 1}, {METRIC_CONSUMER_NS, "cons ns", 1, 2},
-	{METRIC_CPU_PCT, "cpu %", 1, 2},	   {METRIC_PRODUCER_PCT, "(prod)", 1, 2},
-	{METRIC_CONSUMER_PCT, "(cons)", 1, 2},	   {METRIC_P50_NS, "p50 us", 1e3, 1},
-	{METRIC_P99_NS, "p99 us", 1e3, 1},	   {METRIC_P999_NS, "p99.9 us", 1e3, 1},
+	{METRIC_RECORDS_PER_S, "M rec/s", 1e6, 3},
+	{METRIC_PRODUCER_NS, "prod ns", 1, 1},
+	{METRIC_PRODUCER_P50_NS, "(p50)", 1, 1},
+	{METRIC_CONSUMER_NS, "cons ns", 1, 2},
+	{METRIC_CPU_PCT, "cpu %", 1, 2},
+	{METRIC_PRODUCER_PCT, "(prod)", 1, 2},
+	{METRIC_CONSUMER_PCT, "(cons)", 1, 2},
+	{METRIC_P50_NS, "p50 us", 1e3, 1},
+	{METRIC_P99_NS, "p99 us", 1e3, 1},
+	{METRIC_P999_NS, "p99.9 us", 1e3, 1},
 	{METRIC_LOST, "lost", 1, 0},
 };
 
@@ -191,7 +196,8 @@ static void json_number(FILE *out, const char *key, double value)
 void report_json(FILE *out, const struct row_results *r, const struct bench_opts *opts,
 		 unsigned int impl, int rep)
 {
-	const struct bench_result *x = &r->results[impl * (unsigned int)r->reps + (unsigned int)rep];
+	const struct bench_result *x =
+		&r->results[impl * (unsigned int)r->reps + (unsigned int)rep];
 	const struct bench_row *row = r->row;
 
 	fprintf(out, "{\"row\":\"%s\",\"impl\":\"%s\"", row->name, r->impls[impl]->name);

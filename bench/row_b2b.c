@@ -54,17 +54,25 @@ out:
 	return err;
 }
 
-#define B2B                                                                                        \
-	.measure = measure, .key = METRIC_RECORDS_PER_S, .kinds = KIND_LOOP | KIND_FLOOR,          \
+#define B2B                                                                               \
+	.measure = measure, .key = METRIC_RECORDS_PER_S, .kinds = KIND_LOOP | KIND_FLOOR, \
 	.size = 8, .batch = 500
 
 const struct bench_row rows_b2b[] = {
 	{.name = "b2b", .family = "b2b", .about = "one thread: 500 records, then takes them", B2B},
-	{.name = "b2b-sampled", .family = "b2b", .about = "the same, notified every 500 records", B2B,
+	{.name = "b2b-sampled",
+	 .family = "b2b",
+	 .about = "the same, notified every 500 records",
+	 B2B,
 	 .sampled = 500 * 16},
-	{.name = "reserve", .family = "reserve", .about = "b2b at 1 batch of 500: reserve and submit",
+	{.name = "reserve",
+	 .family = "reserve",
+	 .about = "b2b at 1 batch of 500: reserve and submit",
 	 B2B},
-	{.name = "output", .family = "output", .about = "b2b at 1 batch of 500: output, which copies",
-	 B2B, .output = true},
+	{.name = "output",
+	 .family = "output",
+	 .about = "b2b at 1 batch of 500: output, which copies",
+	 B2B,
+	 .output = true},
 	{0},
 };

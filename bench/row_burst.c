@@ -9,8 +9,8 @@
 
 #include <errno.h>
 
-#define BURST_BATCH 64
-#define SILENCE_NS 4000000
+#define BURST_BATCH	  64
+#define SILENCE_NS	  4000000
 #define TRICKLE_PERIOD_NS 10000
 
 struct bursts {
@@ -28,7 +28,7 @@ static void burst(struct session *s, struct calls *scratch, struct bursts *b)
 		producer_paced(BENCH_SINGLE, TRICKLE_PERIOD_NS, SILENCE_NS, scratch);
 	else
 		sleep_ns(SILENCE_NS);
-	calls = (uint64_t)(s->row->fraction * s->ring_size) / (BURST_BATCH * s->record_bytes);
+	calls = (uint64_t)(s->row->fraction * s->ring_size) / (s->row->batch * s->record_bytes);
 	before = session_submitted(s);
 	start = now_ns();
 	for (i = 0; i < calls; i++)
@@ -73,22 +73,23 @@ static int measure(const struct bench_row *row, const struct impl *impl,
 	return err;
 }
 
-#define BURST(suffix, part)                                                                        \
+#define BURST(kind, suffix, part, text, ...)                                                       \
 	{                                                                                          \
-		.name = "burst-" suffix, .family = "burst",                                        \
-		.about = "silence, then " suffix " of the ring at once; lost per burst",           \
-		.measure = measure, .key = METRIC_LOST, .kinds = KIND_LOOP, .size = 8,             \
-		.batch = BURST_BATCH, .fraction = part                                             \
-	},                                                                                         \
-	{                                                                                          \
-		.name = "burst-warm-" suffix, .family = "burst",                                   \
-		.about = "100k/s, then " suffix " of the ring at once; lost per burst",            \
-		.measure = measure, .key = METRIC_LOST, .kinds = KIND_LOOP, .size = 8,             \
-		.batch = BURST_BATCH, .fraction = part, .warm = true                               \
+		.name = "burst-" kind suffix, .family = "burst",                                   \
+		.about = text ", then " suffix " of the ring; lost per burst", .measure = measure, \
+		.key = METRIC_LOST, .kinds = KIND_LOOP, .size = 8, .fraction = part, __VA_ARGS__   \
 	}
+#define BURSTS(suffix, part)                                                   \
+	BURST("slow-", suffix, part, "silence, record by record", .batch = 1), \
+		BURST("", suffix, part, "silence", .batch = BURST_BATCH),      \
+		BURST("warm-", suffix, part, "100k/s", .batch = BURST_BATCH, .warm = true)
 
 const struct bench_row rows_burst[] = {
-	BURST("1/8", 0.125), BURST("1/4", 0.25), BURST("1/2", 0.5), BURST("3/4", 0.75),
-	BURST("1/1", 1.0),
+	BURSTS("1/8", 0.125),
+	BURSTS("1/4", 0.25),
+	BURSTS("1/2", 0.5),
+	BURSTS("3/4", 0.75),
+	BURSTS("1/1", 1.0),
+	BURSTS("2/1", 2.0),
 	{0},
 };

@@ -18,8 +18,8 @@
 #include "clock.h"
 #include "session.h"
 
-#define HELD_NS NSEC_PER_SEC
-#define SETTLE_NS 20000000
+#define HELD_NS	       NSEC_PER_SEC
+#define SETTLE_NS      20000000
 #define RECORDS_BEFORE 2
 
 struct fault {
@@ -140,15 +140,21 @@ static int measure(const struct bench_row *row, const struct impl *impl,
 	ret->lost = (double)session_dropped(&s);
 out:
 	if (err)
-		fprintf(stderr, "bpfring-bench: %s, %s: %s\n", row->name, impl->name, strerror(-err));
+		fprintf(stderr, "bpfring-bench: %s, %s: %s\n", row->name, impl->name,
+			strerror(-err));
 	session_close(&s);
 	fault_close(&f);
 	return err;
 }
 
 const struct bench_row rows_busy[] = {
-	{.name = "busy-head", .family = "busy-head",
+	{.name = "busy-head",
+	 .family = "busy-head",
 	 .about = "a record stays reserved for 1 s; consumer's CPU, and its delay after the commit",
-	 .measure = measure, .key = METRIC_CPU_PCT, .kinds = KIND_LOOP, .size = 16, .stamp = true},
+	 .measure = measure,
+	 .key = METRIC_CPU_PCT,
+	 .kinds = KIND_LOOP,
+	 .size = 16,
+	 .stamp = true},
 	{0},
 };

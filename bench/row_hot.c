@@ -9,7 +9,7 @@
 #include "session.h"
 #include "stat.h"
 
-#define HOT_RING (64 * 1024)
+#define HOT_RING   (64 * 1024)
 #define MAX_ROUNDS 100000
 
 /* Fills the ring; the last call finds no more room. */
@@ -68,12 +68,12 @@ static int measure(const struct bench_row *row, const struct impl *impl,
 	return err;
 }
 
-#define HOT(n)                                                                                     \
-	{                                                                                          \
-		.name = "hot-" #n, .family = "hot",                                                \
-		.about = "full ring of 64 KiB in the cache, records of " #n " bytes",              \
-		.measure = measure, .key = METRIC_CONSUMER_NS, .kinds = KIND_DRAIN, .size = n,     \
-		.batch = 64, .ring_size = HOT_RING                                                 \
+#define HOT(n)                                                                                 \
+	{                                                                                      \
+		.name = "hot-" #n, .family = "hot",                                            \
+		.about = "full ring of 64 KiB in the cache, records of " #n " bytes",          \
+		.measure = measure, .key = METRIC_CONSUMER_NS, .kinds = KIND_DRAIN, .size = n, \
+		.batch = 64, .ring_size = HOT_RING                                             \
 	}
 
 const struct bench_row rows_hot[] = {

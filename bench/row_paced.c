@@ -16,7 +16,7 @@
 
 /* A call that took longer was interrupted by something else; this much of it counts in means. */
 #define MEAN_LIMIT_NS 100000
-#define MAX_CALLS (4U << 20)
+#define MAX_CALLS     (4U << 20)
 
 struct window {
 	int64_t elapsed;
@@ -106,32 +106,33 @@ static int measure_cpu(const struct bench_row *row, const struct impl *impl,
 	return err;
 }
 
-#define KEEPUP(suffix, r, text)                                                                    \
-	{                                                                                          \
-		.name = "keepup-" suffix, .family = "keepup", .about = "traced calls " text,       \
-		.measure = measure, .key = METRIC_PRODUCER_NS, .kinds = KIND_LOOP | KIND_FLOOR,    \
-		.rate = r, .size = 8                                                               \
+#define KEEPUP(suffix, r, text)                                                                 \
+	{                                                                                       \
+		.name = "keepup-" suffix, .family = "keepup", .about = "traced calls " text,    \
+		.measure = measure, .key = METRIC_PRODUCER_NS, .kinds = KIND_LOOP | KIND_FLOOR, \
+		.rate = r, .size = 8                                                            \
 	}
-#define LATENCY(suffix, r)                                                                         \
-	{                                                                                          \
-		.name = "latency-" suffix, .family = "latency",                                    \
-		.about = "commit to callback at " suffix " records/s", .measure = measure,         \
-		.key = METRIC_P50_NS, .kinds = KIND_LOOP | KIND_FLOOR, .rate = r, .size = 16,      \
-		.stamp = true                                                                      \
+#define LATENCY(suffix, r)                                                                    \
+	{                                                                                     \
+		.name = "latency-" suffix, .family = "latency",                               \
+		.about = "commit to callback at " suffix " records/s", .measure = measure,    \
+		.key = METRIC_P50_NS, .kinds = KIND_LOOP | KIND_FLOOR, .rate = r, .size = 16, \
+		.stamp = true                                                                 \
 	}
-#define CPU(suffix, r)                                                                             \
-	{                                                                                          \
-		.name = "cpu-" suffix, .family = "cpu",                                            \
-		.about = "consumer's CPU and what the producer pays above the floor, " suffix "/s", \
-		.measure = measure_cpu, .key = METRIC_CPU_PCT, .kinds = KIND_LOOP | KIND_FLOOR,    \
-		.needs_floor = true, .rate = r, .size = 8                                          \
+#define CPU(suffix, r)                                                                          \
+	{                                                                                       \
+		.name = "cpu-" suffix, .family = "cpu",                                         \
+		.about = "consumer's CPU and what the producer pays above the floor, " suffix   \
+			 "/s",                                                                  \
+		.measure = measure_cpu, .key = METRIC_CPU_PCT, .kinds = KIND_LOOP | KIND_FLOOR, \
+		.needs_floor = true, .rate = r, .size = 8                                       \
 	}
-#define MANY(n)                                                                                    \
-	{                                                                                          \
-		.name = "many-rings-" #n, .family = "many-rings",                                  \
-		.about = #n " rings, one of them used, at 100k/s", .measure = measure,             \
-		.key = METRIC_CONSUMER_NS, .kinds = KIND_LOOP, .rate = 1e5, .size = 16,            \
-		.stamp = true, .rings = n                                                          \
+#define MANY(n)                                                                         \
+	{                                                                               \
+		.name = "many-rings-" #n, .family = "many-rings",                       \
+		.about = #n " rings, one of them used, at 100k/s", .measure = measure,  \
+		.key = METRIC_CONSUMER_NS, .kinds = KIND_LOOP, .rate = 1e5, .size = 16, \
+		.stamp = true, .rings = n                                               \
 	}
 
 const struct bench_row rows_paced[] = {

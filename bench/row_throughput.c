@@ -95,24 +95,45 @@ static int measure(const struct bench_row *row, const struct impl *impl,
 	return err;
 }
 
-#define FLOOD                                                                                      \
+#define FLOOD \
 	.measure = measure, .key = METRIC_RECORDS_PER_S, .kinds = KIND_LOOP | KIND_FLOOR, .size = 8
 
-#define MULTI(n)                                                                                   \
-	{                                                                                          \
-		.name = "multi-" #n, .family = "multi", .about = #n " producers, 50 records per call", \
-		FLOOD, .producers = n, .batch = 50                                                 \
+#define MULTI(n)                                                                                  \
+	{                                                                                         \
+		.name = "multi-" #n, .family = "multi",                                           \
+		.about = #n " producers, 50 records per call", FLOOD, .producers = n, .batch = 50 \
 	}
 
 const struct bench_row rows_throughput[] = {
-	{.name = "parallel", .family = "parallel", .about = "one producer beside the consumer, "
-							    "500 records per call",
-	 FLOOD, .producers = 1, .batch = 500},
-	{.name = "sampled", .family = "sampled", .about = "the same, notified every 500 records",
-	 FLOOD, .producers = 1, .batch = 500, .sampled = 500 * 16},
-	{.name = "same-cpu", .family = "same-cpu", .about = "producer and consumer on one processor, "
-							    "1 record per call",
-	 FLOOD, .producers = 1, .batch = 1, .same_cpu = true},
-	MULTI(1), MULTI(2), MULTI(3), MULTI(4), MULTI(8), MULTI(16), MULTI(32), MULTI(52),
+	{.name = "parallel",
+	 .family = "parallel",
+	 .about = "one producer beside the consumer, "
+		  "500 records per call",
+	 FLOOD,
+	 .producers = 1,
+	 .batch = 500},
+	{.name = "sampled",
+	 .family = "sampled",
+	 .about = "the same, notified every 500 records",
+	 FLOOD,
+	 .producers = 1,
+	 .batch = 500,
+	 .sampled = 500 * 16},
+	{.name = "same-cpu",
+	 .family = "same-cpu",
+	 .about = "producer and consumer on one processor, "
+		  "1 record per call",
+	 FLOOD,
+	 .producers = 1,
+	 .batch = 1,
+	 .same_cpu = true},
+	MULTI(1),
+	MULTI(2),
+	MULTI(3),
+	MULTI(4),
+	MULTI(8),
+	MULTI(16),
+	MULTI(32),
+	MULTI(52),
 	{0},
 };

@@ -24,7 +24,7 @@
 #endif
 
 #define LATENCIES (4U << 20)
-#define WAIT_NS (2 * NSEC_PER_SEC)
+#define WAIT_NS	  (2 * NSEC_PER_SEC)
 
 /* getpgid(0) does next to nothing; the second argument is for the BPF program alone. */
 void session_call(unsigned int slot)
@@ -137,8 +137,8 @@ int session_open(struct session *s, const struct bench_row *row, const struct im
 
 int session_attach(struct session *s)
 {
-	struct bpf_program *prog =
-		s->opts->fentry ? s->skel->progs.on_function : s->skel->progs.on_sys_enter;
+	struct bpf_program *prog = s->opts->fentry ? s->skel->progs.on_function
+						   : s->skel->progs.on_sys_enter;
 
 	s->link = bpf_program__attach(prog);
 	return s->link ? 0 : fail(s, "attach", -errno);
@@ -177,7 +177,11 @@ int session_start_consumer(struct session *s, int cpu)
 int session_hold(struct session *s, const void *addr, unsigned int first)
 {
 	struct bench_hold arg = {.addr = (uintptr_t)addr, .first = first};
-	LIBBPF_OPTS(bpf_test_run_opts, run, .ctx_in = &arg, .ctx_size_in = sizeof(arg));
+	struct bpf_test_run_opts run = {
+		.sz = sizeof(run),
+		.ctx_in = &arg,
+		.ctx_size_in = sizeof(arg),
+	};
 	int err = bpf_prog_test_run_opts(bpf_program__fd(s->skel->progs.hold), &run);
 
 	return err < 0 ? fail(s, "run the holding program", err) : 0;
@@ -233,7 +237,8 @@ static int count(const struct session *s)
 	if (s->sink.records == submitted && s->sink.sum == sum)
 		return 0;
 	fprintf(stderr,
-		"bpfring-bench: %s, %s: WRONG COUNT: %llu submitted, %llu consumed, sum of sequence "
+		"bpfring-bench: %s, %s: WRONG COUNT: %llu submitted, %llu consumed, sum of "
+		"sequence "
 		"numbers %llu instead of %llu\n",
 		s->row->name, s->impl->name, (unsigned long long)submitted,
 		(unsigned long long)s->sink.records, (unsigned long long)s->sink.sum,

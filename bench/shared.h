@@ -5,9 +5,9 @@
 
 #include <linux/types.h>
 
-#define BENCH_SLOTS 64 /* a power of two; one per producer thread */
-#define BENCH_SINGLE BENCH_SLOTS /* added to the slot: one record, not a batch */
-#define BENCH_BATCH_MAX 512
+#define BENCH_SLOTS	 64	     /* a power of two; one per producer thread */
+#define BENCH_SINGLE	 BENCH_SLOTS /* added to the slot: one record, not a batch */
+#define BENCH_BATCH_MAX	 512
 #define BENCH_OUTPUT_MAX 16 /* bpf_ringbuf_output() copies from the stack */
 
 /* A record begins with this; rows that do not measure latency leave @ns out. */
@@ -25,14 +25,14 @@ struct bench_slot {
 
 /* Constants of one measurement, set before the programs are loaded. */
 struct bench_config {
-	__u32 tgid;	/* only this process is traced */
-	__u32 nr;	/* the system call, for the hook that sees all of them */
-	__u32 batch;	/* records per system call */
-	__u32 size;	/* payload bytes, at least 8 */
-	__u32 flags;	/* BPF_RB_* of every commit */
-	__u32 sampled;	/* not 0: force a wake-up when so many bytes wait, else none */
-	__u32 output;	/* bpf_ringbuf_output() instead of reserve and submit */
-	__u32 stamp;	/* fill in bench_record.ns */
+	__u32 tgid;    /* only this process is traced */
+	__u32 nr;      /* the system call, for the hook that sees all of them */
+	__u32 batch;   /* records per system call */
+	__u32 size;    /* payload bytes, at least 8 */
+	__u32 flags;   /* BPF_RB_* of every commit */
+	__u32 sampled; /* not 0: force a wake-up when so many bytes wait, else none */
+	__u32 output;  /* bpf_ringbuf_output() instead of reserve and submit */
+	__u32 stamp;   /* fill in bench_record.ns */
 };
 
 /* Argument of the program that leaves a busy record at the head of the ring. */

@@ -48,7 +48,8 @@ static void check_keepup(struct check *c)
 
 static void check_busy(struct check *c)
 {
-	static const char *const modes[] = {"bpfring-sleep", "bpfring-coalesce", "bpfring-adaptive"};
+	static const char *const modes[] = {"bpfring-sleep", "bpfring-coalesce",
+					    "bpfring-adaptive"};
 	size_t i;
 
 	for (i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
@@ -112,7 +113,8 @@ int targets_check(FILE *out, const struct row_results *r, const struct bench_opt
 		check_latency(&c, opts, overshoot_p99_ns);
 	else if (!strcmp(family, "cpu") && r->row->rate >= 1e5)
 		at_most(&c, median(&c, "bpfring-adaptive", METRIC_CPU_PCT),
-			median(&c, "libbpf", METRIC_CPU_PCT) / 5, "adaptive: CPU %%, a fifth of libbpf");
+			median(&c, "libbpf", METRIC_CPU_PCT) / 5,
+			"adaptive: CPU %%, a fifth of libbpf");
 	else if (!strcmp(family, "burst") && r->row->fraction <= 0.5)
 		at_most(&c, median(&c, "bpfring-adaptive", METRIC_LOST),
 			median(&c, "libbpf", METRIC_LOST), "adaptive: lost, libbpf's");

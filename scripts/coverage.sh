@@ -11,8 +11,10 @@ scripts/setup.sh libcmocka-dev binutils gcovr
 cmake --preset coverage >/dev/null
 cmake --build --preset coverage
 find build/coverage -name '*.gcda' -delete
-ctest --preset coverage -LE stress
+status=0
+ctest --preset coverage -LE stress || status=$?
 mkdir -p build/coverage/report
 gcovr --root . --filter src/ --filter include/ --object-directory build/coverage \
 	--html-details build/coverage/report/index.html --print-summary \
 	--fail-under-line "${1:-90}" build/coverage
+exit "$status"

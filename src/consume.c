@@ -7,27 +7,18 @@
 #include "options.h"
 #include "sys.h"
 
-#define BATCH	      64U
-#define CLOCK_RECORDS 16U /* how often a drain looks at the clock: it costs as much as a few records */
-
-/*
- * How many consumed bytes may be held back before they are released in the middle of a drain. Each
- * release takes the cache line of the consumer position from the producers, which read it for every
- * record; but a ring that fills up needs its space back soon, and bytes that are a small part of
- * the ring cannot decide between a record that fits and one that does not.
- */
-static uint64_t release_step(const struct bpfring_cons *cons)
-{
-	uint64_t size = cons->mask + 1;
-
-	return cons->prod - cons->released > size / 2 ? size / 256 : size / 32;
-}
+#define BATCH	    64U
+#define CLOCK_MOST  128U   /* records between two looks at the clock, which costs as much as a few */
+#define CLOCK_FAST  5000   /* ns; they went by faster: look less often */
+#define CLOCK_SLOW  50000  /* slower: more often */
+#define FEW_RECORDS 16U
 
 void bpfring_limits_init(struct limits *ret, const struct bpfring_budget *budget, int64_t now)
 {
 	ret->records = budget->records ? budget->records : UINT64_MAX;
 	ret->bytes = budget->bytes ? budget->bytes : UINT64_MAX;
 	ret->deadline = budget->ns && budget->ns < INT64_MAX - now ? now + budget->ns : INT64_MAX;
+	ret->chase = true;
 }
 
 struct drain {
@@ -35,8 +26,11 @@ struct drain {
 	const struct handler *h;
 	const struct limits *limits;
 	struct bpfring_outcome *out;
-	uint64_t start; /* position */
-	uint64_t step;
+	uint64_t start;		  /* position */
+	uint64_t pass_start;	  /* where we were at the last look at the producer position */
+	uint64_t clock_every;	  /* records; 0: no deadline */
+	uint64_t clock_left;	  /* records until the next look at the clock */
+	int64_t clock_at;	  /* the last look */
 };
 
 static int end(struct drain *d, enum bpfring_end why, int err)
@@ -68,71 +62,165 @@ static bool spent(const struct drain *d)
 	       d->c->cons.pos - d->start >= d->limits->bytes;
 }
 
-static bool late(const struct drain *d)
+/* Has the deadline passed, @records later? */
+static bool late(struct drain *d, uint64_t records)
 {
-	return d->limits->deadline != INT64_MAX && bpfring_sys_now() >= d->limits->deadline;
+	int64_t now, ns;
+
+	if (!d->clock_every)
+		return false;
+	if (records < d->clock_left) {
+		d->clock_left -= records;
+		return false;
+	}
+	now = bpfring_sys_now();
+	ns = now - d->clock_at;
+	if (ns < CLOCK_FAST && d->clock_every < CLOCK_MOST)
+		d->clock_every *= 2;
+	else if (ns > CLOCK_SLOW && d->clock_every > 1)
+		d->clock_every /= 2;
+	d->clock_left = d->clock_every;
+	d->clock_at = now;
+	return now >= d->limits->deadline;
 }
 
 static int release(struct drain *d)
 {
 	int err = bpfring_cons_release(&d->c->cons);
 
-	if (err) {
-		bpfring_consumer_log_broken(d->c, err);
-		return end(d, BPFRING_END_BROKEN, err);
-	}
-	d->step = release_step(&d->c->cons);
-	return 0;
+	if (!err)
+		return 0;
+	bpfring_consumer_log_broken(d->c, err);
+	return end(d, BPFRING_END_BROKEN, err);
+}
+
+/*
+ * Whether the records consumed but not yet released are to be given back in the middle of a drain.
+ * Each release takes the cache line of the consumer position from the producers, which read it for
+ * every record. But what is held back is missing in the ring, and BPF programs that notify by fill
+ * level take it for unread: so never more than 1/32 of the ring, and 1/256 or a few records usually.
+ */
+static bool release_is_due(const struct bpfring_cons *cons)
+{
+	uint64_t size = cons->mask + 1, held = cons->pos - cons->released;
+
+	return held >= size / 32 || (held >= size / 256 && cons->held_records >= FEW_RECORDS);
+}
+
+/*
+ * All that was there when we looked last is taken: look again. To go on until the ring is empty
+ * means, behind a producer that is writing, to fetch each record from its cache line by line and to
+ * slow both down. Who will be back soon anyway leaves a rest that is small against the pass before.
+ *
+ * 1: there is more; 0: enough; or an error.
+ */
+static int next_pass(struct drain *d)
+{
+	struct bpfring_cons *cons = &d->c->cons;
+	uint64_t pass = cons->pos - d->pass_start, fresh;
+	int more = bpfring_priv_refresh(cons);
+
+	cons->busy = 0;
+	if (more <= 0)
+		return more;
+	fresh = cons->prod - cons->pos;
+	if (!d->limits->chase && fresh < pass / 2 && fresh < cons->mask / 4)
+		return 0;
+	d->pass_start = cons->pos;
+	return 1;
+}
+
+/* How far to go until the limits and the release have to be looked at. */
+struct stretch {
+	uint64_t records;
+	uint64_t bytes; /* the record that crosses it is the last */
+};
+
+static uint64_t min_u64(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static struct stretch plan_stretch(const struct drain *d)
+{
+	const struct bpfring_cons *cons = &d->c->cons;
+	struct stretch s = {
+		.records = d->limits->records - d->out->records,
+		.bytes = d->limits->bytes - (cons->pos - d->start),
+	};
+
+	s.records = min_u64(s.records, d->clock_every ? d->clock_left : FEW_RECORDS);
+	s.bytes = min_u64(s.bytes, min_u64(cons->prod - cons->pos, (cons->mask + 1) / 32));
+	return s;
 }
 
 static int drain_each(struct drain *d)
 {
-	struct bpfring_cons *cons = &d->c->cons;
-	struct bpfring_record record;
+	struct bpfring_consumer *const c = d->c;
+	const bpfring_record_fn fn = d->h->each;
+	void *const ctx = d->h->ctx;
+	int err;
 
-	for (;;) {
-		int err = bpfring_cons_peek(cons, &record);
+	while (c->cons.pos != c->cons.prod || (err = next_pass(d)) > 0) {
+		const struct stretch most = plan_stretch(d);
+		uint64_t pos = c->cons.pos, prod = c->cons.prod;
+		const uint64_t start = pos;
+		uint64_t n = 0;
 
-		if (err <= 0)
-			return end_of_peek(d, err);
-		d->out->records++;
-		err = d->h->each(d->h->ctx, record.data, record.size);
-		if (err < 0 || d->c->leaving)
-			return end_of_callback(d, err);
-		if (cons->pos - cons->released >= d->step) {
+		do {
+			struct bpfring_record record;
+
+			err = bpfring_priv_next(&c->cons, &pos, &prod, &record);
+			if (err <= 0) {
+				d->out->records += n;
+				return end_of_peek(d, err);
+			}
+			n++;
+			err = fn(ctx, record.data, record.size);
+			if (err < 0 || c->leaving) {
+				d->out->records += n;
+				return end_of_callback(d, err);
+			}
+		} while (n < most.records && pos - start < most.bytes);
+		d->out->records += n;
+		if (release_is_due(&c->cons)) {
 			err = release(d);
 			if (err)
 				return err;
 		}
-		if (spent(d) || (d->out->records % CLOCK_RECORDS == 0 && late(d)))
+		if (spent(d) || late(d, n))
 			return end(d, BPFRING_END_BUDGET, 0);
 	}
+	return end_of_peek(d, err);
 }
 
 /* Fills @records up to the limits; what stopped it is for the next round to find. */
 static int gather(struct drain *d, struct bpfring_record *records)
 {
-	uint64_t left = d->limits->records - d->out->records;
-	unsigned int max = left < BATCH ? (unsigned int)left : BATCH, n = 0;
+	struct bpfring_cons *const cons = &d->c->cons;
+	uint64_t pos = cons->pos, prod = cons->prod;
+	const uint64_t start = pos;
+	const uint64_t bytes = min_u64(d->limits->bytes - (pos - d->start), prod - pos);
+	const uint64_t max = min_u64(d->limits->records - d->out->records, BATCH);
+	unsigned int n;
 
-	while (n < max) {
-		int err = bpfring_cons_peek(&d->c->cons, &records[n]);
+	for (n = 0; n < max && pos - start < bytes; n++) {
+		int err = bpfring_priv_next(cons, &pos, &prod, &records[n]);
 
 		if (err <= 0)
 			return n ? (int)n : err;
-		n++;
-		if (d->c->cons.pos - d->start >= d->limits->bytes)
-			break;
 	}
 	return (int)n;
 }
 
 static int drain_batches(struct drain *d)
 {
+	struct bpfring_cons *const cons = &d->c->cons;
 	struct bpfring_record records[BATCH];
+	int err;
 
-	for (;;) {
-		int count = gather(d, records), err;
+	while (cons->pos != cons->prod || (err = next_pass(d)) > 0) {
+		int count = gather(d, records);
 
 		if (count <= 0)
 			return end_of_peek(d, count);
@@ -143,9 +231,10 @@ static int drain_batches(struct drain *d)
 		err = release(d);
 		if (err)
 			return err;
-		if (spent(d) || late(d))
+		if (spent(d) || late(d, (unsigned int)count))
 			return end(d, BPFRING_END_BUDGET, 0);
 	}
+	return end_of_peek(d, err);
 }
 
 int bpfring_consumer_drain(struct bpfring_consumer *c, const struct handler *h,
@@ -157,7 +246,9 @@ int bpfring_consumer_drain(struct bpfring_consumer *c, const struct handler *h,
 		.limits = limits,
 		.out = ret,
 		.start = c->cons.pos,
-		.step = release_step(&c->cons),
+		.pass_start = c->cons.pos,
+		.clock_every = limits->deadline != INT64_MAX,
+		.clock_left = 1,
 	};
 	int err;
 

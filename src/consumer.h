@@ -49,6 +49,7 @@ struct limits {
 	uint64_t records;
 	uint64_t bytes;
 	int64_t deadline; /* INT64_MAX: none */
+	bool chase;	  /* until the ring is empty, however small the rest */
 };
 
 void bpfring_limits_init(struct limits *ret, const struct bpfring_budget *budget, int64_t now);

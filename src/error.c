@@ -3,13 +3,13 @@
 #include <bpfring/common.h>
 #include <errno.h>
 
-#define NAME(e)    \
-	case e:    \
+#define NAME(e) \
+	case e: \
 		return "-" #e
 
 const char *bpfring_errname(int err)
 {
-	switch (err < 0 ? -err : err) {
+	switch (err < 0 ? 0U - (unsigned int)err : (unsigned int)err) {
 	case 0:
 		return "0";
 		NAME(E2BIG);

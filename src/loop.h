@@ -53,11 +53,12 @@ struct bpfring_loop {
 	struct bpfring_source *active_first, *active_last;
 	uint64_t round;
 	bool polling;
+	int64_t left_at; /* end of the last poll */
 
 	int timer_fd;		/* -1 until bpfring_loop_fd() */
 	int64_t timer_due;	/* what it is set to; INT64_MAX: not set; LOOP_TIMER_FIRED */
 	int64_t next_fd_check;	/* while spinning: when to ask the kernel again */
-	unsigned int idle_spins; /* in a row */
+	int64_t spin_ns;	/* and how long to leave the rings alone */
 
 	uint64_t polls, sleeps, asleep_ns, windows, arms, rings, active;
 };

@@ -8,7 +8,10 @@
 
 #define EVENTS		 64
 #define SPIN_FD_CHECK_NS 50000 /* while spinning, how often the kernel is asked for descriptors */
-#define SPIN_PAUSES_MAX	 64U
+#define SPIN_NS_PER_RECORD 32
+#define SPIN_BUSY_MAX_NS   4000 /* between two looks that find records */
+#define SPIN_IDLE_MIN_NS   100	/* and that find none: doubles */
+#define SPIN_IDLE_MAX_NS   1000
 
 /* What a poll has done so far. */
 struct turn {
@@ -68,13 +71,16 @@ static int arm(struct bpfring_source *s, int64_t now)
 }
 
 /* After a drain that did not fail: when is the next look? */
-static int schedule(struct bpfring_source *s, const struct bpfring_outcome *out, int64_t now)
+static int schedule(struct bpfring_source *s, const struct bpfring_outcome *out, bool forced,
+		    int64_t now)
 {
 	const struct pace_look look = {
-		.now = now,
+		.now = bpfring_sys_now(),
 		.records = out->records,
-		.bytes = out->bytes,
+		.prod_pos = s->c->cons.prod,
 		.ring_size = s->c->mapping.size,
+		.drained = out->end == BPFRING_END_DRAINED,
+		.forced = forced,
 	};
 	int64_t next = bpfring_pace_next(&s->pace, &s->loop->pace, &look);
 
@@ -94,11 +100,12 @@ static void turn_of_ring(struct bpfring_source *s, struct turn *t)
 	struct bpfring_consumer *c = s->c;
 	struct bpfring_outcome out;
 	struct limits limits;
-	bool closed;
+	bool forced = s->notified && !c->armed, closed;
 	int err;
 
 	bpfring_consumer_disarm(c, t->now);
 	bpfring_limits_init(&limits, &l->budget, t->now);
+	limits.chase = l->pace.wait == BPFRING_WAIT_SLEEP; /* the others look again soon */
 	err = bpfring_consumer_drain(c, &s->handler, &limits, &out, &closed);
 	t->records += out.records;
 	if (!closed) {
@@ -124,7 +131,7 @@ static void turn_of_ring(struct bpfring_source *s, struct turn *t)
 		bpfring_source_detach(s);
 		return;
 	}
-	err = schedule(s, &out, t->now);
+	err = schedule(s, &out, forced, t->now);
 	if (err) {
 		note_error(t, err);
 		bpfring_source_detach(s);
@@ -220,18 +227,34 @@ static int64_t time_to_sleep(const struct bpfring_loop *l, int64_t now, int64_t 
 	return due > now ? due - now : 0;
 }
 
-/* Spinning: looks at memory only, and ever more rarely, so as to leave the producers their lines. */
+/*
+ * Spinning: without a system call most of the time, and at some distance from the producers. Each
+ * look takes the cache line of the producer position from them, so where many records come, it is
+ * worth to wait until there are some.
+ */
 static bool spin(struct bpfring_loop *l, int64_t now)
 {
-	unsigned int pauses = l->idle_spins < 6 ? 1U << l->idle_spins : SPIN_PAUSES_MAX;
+	int64_t until = l->left_at + l->spin_ns;
 
 	if (now >= l->next_fd_check) {
 		l->next_fd_check = now + SPIN_FD_CHECK_NS;
 		return false;
 	}
-	for (unsigned int i = 0; l->idle_spins && i < pauses; i++)
+	while (bpfring_sys_now() < until)
 		cpu_relax();
 	return true;
+}
+
+static int64_t next_spin(int64_t last, uint64_t records)
+{
+	int64_t ns;
+
+	if (records)
+		return records < SPIN_BUSY_MAX_NS / SPIN_NS_PER_RECORD
+			       ? (int64_t)records * SPIN_NS_PER_RECORD
+			       : SPIN_BUSY_MAX_NS;
+	ns = last < SPIN_IDLE_MIN_NS / 2 || last > SPIN_IDLE_MAX_NS ? SPIN_IDLE_MIN_NS : last * 2;
+	return ns < SPIN_IDLE_MAX_NS ? ns : SPIN_IDLE_MAX_NS;
 }
 
 static int wait_for_events(struct bpfring_loop *l, struct turn *t, int64_t timeout_ns)
@@ -274,6 +297,14 @@ static void take_flags(struct bpfring_loop *l, struct turn *t)
 	}
 }
 
+/* Data that has piled up while the caller was busy elsewhere does not wait for its window. */
+static void hasten(struct bpfring_loop *l, int64_t now)
+{
+	for (struct bpfring_source *s = l->active_first; s; s = s->active_next)
+		if (bpfring_pace_worth_look(&s->pace, now - l->left_at))
+			s->due = now;
+}
+
 static void poll_until(struct bpfring_loop *l, struct turn *t, int64_t deadline)
 {
 	for (;;) {
@@ -286,7 +317,8 @@ static void poll_until(struct bpfring_loop *l, struct turn *t, int64_t deadline)
 		take_flags(l, t);
 		if (!t->stopped && !t->err)
 			run_turns(l, t);
-		l->idle_spins = t->worked ? 0 : l->idle_spins + 1;
+		l->spin_ns = next_spin(l->spin_ns, t->records);
+		l->left_at = bpfring_sys_now();
 		if (t->worked || t->now >= deadline)
 			return;
 	}
@@ -310,6 +342,7 @@ int bpfring_loop_poll_once(struct bpfring_loop *l, int64_t timeout_ns, bool *sto
 								    : t.now + timeout_ns;
 	l->polling = true;
 	l->polls++;
+	hasten(l, t.now);
 	poll_until(l, &t, deadline);
 	l->polling = false;
 	bpfring_sources_free(&l->removed);

@@ -5,18 +5,19 @@
 
 #define FIRST_WINDOW_NS 50000 /* after being armed; doubles with every window that found records */
 #define EMPTY_LOOKS	2     /* so many looks in vain, and ADAPTIVE arms */
+#define WORTH_RECORDS	64    /* taking so many at once, the cost of a look does not count */
+#define FORCED_NS	10000000 /* so long, sleep is not tried again where it is ended by force */
 #define SAFETY		4     /* a burst of so many times the highest rate seen still fits */
 
-/* Remembers the highest rate; forgets half of it in every second that does not reach it. */
+/* Remembers the highest rate of the producers; forgets half of it in a second that does not reach it. */
 static void measure_rate(struct pace *p, const struct pace_look *look)
 {
 	int64_t span = look->now - p->sample_from;
 	uint64_t rate;
 
-	p->sample_bytes += look->bytes;
-	if (span < PACE_SAMPLE_NS)
+	if (!look->drained || span < PACE_SAMPLE_NS)
 		return;
-	rate = p->sample_bytes * 1024 / (uint64_t)span;
+	rate = (look->prod_pos - p->sample_pos) * 1024 / (uint64_t)span;
 	if (look->now - p->peak_at > PACE_FADE_NS) {
 		p->peak /= 2;
 		p->peak_at = look->now;
@@ -26,7 +27,7 @@ static void measure_rate(struct pace *p, const struct pace_look *look)
 		p->peak_at = look->now;
 	}
 	p->sample_from = look->now;
-	p->sample_bytes = 0;
+	p->sample_pos = look->prod_pos;
 }
 
 /* Follows a shrinking gap fast, so that a burst is met within a few records; a growing one slowly. */
@@ -63,12 +64,13 @@ static int64_t arm(struct pace *p)
 }
 
 static int64_t next_window(struct pace *p, const struct pace_params *params,
-			   const struct pace_look *look)
+			   const struct pace_look *look, bool rest)
 {
-	int64_t window = safe_window(p, look, params);
+	int64_t window = rest ? safe_window(p, look, params) : 0;
 	int64_t step = p->window ? 2 * p->window : FIRST_WINDOW_NS;
 
-	if (window > step)
+	/* COALESCE promises whole windows: begun small, one that stays empty would never grow. */
+	if (window > step && params->wait != BPFRING_WAIT_COALESCE)
 		window = step;
 	if (window < params->min_sleep) {
 		p->window = params->min_sleep / 2 + 1; /* so that it can grow into a sleep */
@@ -76,6 +78,19 @@ static int64_t next_window(struct pace *p, const struct pace_params *params,
 	}
 	p->window = window;
 	return window;
+}
+
+/*
+ * BPF programs that notify by themselves every so many records (BPF_RB_FORCE_WAKEUP at a fill level)
+ * end each sleep early, and pay for it. Where a sleep brings many records but hardly any rest, not
+ * to sleep is cheaper for both sides.
+ */
+static bool no_rest(struct pace *p, const struct pace_params *params, const struct pace_look *look)
+{
+	if (look->forced && look->records >= WORTH_RECORDS &&
+	    look->now - p->looked_at < 2 * params->min_sleep)
+		p->no_sleep_until = look->now + FORCED_NS;
+	return look->now < p->no_sleep_until;
 }
 
 static bool rare(const struct pace *p, const struct pace_params *params)
@@ -90,11 +105,19 @@ void bpfring_pace_armed(struct pace *p)
 	p->empty = 0;
 }
 
+bool bpfring_pace_worth_look(const struct pace *p, int64_t away_ns)
+{
+	return p->window && p->gap < away_ns / WORTH_RECORDS;
+}
+
 int64_t bpfring_pace_next(struct pace *p, const struct pace_params *params,
 			  const struct pace_look *look)
 {
+	bool rest;
+
 	measure_rate(p, look);
 	measure_gap(p, params, look);
+	rest = !no_rest(p, params, look);
 	p->looked_at = look->now;
 	p->empty = look->records ? 0 : p->empty + 1;
 
@@ -107,10 +130,10 @@ int64_t bpfring_pace_next(struct pace *p, const struct pace_params *params,
 		if (p->empty && p->window)
 			return arm(p);
 		/* A ring found empty without a window before is new, or was notified in vain. */
-		return p->empty ? arm(p) : next_window(p, params, look);
+		return p->empty ? arm(p) : next_window(p, params, look, rest);
 	default:
 		if (p->empty >= EMPTY_LOOKS || (p->empty && !p->window) || rare(p, params))
 			return arm(p);
-		return next_window(p, params, look);
+		return next_window(p, params, look, rest);
 	}
 }

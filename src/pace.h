@@ -23,15 +23,18 @@ struct pace {
 	uint64_t peak;		 /* highest byte rate seen, bytes per 1024 ns; fades */
 	int64_t peak_at;	 /* when it was seen or last faded */
 	int64_t sample_from;	 /* a rate is measured over PACE_SAMPLE_NS at least */
-	uint64_t sample_bytes;
+	uint64_t sample_pos;	 /* producer position then */
+	int64_t no_sleep_until;	 /* sleeping was tried, and ended at once by force */
 };
 
 /* What one look found. */
 struct pace_look {
 	int64_t now;
 	uint64_t records;
-	uint64_t bytes;
+	uint64_t prod_pos; /* as of now if @drained, else of some time before */
 	uint64_t ring_size;
+	bool drained;
+	bool forced; /* the sleep before was ended by the ring although it was quiet */
 };
 
 #define PACE_ARM      (-1) /* sleep until notified */
@@ -42,6 +45,12 @@ struct pace_look {
 /* PACE_ARM, PACE_NOW, or the window in ns until the next look. */
 int64_t bpfring_pace_next(struct pace *p, const struct pace_params *params,
 			  const struct pace_look *look);
+
+/*
+ * The caller was away from the loop for so long: have so many records come in the meantime, by the
+ * rate they came at before, that taking them now is worth more than sleeping out the window?
+ */
+bool bpfring_pace_worth_look(const struct pace *p, int64_t away_ns);
 
 /* The ring stays awake although it was to be armed, or was notified: forget the window. */
 void bpfring_pace_armed(struct pace *p);

@@ -35,7 +35,7 @@ int bpfring_consumer_snapshot(struct bpfring_consumer *c, bpfring_snapshot_fn fn
 		const uint8_t *header = cons->data + (pos & cons->mask);
 		uint32_t word = bpfring_priv_load_header(header);
 		uint32_t size = word & ~(BPFRING_BUSY_BIT | BPFRING_DISCARD_BIT);
-		uint64_t total = ((uint64_t)size + BPFRING_HEADER_SIZE + 7) & ~(uint64_t)7;
+		uint64_t total = bpfring_priv_total(word);
 		struct bpfring_record record = {
 			.data = header + BPFRING_HEADER_SIZE,
 			.size = size,

@@ -134,7 +134,7 @@ typedef int (*bpfring_batch_fn)(void *ctx, const struct bpfring_record *records,
  * @sz:      sizeof(struct bpfring_budget)
  * @records: records
  * @bytes:   ring bytes: payload, header and padding; the record that crosses it is still handled
- * @ns:      time, looked at every 16 records
+ * @ns:      time; looked at after every record while callbacks are slow, else every 128 at the latest
  */
 struct bpfring_budget {
 	size_t sz;

@@ -144,6 +144,14 @@ static inline int bpfring_priv_publish(struct bpfring_cons *c, uint64_t word)
 	return 0;
 }
 
+/* Bytes in the ring of a record with this header. */
+static inline uint64_t bpfring_priv_total(uint32_t len)
+{
+	uint32_t size = len & ~(BPFRING_BUSY_BIT | BPFRING_DISCARD_BIT);
+
+	return ((uint64_t)size + BPFRING_HEADER_SIZE + 7) & ~(uint64_t)7;
+}
+
 /* Reads the producer position again; 1 if there is something behind c->pos. */
 static inline int bpfring_priv_refresh(struct bpfring_cons *c)
 {
@@ -205,6 +213,53 @@ static inline int bpfring_cons_init(struct bpfring_cons *c, void *cons_word, con
 	return err < 0 ? err : 0;
 }
 
+/*
+ * The next record, for callers that keep c->pos and c->prod in locals over many records: the chain
+ * from one position to the next then runs through registers instead of through memory.
+ */
+static inline int bpfring_priv_next(struct bpfring_cons *c, uint64_t *pos, uint64_t *prod,
+				    struct bpfring_record *ret)
+{
+	for (;;) {
+		const uint8_t *header;
+		uint64_t start = *pos, total;
+		uint32_t len;
+
+		if (start == *prod) {
+			int more = bpfring_priv_refresh(c);
+
+			c->busy = 0;
+			if (more <= 0)
+				return more;
+			*prod = c->prod;
+		}
+		header = c->data + (start & c->mask);
+		len = bpfring_priv_load_header(header); /* the only read of it */
+		if (len & BPFRING_BUSY_BIT) {
+			c->busy = 1;
+			return 0;
+		}
+		total = bpfring_priv_total(len);
+		if (total > *prod - start)
+			return -EBADMSG;
+		*pos = start + total;
+		c->pos = *pos;
+		if (!(len & BPFRING_DISCARD_BIT)) {
+			c->held_records++;
+			ret->data = header + BPFRING_HEADER_SIZE;
+			ret->size = len;
+			ret->pos = start;
+			return 1;
+		}
+		if (c->released == start) { /* nothing held before it: give it back with the next */
+			c->released = *pos;
+			c->discards++;
+		} else {
+			c->held_discards++;
+		}
+	}
+}
+
 /**
  * bpfring_cons_peek() - look at the next record, in place.
  * @c:   the ring
@@ -220,45 +275,11 @@ static inline int bpfring_cons_init(struct bpfring_cons *c, void *cons_word, con
  */
 static inline int bpfring_cons_peek(struct bpfring_cons *c, struct bpfring_record *ret)
 {
-	for (;;) {
-		uint64_t avail = c->prod - c->pos;
-		uint64_t pos = c->pos, total;
-		const uint8_t *header;
-		uint32_t len;
+	uint64_t pos = c->pos, prod = c->prod;
 
-		if (!avail) {
-			int more = bpfring_priv_refresh(c);
-
-			c->busy = 0;
-			if (more <= 0)
-				return more;
-			avail = c->prod - pos;
-		}
-		header = c->data + (pos & c->mask);
-		len = bpfring_priv_load_header(header); /* the only read of it */
-		if (len & BPFRING_BUSY_BIT) {
-			c->busy = 1;
-			return 0;
-		}
-		total = ((uint64_t)(len & ~BPFRING_DISCARD_BIT) + BPFRING_HEADER_SIZE + 7) &
-			~(uint64_t)7;
-		if (total > avail)
-			return -EBADMSG;
-		c->pos = pos + total;
-		if (!(len & BPFRING_DISCARD_BIT)) {
-			c->held_records++;
-			ret->data = header + BPFRING_HEADER_SIZE;
-			ret->size = len;
-			ret->pos = pos;
-			return 1;
-		}
-		if (c->released == pos) { /* nothing held before it: give it back with the next */
-			c->released = c->pos;
-			c->discards++;
-		} else {
-			c->held_discards++;
-		}
-	}
+	if (!*c->owner)
+		return -ECHILD;
+	return bpfring_priv_next(c, &pos, &prod, ret);
 }
 
 /**
@@ -273,10 +294,13 @@ static inline int bpfring_cons_peek(struct bpfring_cons *c, struct bpfring_recor
 static inline int bpfring_cons_peek_batch(struct bpfring_cons *c, struct bpfring_record *ret,
 					  unsigned int max)
 {
+	uint64_t pos = c->pos, prod = c->prod;
 	unsigned int n;
 
+	if (!*c->owner)
+		return -ECHILD;
 	for (n = 0; n < max && n < INT32_MAX; n++) {
-		int more = bpfring_cons_peek(c, &ret[n]);
+		int more = bpfring_priv_next(c, &pos, &prod, &ret[n]);
 
 		if (more <= 0)
 			return n ? (int)n : more;

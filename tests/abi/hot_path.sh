@@ -39,7 +39,7 @@ for function in drain peek_all; do
 	if grep -E '\bcall' "$work/$function"; then
 		fail "$function" "calls a function"
 	fi
-	if grep -E '\b(lock|mfence|xchg|syscall)\b' "$work/$function"; then
+	if grep -E '\b(lock|mfence|xchg|syscall)\b' "$work/$function" | grep -v 'xchg *%ax,%ax'; then
 		fail "$function" "executes a barrier"
 	fi
 done

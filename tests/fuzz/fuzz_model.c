@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
+/*
+ * Any sequence of calls on a ring that works as it should, against a list of what is in it: every
+ * record comes once and in order, and notifications come when they were asked for, and only then.
+ */
+#include <bpfring/ring.h>
+#include <unistd.h>
+
+#include "fuzz.h"
+#include "sim.h"
+
+#define MAX_RECORDS 2048
+
+struct entry {
+	void *payload;
+	uint32_t size;
+	uint8_t fill;
+	enum { BUSY, READY, DISCARDED } state;
+};
+
+struct model {
+	struct sim_ring *r;
+	struct bpfring_cons c;
+	struct entry entries[MAX_RECORDS]; /* all that were ever reserved, in order */
+	unsigned int count;
+	unsigned int published; /* all before are given back, where the next consumer sees it */
+	unsigned int released;	/* the same and discarded ones that go with the next release */
+	unsigned int held;	/* all before were peeked */
+	unsigned int busy;	/* how many are not committed */
+};
+
+static void init(struct model *m)
+{
+	int err = bpfring_cons_init(&m->c, m->r->cons_word, m->r->prod_word, m->r->data, m->r->size,
+				    m->r->word_size, NULL);
+
+	require(!err);
+	m->held = m->released = m->published;
+}
+
+static void reserve(struct model *m, uint32_t size, uint8_t fill)
+{
+	void *payload;
+
+	if (m->count == MAX_RECORDS)
+		return;
+	payload = sim_reserve(m->r, size);
+	if (!payload)
+		return;
+	memset(payload, fill, size);
+	m->entries[m->count++] = (struct entry){payload, size, fill, BUSY};
+	m->busy++;
+}
+
+static void commit(struct model *m, unsigned int which, unsigned int flags, int discard)
+{
+	uint64_t notified = sim_ring_notified(m->r), cons = sim_ring_cons(m->r);
+	struct entry *e = NULL;
+	uint64_t offset;
+	int caught_up;
+
+	if (!m->busy)
+		return;
+	which %= m->busy;
+	for (unsigned int i = 0; i < m->count; i++)
+		if (m->entries[i].state == BUSY && !which--) {
+			e = &m->entries[i];
+			break;
+		}
+	offset = (uint64_t)((uint8_t *)e->payload - 8 - m->r->data);
+	caught_up = (cons & (m->r->size - 1)) == offset;
+	if (discard)
+		sim_discard(m->r, e->payload, flags);
+	else
+		sim_submit(m->r, e->payload, flags);
+	e->state = discard ? DISCARDED : READY;
+	m->busy--;
+	require(sim_ring_notified(m->r) - notified ==
+		(uint64_t)((flags & SIM_FORCE_WAKEUP) || (caught_up && !(flags & SIM_NO_WAKEUP))));
+	if ((cons & 7) && !(flags & SIM_FORCE_WAKEUP)) /* quiet is quiet */
+		require(sim_ring_notified(m->r) == notified);
+}
+
+/* Where the peek has to come to: past discarded records, to the first that is not. */
+static void skip_discarded(struct model *m)
+{
+	while (m->held < m->count && m->entries[m->held].state == DISCARDED) {
+		if (m->held == m->released)
+			m->released++; /* nothing is held before it */
+		m->held++;
+	}
+}
+
+static void check_payload(const struct entry *e, const struct bpfring_record *record)
+{
+	require(record->size == e->size);
+	require(record->data == e->payload);
+	for (uint32_t i = 0; i < e->size; i++)
+		require(((const uint8_t *)record->data)[i] == e->fill);
+}
+
+static void peek(struct model *m)
+{
+	struct bpfring_record record;
+	int n = bpfring_cons_peek(&m->c, &record);
+
+	skip_discarded(m);
+	if (m->held == m->count || m->entries[m->held].state == BUSY) {
+		require(n == 0);
+		require(bpfring_cons_head_busy(&m->c) == (m->held < m->count));
+		return;
+	}
+	require(n == 1);
+	check_payload(&m->entries[m->held++], &record);
+}
+
+static void peek_batch(struct model *m, unsigned int most)
+{
+	struct bpfring_record records[16];
+	int n = bpfring_cons_peek_batch(&m->c, records, most);
+
+	require(n >= 0 && (unsigned int)n <= most);
+	for (int i = 0; i < n; i++) {
+		skip_discarded(m);
+		require(m->held < m->count && m->entries[m->held].state == READY);
+		check_payload(&m->entries[m->held++], &records[i]);
+	}
+	if ((unsigned int)n < most) {
+		skip_discarded(m);
+		require(m->held == m->count || m->entries[m->held].state == BUSY);
+	}
+}
+
+static void release(struct model *m)
+{
+	require(bpfring_cons_release(&m->c) == 0);
+	m->published = m->released = m->held;
+	require(m->c.released == m->c.pos);
+	require(m->c.records + m->c.discards <= m->count);
+}
+
+static void arm(struct model *m)
+{
+	int n = bpfring_cons_arm(&m->c);
+
+	if (m->held != m->released) {
+		require(n == -EINVAL);
+		return;
+	}
+	m->published = m->released;
+	require(sim_ring_cons(m->r) ==
+		(m->r->word_size == 8 ? m->c.released : (uint32_t)m->c.released));
+	if (m->held == m->count)
+		require(n == 0 && !bpfring_cons_head_busy(&m->c));
+	else if (m->entries[m->held].state == BUSY)
+		require(n == 0 && bpfring_cons_head_busy(&m->c));
+	else
+		require(n == 1);
+}
+
+static void step(struct model *m, struct input *in)
+{
+	uint8_t what = take_u8(in), more = take_u8(in);
+
+	switch (what % 12) {
+	case 0:
+	case 1:
+		reserve(m, what & 0x40 ? (uint32_t)more * 16 : more % 32, what);
+		break;
+	case 2:
+	case 3:
+		commit(m, more, what >> 6, 0);
+		break;
+	case 4:
+		commit(m, more, what >> 6, 1);
+		break;
+	case 5:
+	case 6:
+		peek(m);
+		break;
+	case 7:
+		peek_batch(m, more % 17);
+		break;
+	case 8:
+		release(m);
+		break;
+	case 9:
+		bpfring_cons_cancel(&m->c);
+		m->held = m->released;
+		break;
+	case 10:
+		if (more & 1)
+			bpfring_cons_set_quiet(&m->c, more & 2);
+		else
+			arm(m);
+		break;
+	default:
+		if (m->held == m->released && !(more & 7)) /* another consumer takes over */
+			init(m);
+		break;
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static const uint64_t starts[] = {0,	      0xffffff80,     0xfffffff8,
+					  0x7fffffc0, (uint64_t)-128, (uint64_t)-8};
+	static struct model *m;
+	struct input in = {data, size};
+	uint8_t shape = take_u8(&in);
+
+	if (!m)
+		m = calloc(1, sizeof(*m));
+	require(m != NULL);
+	memset(m, 0, sizeof(*m));
+	require(!sim_ring_new(&m->r, (size_t)sysconf(_SC_PAGESIZE), shape & 0x80 ? 4 : 8,
+			      starts[shape % 6]));
+	init(m);
+	while (in.size)
+		step(m, &in);
+	/* all is committed and taken in the end */
+	while (m->busy)
+		commit(m, 0, 0, 0);
+	bpfring_cons_cancel(&m->c);
+	m->held = m->released;
+	while (m->held < m->count)
+		peek(m);
+	release(m);
+	require(sim_ring_prod(m->r) ==
+		(m->r->word_size == 8 ? m->c.released : (uint32_t)m->c.released));
+	sim_ring_free(m->r);
+	return 0;
+}

@@ -1,0 +1,421 @@
+// SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
+/* Callbacks that add, remove and close, themselves and others that have work pending; errors. */
+#include <errno.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "rig.h"
+
+enum { RINGS = 5 };
+
+enum action {
+	REMOVE_SELF,
+	REMOVE_OTHERS,
+	CLOSE_SELF,
+	CLOSE_OTHERS,
+	CLOSE_ALL,
+	REPLACE_OTHER, /* close one and put a new one in its place */
+	ACTIONS,
+};
+
+struct crowd {
+	struct bpfring_loop *loop;
+	struct rig rigs[RINGS];
+	struct counter counters[RINGS];
+	enum action action;
+	bool done;
+	int event;
+	int result;
+};
+
+static int act(struct crowd *crowd, int self)
+{
+	for (int i = 0; i < RINGS; i++) {
+		struct rig *rig = &crowd->rigs[i];
+
+		if (!rig->c)
+			continue;
+		switch (crowd->action) {
+		case REMOVE_SELF:
+		case REMOVE_OTHERS:
+			if ((i == self) == (crowd->action == REMOVE_SELF))
+				assert_int_equal(bpfring_loop_remove(crowd->loop, rig->c), 0);
+			break;
+		case CLOSE_SELF:
+		case CLOSE_OTHERS:
+		case CLOSE_ALL:
+			if (crowd->action == CLOSE_ALL ||
+			    (i == self) == (crowd->action == CLOSE_SELF)) {
+				bpfring_consumer_close(rig->c);
+				rig->c = NULL;
+			}
+			break;
+		default:
+			if (i == (self + 1) % RINGS) {
+				bpfring_consumer_close(rig->c);
+				assert_int_equal(
+					bpfring_consumer_open(&rig->c, rig->r->event_fd, NULL), 0);
+				assert_int_equal(bpfring_loop_add(crowd->loop, rig->c, count_record,
+								  &crowd->counters[i]),
+						 0);
+			}
+			break;
+		}
+	}
+	crowd->done = true;
+	return crowd->result;
+}
+
+struct member {
+	struct crowd *crowd;
+	int self;
+};
+
+static int on_record(void *ctx, const void *data, size_t size)
+{
+	const struct member *m = ctx;
+
+	count_record(&m->crowd->counters[m->self], data, size);
+	return m->crowd->done ? 0 : act(m->crowd, m->self);
+}
+
+static int on_fd(void *ctx, int fd, uint32_t events)
+{
+	struct crowd *crowd = ctx;
+	uint64_t count;
+
+	(void)events;
+	assert_int_equal(read(fd, &count, sizeof(count)), 8);
+	return crowd->done ? 0 : act(crowd, -1);
+}
+
+static void crowd_open(struct crowd *crowd, struct member *members, enum action action)
+{
+	memset(crowd, 0, sizeof(*crowd));
+	crowd->action = action;
+	crowd->event = eventfd(0, EFD_CLOEXEC);
+	assert_int_equal(bpfring_loop_new(&crowd->loop, NULL), 0);
+	for (int i = 0; i < RINGS; i++) {
+		rig_open(&crowd->rigs[i], PAGE, NULL, 0);
+		members[i] = (struct member){crowd, i};
+		assert_int_equal(
+			bpfring_loop_add(crowd->loop, crowd->rigs[i].c, on_record, &members[i]), 0);
+	}
+}
+
+static void crowd_close(struct crowd *crowd)
+{
+	bpfring_loop_free(crowd->loop);
+	for (int i = 0; i < RINGS; i++)
+		rig_close(&crowd->rigs[i]);
+	close(crowd->event);
+}
+
+static unsigned long rings_in(const struct crowd *crowd)
+{
+	struct bpfring_loop_stats stats = {.sz = sizeof(stats)};
+
+	assert_int_equal(bpfring_loop_stats(crowd->loop, &stats), 0);
+	return stats.rings;
+}
+
+/* All rings have three records and are told so by one and the same poll. */
+static void callbacks_that_change_the_loop(void **state)
+{
+	static const unsigned long left[ACTIONS] = {RINGS - 1, 1, RINGS - 1, 1, 0, RINGS};
+
+	(void)state;
+	for (int armed = 0; armed < 2; armed++) {
+		for (int action = 0; action < ACTIONS; action++) {
+			struct member members[RINGS];
+			struct crowd crowd;
+			unsigned long records = 0, pending = 0;
+
+			crowd_open(&crowd, members, (enum action)action);
+			if (armed) /* they sleep, so that it is events that tell */
+				assert_int_equal(bpfring_loop_poll(crowd.loop, 0), 0);
+			for (int i = 0; i < RINGS; i++)
+				for (int k = 0; k < 3; k++)
+					put(crowd.rigs[i].r, 8);
+			for (int i = 0; i < 10; i++)
+				assert_true(bpfring_loop_poll(crowd.loop, 0) >= 0);
+			assert_true(crowd.done);
+			assert_int_equal(rings_in(&crowd), left[action]);
+			for (int i = 0; i < RINGS; i++) {
+				records += crowd.counters[i].records;
+				pending += (sim_ring_prod(crowd.rigs[i].r) -
+					    sim_ring_cons(crowd.rigs[i].r) + 8) /
+					   16;
+			}
+			/* what was not handled is still in its ring */
+			assert_int_equal(records + pending, 3 * RINGS);
+			if (left[action] >= RINGS - 1)
+				assert_true(records >= 3 * (RINGS - 1) + 1);
+			else
+				assert_in_range(records, 1, 3);
+			crowd_close(&crowd);
+		}
+	}
+}
+
+/* The same from the callback of a descriptor, while the rings wait for their turn. */
+static void descriptors_that_change_the_loop(void **state)
+{
+	(void)state;
+	for (int action = 0; action < ACTIONS; action++) {
+		struct member members[RINGS];
+		struct crowd crowd;
+		unsigned long want;
+
+		crowd_open(&crowd, members, (enum action)action);
+		assert_int_equal(bpfring_loop_poll(crowd.loop, 0), 0);
+		assert_int_equal(
+			bpfring_loop_add_fd(crowd.loop, crowd.event, EPOLLIN, on_fd, &crowd), 0);
+		for (int i = 0; i < RINGS; i++)
+			put(crowd.rigs[i].r, 8);
+		assert_int_equal(write(crowd.event, &(uint64_t){1}, 8), 8);
+		want = action == REMOVE_SELF || action == CLOSE_SELF || action == REPLACE_OTHER
+			       ? RINGS
+			       : 0;
+		for (int i = 0; i < 3; i++)
+			want -= (unsigned long)bpfring_loop_poll(crowd.loop, 0);
+		assert_int_equal(want, 0);
+		assert_true(crowd.done);
+		crowd_close(&crowd);
+	}
+}
+
+struct pair {
+	struct bpfring_loop *loop;
+	int fds[2], calls[2];
+	bool readd;
+};
+
+static int remove_the_other(void *ctx, int fd, uint32_t events)
+{
+	struct pair *p = ctx;
+	int self = fd == p->fds[1];
+
+	(void)events;
+	p->calls[self]++;
+	assert_int_equal(bpfring_loop_remove_fd(p->loop, p->fds[!self]), 0);
+	assert_int_equal(bpfring_loop_remove_fd(p->loop, p->fds[!self]), -ENOENT);
+	if (p->readd)
+		assert_int_equal(
+			bpfring_loop_add_fd(p->loop, p->fds[!self], EPOLLIN, remove_the_other, p),
+			0);
+	else
+		close(p->fds[!self]);
+	assert_int_equal(bpfring_loop_remove_fd(p->loop, fd), 0);
+	return 0;
+}
+
+/* Both are ready: the first removes the second, which must not be called any more. */
+static void a_removed_descriptor_is_not_called(void **state)
+{
+	(void)state;
+	for (int readd = 0; readd < 2; readd++) {
+		struct pair p = {.fds = {eventfd(1, EFD_CLOEXEC), eventfd(1, EFD_CLOEXEC)},
+				 .readd = readd};
+
+		assert_int_equal(bpfring_loop_new(&p.loop, NULL), 0);
+		for (int i = 0; i < 2; i++)
+			assert_int_equal(bpfring_loop_add_fd(p.loop, p.fds[i], EPOLLIN,
+							     remove_the_other, &p),
+					 0);
+		assert_int_equal(bpfring_loop_poll(p.loop, -1), 0);
+		assert_int_equal(p.calls[0] + p.calls[1], 1);
+		if (readd) { /* put in again it is, by the next */
+			assert_int_equal(bpfring_loop_remove_fd(p.loop, p.fds[p.calls[0] ? 1 : 0]),
+					 0);
+			close(p.fds[0]);
+			close(p.fds[1]);
+		} else {
+			close(p.fds[p.calls[0] ? 0 : 1]);
+		}
+		bpfring_loop_free(p.loop);
+	}
+}
+
+struct nested {
+	struct bpfring_loop *loop;
+	struct bpfring_consumer *c;
+	int calls;
+};
+
+static int misuse(void *ctx, const void *data, size_t size)
+{
+	struct nested *n = ctx;
+
+	(void)data;
+	(void)size;
+	n->calls++;
+	assert_int_equal(bpfring_loop_poll(n->loop, 0), -EINVAL);
+	assert_int_equal(bpfring_loop_run(n->loop), -EINVAL);
+	assert_int_equal(bpfring_loop_dispatch(n->loop), -EINVAL);
+	assert_int_equal(bpfring_consumer_consume(n->c, misuse, ctx, NULL, NULL), -EINVAL);
+	assert_int_equal(bpfring_loop_add(n->loop, n->c, misuse, ctx), -EEXIST);
+	bpfring_loop_free(n->loop); /* refused */
+	return 0;
+}
+
+static void a_loop_used_from_its_own_callback(void **state)
+{
+	struct nested n = {0};
+	struct rig rig;
+
+	(void)state;
+	rig_open(&rig, PAGE, NULL, 0);
+	n.c = rig.c;
+	assert_int_equal(bpfring_loop_new(&n.loop, NULL), 0);
+	assert_true(bpfring_loop_fd(n.loop) >= 0);
+	assert_int_equal(bpfring_loop_add(n.loop, rig.c, misuse, &n), 0);
+	put(rig.r, 8);
+	assert_int_equal(bpfring_loop_poll(n.loop, -1), 1);
+	assert_logged("callbacks");
+	assert_int_equal(n.calls, 1);
+	put(rig.r, 8);
+	assert_int_equal(bpfring_loop_poll(n.loop, -1), 1);
+	log_forget();
+	bpfring_loop_free(n.loop);
+	rig_close(&rig);
+}
+
+static void errors_of_callbacks(void **state)
+{
+	static const int results[] = {-EIO, -EBUSY, -EBADMSG, -1, BPFRING_STOP};
+
+	(void)state;
+	for (size_t k = 0; k < ARRAY_SIZE(results); k++) {
+		struct counter failing = {.result_at = 2, .result = results[k]};
+		struct counter fine = {0};
+		struct bpfring_loop *l = NULL;
+		struct rig rigs[2];
+		int total = 0, err;
+
+		assert_int_equal(bpfring_loop_new(&l, NULL), 0);
+		for (int i = 0; i < 2; i++) {
+			rig_open(&rigs[i], PAGE, NULL, 0);
+			for (int n = 0; n < 5; n++)
+				put(rigs[i].r, 8);
+		}
+		assert_int_equal(bpfring_loop_add(l, rigs[0].c, count_record, &failing), 0);
+		assert_int_equal(bpfring_loop_add(l, rigs[1].c, count_record, &fine), 0);
+		/* the failing one first: the other keeps its turn for the next call */
+		err = bpfring_loop_poll(l, -1);
+		assert_int_equal(err, results[k] == BPFRING_STOP ? 2 : results[k]);
+		assert_int_equal(failing.records, 2);
+		assert_int_equal(fine.records, 0);
+		for (int i = 0; i < 3; i++)
+			total += bpfring_loop_poll(l, 0);
+		assert_int_equal(total, 8);
+		assert_int_equal(failing.records, 5);
+		assert_int_equal(fine.records, 5);
+		/* and run() ends with it */
+		failing = (struct counter){.result_at = 3, .result = results[k]};
+		for (int n = 0; n < 5; n++)
+			put(rigs[0].r, 8);
+		assert_int_equal(bpfring_loop_run(l), results[k] == BPFRING_STOP ? 0 : results[k]);
+		assert_int_equal(failing.records, 3);
+		bpfring_loop_free(l);
+		for (int i = 0; i < 2; i++)
+			rig_close(&rigs[i]);
+	}
+}
+
+static int fail_fd(void *ctx, int fd, uint32_t events)
+{
+	(void)fd;
+	(void)events;
+	return *(int *)ctx;
+}
+
+static void errors_of_descriptors(void **state)
+{
+	static int results[] = {-EIO, BPFRING_STOP};
+	int event = eventfd(1, EFD_CLOEXEC);
+
+	(void)state;
+	for (size_t k = 0; k < ARRAY_SIZE(results); k++) {
+		struct counter counter = {0};
+		struct bpfring_loop *l = NULL;
+		struct rig rig;
+
+		rig_open(&rig, PAGE, NULL, 0);
+		assert_int_equal(bpfring_loop_new(&l, NULL), 0);
+		assert_int_equal(bpfring_loop_add(l, rig.c, count_record, &counter), 0);
+		assert_int_equal(bpfring_loop_poll(l, 0), 0); /* asleep */
+		assert_int_equal(bpfring_loop_add_fd(l, event, EPOLLIN, fail_fd, &results[k]), 0);
+		put(rig.r, 8);
+		/* its edge is told in the same breath as the descriptor that fails: not forgotten */
+		assert_int_equal(bpfring_loop_run(l), results[k] == -EIO ? -EIO : 0);
+		assert_int_equal(bpfring_loop_remove_fd(l, event), 0);
+		if (!counter.records)
+			assert_int_equal(bpfring_loop_poll(l, 0), 1);
+		assert_int_equal(counter.records, 1);
+		bpfring_loop_free(l);
+		rig_close(&rig);
+	}
+	close(event);
+}
+
+/* A ring that is broken is taken out; the others go on. */
+static void broken_rings(void **state)
+{
+	(void)state;
+	for (int busy = 0; busy < 2; busy++) {
+		for (int armed = 0; armed < 2; armed++) {
+			struct counter counters[2] = {0};
+			struct bpfring_loop *l = NULL;
+			struct rig rigs[2];
+			int err = 0;
+
+			assert_int_equal(bpfring_loop_new(&l, NULL), 0);
+			for (int i = 0; i < 2; i++) {
+				rig_open(&rigs[i], PAGE, NULL, 0);
+				rigs[i].map->info.id = 7;
+				assert_int_equal(
+					bpfring_loop_add(l, rigs[i].c, count_record, &counters[i]),
+					0);
+			}
+			if (armed)
+				assert_int_equal(bpfring_loop_poll(l, 0), 0);
+			put(rigs[0].r, 8);
+			put(rigs[0].r, 8);
+			if (busy)
+				sim_ring_set_cons(rigs[0].r, 16);
+			else
+				*sim_ring_header(rigs[0].r, 16) = 9;
+			for (int i = 0; i < 5 && !err; i++) {
+				err = bpfring_loop_poll(l, 0);
+				err = err > 0 ? 0 : err;
+			}
+			assert_int_equal(err, busy ? -EBUSY : -EBADMSG);
+			assert_logged("events", "42", busy ? "second consumer" : "corrupt");
+			assert_int_equal(bpfring_loop_remove(l, rigs[0].c), -ENOENT);
+			for (int i = 0; i < 10; i++) {
+				put(rigs[1].r, 8);
+				assert_int_equal(bpfring_loop_poll(l, 10 * MSEC), 1);
+			}
+			bpfring_loop_free(l);
+			for (int i = 0; i < 2; i++)
+				rig_close(&rigs[i]);
+		}
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		rig_test(callbacks_that_change_the_loop),
+		rig_test(descriptors_that_change_the_loop),
+		rig_test(a_removed_descriptor_is_not_called),
+		rig_test(a_loop_used_from_its_own_callback),
+		rig_test(errors_of_callbacks),
+		rig_test(errors_of_descriptors),
+		rig_test(broken_rings),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
