@@ -73,7 +73,7 @@ static int refresh(struct bpfring_prod *p, uint64_t known)
 	note_fill(p, fill);
 	if (cons == known)
 		return 0;
-	/* S9: see below. An older value may overwrite a newer one: it is refreshed again. */
+	/* P3: see below. An older value may overwrite a newer one: it is refreshed again. */
 	__atomic_store_n(&p->cons, cons, __ATOMIC_RELEASE);
 	return 1;
 }
@@ -83,7 +83,7 @@ static int take_space(struct bpfring_prod *p, uint64_t total, uint64_t *ret)
 	unsigned int pauses = BACKOFF_MIN;
 
 	for (;;) {
-		/* S9: acquire, with the release in refresh(): carries A7 to the threads that did
+		/* P3: acquire, with the release in refresh(): carries P1 to the threads that did
 		 * not read the kernel's position themselves, and keeps the next load behind this
 		 * one, so that pos is never behind cons.
 		 */
@@ -126,7 +126,7 @@ int bpfring_shared_reserve(struct bpfring_prod *p, uint64_t size, void **ret)
 		return -E2BIG;
 	if (!*p->owner)
 		return -ECHILD;
-	err = take_space(p, bpfring_priv_total(size), &pos);
+	err = take_space(p, bpfring_priv_total((uint32_t)size), &pos);
 	if (!err)
 		*ret = begin(p, pos, (uint32_t)size);
 	return err;
@@ -196,7 +196,7 @@ static int publish(struct bpfring_prod *p, uint64_t pos)
 
 	do {
 		uint32_t header = *bpfring_priv_header(p, pos);
-		uint64_t total = bpfring_priv_total(header & ~BPFRING_DISCARD_BIT);
+		uint64_t total = bpfring_priv_total(header);
 
 		if (total > __atomic_load_n(&p->reserve_pos, __ATOMIC_RELAXED) - pos) {
 			__atomic_store_n(&p->lost, 1, __ATOMIC_RELAXED);
@@ -207,7 +207,7 @@ static int publish(struct bpfring_prod *p, uint64_t pos)
 		if (err)
 			return err;
 		pos += total;
-		/* S10: sequentially consistent, and so is all else about published and states after
+		/* P4: sequentially consistent, and so is all else about published and states after
 		 * a submit. We store published, then look at the state; the submitter stores the
 		 * state, then looks at published. Weaker, both could miss the other's store, and
 		 * the sample would stay unpublished until the next submit.
@@ -231,8 +231,8 @@ static int offer(struct bpfring_prod *p, uint64_t index, uint16_t word)
 		uint16_t expected = word;
 		uint64_t pos;
 
-		__atomic_store_n(state, word, __ATOMIC_SEQ_CST);	/* S10 */
-		pos = __atomic_load_n(&p->published, __ATOMIC_SEQ_CST); /* S10 */
+		__atomic_store_n(state, word, __ATOMIC_SEQ_CST);	/* P4 */
+		pos = __atomic_load_n(&p->published, __ATOMIC_SEQ_CST); /* P4 */
 		if (!is_at(p, pos, index, word))
 			return __atomic_load_n(&p->lost, __ATOMIC_RELAXED) ? -EBUSY : 0;
 		if (!__atomic_compare_exchange_n(state, &expected, 0, false, __ATOMIC_SEQ_CST,
@@ -266,7 +266,7 @@ int bpfring_shared_end(struct bpfring_prod *p, void *data, uint32_t discard)
 		return -EINVAL;
 	if (discard)
 		((uint32_t *)data)[-2] |= discard;
-	/* S10: acquire, with the store in publish(): the counters of the turn before. While the state
+	/* P4: acquire, with the store in publish(): the counters of the turn before. While the state
 	 * is 0 nobody takes the turn from us.
 	 */
 	pos = __atomic_load_n(&p->published, __ATOMIC_ACQUIRE);

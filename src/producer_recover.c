@@ -74,7 +74,7 @@ static void discard_rest(const struct ring *r, uint64_t pos)
 		if (!skip)
 			skip = MAX_SKIP;
 		end -= skip;
-		/* R13: release, for the same reason as R8, to the acquire load of the header. */
+		/* P7: release, for the same reason as P2, to the acquire load of the header. */
 		__atomic_store_n(header_at(r, end),
 				 (uint32_t)(skip - BPFRING_HEADER_SIZE) | BPFRING_DISCARD_BIT,
 				 __ATOMIC_RELEASE);
@@ -96,7 +96,7 @@ static uint64_t look(const struct ring *r, uint64_t pos, bool repair, struct bpf
 	} else if (word & BPFRING_BUSY_BIT) {
 		ret->busy++;
 		if (repair)
-			__atomic_store_n(header, len | BPFRING_DISCARD_BIT, __ATOMIC_RELEASE); /* R13 */
+			__atomic_store_n(header, len | BPFRING_DISCARD_BIT, __ATOMIC_RELEASE); /* P7 */
 	} else {
 		ret->samples++;
 	}

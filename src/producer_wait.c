@@ -36,7 +36,7 @@ static void dequeue(struct bpfring_producer *p, struct wait_node *node)
 		p->last = link;
 	__atomic_store_n(&p->prod.waiters, p->prod.waiters - 1, __ATOMIC_RELAXED);
 	if (link == &p->first && p->first) {
-		/* W11: release, with the acquire in wait_for_turn(): what the first one knew of the
+		/* P5: release, with the acquire in wait_for_turn(): what the first one knew of the
 		 * ring. Under the lock, for the node is on the stack of a thread that needs it to leave.
 		 */
 		__atomic_store_n(&p->first->turn, 1, __ATOMIC_RELEASE);
@@ -47,7 +47,7 @@ static void dequeue(struct bpfring_producer *p, struct wait_node *node)
 
 static int wait_for_turn(struct wait_node *node, int64_t deadline)
 {
-	while (!__atomic_load_n(&node->turn, __ATOMIC_ACQUIRE)) { /* W11 */
+	while (!__atomic_load_n(&node->turn, __ATOMIC_ACQUIRE)) { /* P5 */
 		if (deadline != INT64_MAX && bpfring_sys_now() >= deadline)
 			return -ETIMEDOUT;
 		bpfring_sys_futex_wait(&node->turn, 0, deadline);
@@ -68,7 +68,7 @@ static int make_waiter(struct bpfring_producer *p, struct waiter **ret)
 	err = bpfring_sys_epoll_add(w->epoll_fd, p->map.fd, EPOLLOUT | EPOLLET, p);
 	if (err)
 		goto fini_waiter;
-	/* W12: sequentially consistent, like the other accesses of waiter and stopped: either a
+	/* P6: sequentially consistent, like the other accesses of waiter and stopped: either a
 	 * bpfring_producer_stop() at this moment sees the waiter, or we see that we are stopped.
 	 */
 	atomic_store(&p->waiter, w);
@@ -141,7 +141,7 @@ static int wait_for_space(struct bpfring_producer *p, size_t size, int64_t deadl
 		}
 		if (err != -ENOSPC)
 			return err;
-		if (atomic_load(&p->stopped)) /* W12 */
+		if (atomic_load(&p->stopped)) /* P6 */
 			return -ECANCELED;
 		if (now >= deadline)
 			return -ETIMEDOUT;
@@ -185,8 +185,8 @@ int bpfring_producer_stop(struct bpfring_producer *p)
 
 	if (err)
 		return err;
-	atomic_store(&p->stopped, true); /* W12 */
-	w = atomic_load(&p->waiter);	 /* W12 */
+	atomic_store(&p->stopped, true); /* P6 */
+	w = atomic_load(&p->waiter);	 /* P6 */
 	if (w)
 		bpfring_waiter_touch(w);
 	return 0;

@@ -45,16 +45,17 @@ static void disarm(struct bpfring_producer *p)
 
 int bpfring_producer_arm(struct bpfring_producer *p, size_t size)
 {
-	const uint64_t total = bpfring_priv_total(size);
 	struct space_watch *watch = p ? &p->watch : NULL;
 	struct epoll_event events[2];
 	int64_t now;
 	int err = p ? bpfring_producer_usable(p) : -EINVAL;
+	uint64_t total;
 
 	if (err)
 		return err;
 	if (size > p->prod.max_sample)
 		return -E2BIG;
+	total = bpfring_priv_total((uint32_t)size);
 	if (watch->epoll_fd < 0)
 		return -EINVAL;
 	if (!watch->armed) {

@@ -19,7 +19,7 @@
  * for who reserves one sample at a time. That also tells a pointer that may be submitted from one
  * that may not.
  *
- * Memory order: the labels A7 and R8 stand for the edges in docs/producer.md.
+ * Memory order: the labels P1 and P2 stand for the edges in docs/memory-model.md.
  */
 #ifndef BPFRING_USER_RING_H
 #define BPFRING_USER_RING_H
@@ -95,7 +95,7 @@ _Static_assert(offsetof(struct bpfring_prod, published) == 256, "publishing apar
 
 static inline uint64_t bpfring_priv_load_cons(const struct bpfring_prod *p, uint64_t near)
 {
-	/* A7: acquire, so that what the kernel read of a sample was read before we write over it.
+	/* P1: acquire, so that what the kernel read of a sample was read before we write over it.
 	 * Partner: smp_store_release(&rb->consumer_pos) in __bpf_user_ringbuf_sample_release().
 	 * Relaxed would let our writes of the next lap appear before that.
 	 */
@@ -106,7 +106,7 @@ static inline uint64_t bpfring_priv_load_cons(const struct bpfring_prod *p, uint
 }
 
 /*
- * Stores the producer position, if it is where we left it. R8: release, so that headers and payloads
+ * Stores the producer position, if it is where we left it. P2: release, so that headers and payloads
  * are complete before the position covers them. Partner: smp_load_acquire(&rb->producer_pos) in
  * __bpf_user_ringbuf_peek(). Relaxed would let the kernel read what the ring held a lap ago. The load
  * is of our own word, to see whether somebody else wrote it: no order needed.
@@ -127,12 +127,6 @@ static inline int bpfring_priv_store_prod(struct bpfring_prod *p, uint64_t from,
 moved:
 	__atomic_store_n(&p->lost, 1, __ATOMIC_RELAXED);
 	return -EBUSY;
-}
-
-/* Bytes of ring that a sample takes. */
-static inline uint64_t bpfring_priv_total(uint64_t size)
-{
-	return (size + BPFRING_HEADER_SIZE + 7) & ~(uint64_t)7;
 }
 
 static inline uint16_t *bpfring_priv_state(const struct bpfring_prod *p, uint64_t pos)
@@ -236,7 +230,7 @@ static inline int bpfring_prod_init(struct bpfring_prod *p, const void *cons_wor
 /* Takes space for a payload that is known not to be too large. */
 static inline int bpfring_priv_prod_reserve(struct bpfring_prod *p, uint64_t size, void **ret)
 {
-	uint64_t pos = p->reserve_pos, total = bpfring_priv_total(size);
+	uint64_t pos = p->reserve_pos, total = bpfring_priv_total((uint32_t)size);
 
 	if (!*p->owner)
 		return -ECHILD;
@@ -287,7 +281,7 @@ static inline void bpfring_priv_count(struct bpfring_prod *p, uint32_t header)
 static inline int bpfring_priv_prod_publish(struct bpfring_prod *p, uint32_t header)
 {
 	const uint64_t from = p->published;
-	uint64_t pos = from + bpfring_priv_total(header & ~BPFRING_DISCARD_BIT);
+	uint64_t pos = from + bpfring_priv_total(header);
 
 	bpfring_priv_count(p, header);
 	while (pos != p->reserve_pos) {
@@ -302,7 +296,7 @@ static inline int bpfring_priv_prod_publish(struct bpfring_prod *p, uint32_t hea
 		*state = 0;
 		header = *bpfring_priv_header(p, pos);
 		bpfring_priv_count(p, header);
-		pos += bpfring_priv_total(header & ~BPFRING_DISCARD_BIT);
+		pos += bpfring_priv_total(header);
 	}
 	p->published = pos;
 	return bpfring_priv_store_prod(p, from, pos);

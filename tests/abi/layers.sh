@@ -15,7 +15,7 @@ layer_of() # FILE
 	sys.*) echo 1 ;;
 	log.* | error.c | version.c | options.*) echo 2 ;;
 	map.* | mapping.* | claim.* | waiter.*) echo 3 ;;
-	consumer.* | consumer_*.c | consume.c | snapshot.c) echo 4 ;;
+	consumer.* | consumer_*.c | consume.c | snapshot.c | prod_shared.* | producer.* | producer_*.c) echo 4 ;;
 	pace.*) echo 5 ;;
 	loop.* | loop_*.c) echo 6 ;;
 	*) echo 0 ;;
