@@ -16,17 +16,17 @@
 
 #define CLAIM_BASE 0x6270667200000000ULL /* "bpfr": out of the way of other users of the inode */
 
-/* Whether the lock that a descriptor has is the one that all processes see. */
-static int check_handed_over(uint64_t byte)
+/* A lock on another inode would succeed and say nothing. */
+static int check_inode(int handed_over)
 {
 	int fd = bpfring_sys_eventfd();
-	int err;
+	int same;
 
 	if (fd < 0)
 		return fd;
-	err = bpfring_sys_lock_byte(fd, byte);
+	same = bpfring_sys_same_inode(fd, handed_over);
 	bpfring_sys_close(fd);
-	return err ? 0 : -EINVAL;
+	return same < 0 ? same : same ? 0 : -EINVAL;
 }
 
 int bpfring_claim_take(const struct map *map, enum claim_role role, int handed_over)
@@ -44,9 +44,9 @@ int bpfring_claim_take(const struct map *map, enum claim_role role, int handed_o
 		err = fd;
 	} else {
 		/* Of a descriptor that has the lock already this is so: nothing changes. */
-		err = bpfring_sys_lock_byte(fd, byte);
-		if (!err && handed_over >= 0)
-			err = check_handed_over(byte);
+		err = handed_over < 0 ? 0 : check_inode(fd);
+		if (!err)
+			err = bpfring_sys_lock_byte(fd, byte);
 		if (!err)
 			return fd;
 		bpfring_sys_close(fd);

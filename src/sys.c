@@ -14,6 +14,7 @@
 #include <sys/mman.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <sys/utsname.h>
@@ -128,6 +129,15 @@ int bpfring_sys_prog_run(int fd, int *ret)
 		return -errno;
 	*ret = (int)opts.retval;
 	return 0;
+}
+
+int bpfring_sys_same_inode(int fd, int other)
+{
+	struct stat a, b;
+
+	if (fstat(fd, &a) || fstat(other, &b))
+		return -errno;
+	return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
 /* Locks one byte for this open file, without waiting: -EAGAIN while another open file has it. */

@@ -33,6 +33,7 @@ int bpfring_sys_map_by_path(const char *path);
 int bpfring_sys_prog_type(int fd, uint32_t *ret);
 /* Runs a SEC("syscall") program; @ret is what it returned. */
 int bpfring_sys_prog_run(int fd, int *ret);
+int bpfring_sys_same_inode(int fd, int other); /* 1, 0 */
 int bpfring_sys_lock_byte(int fd, uint64_t offset);
 
 int bpfring_sys_eventfd(void);

@@ -53,6 +53,7 @@ static struct call {
 	{"map_info", -EPERM, 0},
 	{"map_by_id", -EPERM, 0},
 	{"map_by_path", -EACCES, 0},
+	{"same_inode", -EOVERFLOW, 0},
 	{"prog_type", -EPERM, 0},
 	{"prog_run", -EPERM, 0},
 	{"lock_byte", -ENOLCK, 0},
@@ -391,6 +392,12 @@ WRAP(int, prog_run, int fd, int *ret)
 		return __real_bpfring_sys_prog_run(fd, ret);
 	*ret = sys.prog(sys.prog_ctx);
 	return 0;
+}
+
+WRAP(int, same_inode, int fd, int other)
+{
+	ENTER("same_inode");
+	return __real_bpfring_sys_same_inode(fd, other);
 }
 
 WRAP(int, lock_byte, int fd, uint64_t offset)
