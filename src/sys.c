@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -106,15 +107,27 @@ int bpfring_sys_map_by_path(const char *path)
 	return ret_or_errno(bpf_obj_get(path));
 }
 
+/* -EINVAL if it is none: the bpf() call describes maps as readily and does not say which it was. */
 int bpfring_sys_prog_type(int fd, uint32_t *ret)
 {
-	struct bpf_prog_info info;
-	__u32 size = sizeof(info);
+	static const char key[] = "\nprog_type:";
+	char path[64], text[1024];
+	const char *line;
+	int fdinfo, size;
 
-	memset(&info, 0, sizeof(info));
-	if (bpf_obj_get_info_by_fd(fd, &info, &size))
-		return -errno;
-	*ret = info.type;
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	fdinfo = bpfring_sys_open(path);
+	if (fdinfo < 0)
+		return fdinfo == -ENOENT && fcntl(fd, F_GETFD) < 0 ? -EBADF : fdinfo;
+	size = bpfring_sys_read(fdinfo, text, sizeof(text) - 1);
+	bpfring_sys_close(fdinfo);
+	if (size < 0)
+		return size;
+	text[size] = '\0';
+	line = strstr(text, key);
+	if (!line)
+		return -EINVAL;
+	*ret = (uint32_t)strtoul(line + sizeof(key) - 1, NULL, 10);
 	return 0;
 }
 
