@@ -260,7 +260,9 @@ int bpfring_shared_end(struct bpfring_prod *p, void *data, uint32_t discard)
 	word = __atomic_load_n(state, __ATOMIC_RELAXED);
 	if (!(word & BPFRING_STATE_RESERVED))
 		return -EINVAL;
-	/* From here on the sample is ours alone: of two threads that end it one is refused. */
+	/* P4: from here on the sample is ours alone; of two threads that end it one is refused. Acquire,
+	 * so that nothing below is done before.
+	 */
 	if (!__atomic_compare_exchange_n(state, &word, 0, false, __ATOMIC_ACQUIRE,
 					 __ATOMIC_RELAXED))
 		return -EINVAL;

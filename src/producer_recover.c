@@ -21,6 +21,7 @@ struct ring {
 	uint64_t prod;
 };
 
+/* P7: as P1 and P2, and for the headers as for the positions. */
 static uint64_t load(const void *word, unsigned int word_size)
 {
 	if (word_size == 8)

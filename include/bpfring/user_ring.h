@@ -105,8 +105,7 @@ static inline uint64_t bpfring_priv_load_cons(const struct bpfring_prod *p, uint
 				  __atomic_load_n((const uint32_t *)p->cons_word, __ATOMIC_ACQUIRE));
 }
 
-/*
- * Stores the producer position, if it is where we left it. P2: release, so that headers and payloads
+/* P2: stores the producer position, if it is where we left it. Release, so that headers and payloads
  * are complete before the position covers them. Partner: smp_load_acquire(&rb->producer_pos) in
  * __bpf_user_ringbuf_peek(). Relaxed would let the kernel read what the ring held a lap ago. The load
  * is of our own word, to see whether somebody else wrote it: no order needed.
@@ -116,12 +115,12 @@ static inline int bpfring_priv_store_prod(struct bpfring_prod *p, uint64_t from,
 	if (p->word_size == 8) {
 		if (__atomic_load_n((const uint64_t *)p->prod_word, __ATOMIC_RELAXED) != from)
 			goto moved;
-		__atomic_store_n((uint64_t *)p->prod_word, to, __ATOMIC_RELEASE);
+		__atomic_store_n((uint64_t *)p->prod_word, to, __ATOMIC_RELEASE); /* P2 */
 	} else {
 		if (__atomic_load_n((const uint32_t *)p->prod_word, __ATOMIC_RELAXED) !=
 		    (uint32_t)from)
 			goto moved;
-		__atomic_store_n((uint32_t *)p->prod_word, (uint32_t)to, __ATOMIC_RELEASE);
+		__atomic_store_n((uint32_t *)p->prod_word, (uint32_t)to, __ATOMIC_RELEASE); /* P2 */
 	}
 	return 0;
 moved:
