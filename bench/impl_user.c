@@ -91,7 +91,7 @@ int user_put_wait(const struct user *u, size_t size, uint64_t value, int64_t tim
 	void *sample;
 	int err;
 
-	if (u->impl->mode <= LIBBPF_MUTEX) {
+	if (user_is_libbpf(u)) {
 		sample = user_ring_buffer__reserve_blocking(u->handle, (__u32)size,
 							    (int)(timeout_ns / 1000000));
 		if (!sample)
@@ -123,7 +123,7 @@ int user_open(struct user *u, const struct impl *impl, uint32_t ring_size)
 		goto destroy;
 	u->map_fd = bpf_map__fd(u->skel->maps.user);
 	u->drain_fd = bpf_program__fd(u->skel->progs.drain);
-	if (impl->mode <= LIBBPF_MUTEX) {
+	if (user_is_libbpf(u)) {
 		u->handle = user_ring_buffer__new(u->map_fd, NULL);
 		err = u->handle ? 0 : -errno;
 	} else {
@@ -144,11 +144,16 @@ void user_close(struct user *u)
 {
 	if (!u->skel)
 		return;
-	if (u->impl->mode <= LIBBPF_MUTEX)
+	if (user_is_libbpf(u))
 		user_ring_buffer__free(u->handle);
 	else
 		bpfring_producer_close(u->handle);
 	user_bpf__destroy(u->skel);
+}
+
+bool user_is_libbpf(const struct user *u)
+{
+	return u->impl->mode <= LIBBPF_MUTEX;
 }
 
 long user_drain(const struct user *u)

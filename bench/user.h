@@ -22,6 +22,8 @@ struct user {
 int user_open(struct user *u, const struct impl *impl, uint32_t ring_size);
 void user_close(struct user *u);
 
+bool user_is_libbpf(const struct user *u);
+
 /* Runs the program until it finds nothing. Samples or -errno. */
 long user_drain(const struct user *u);
 
