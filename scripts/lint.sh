@@ -11,7 +11,7 @@ scripts/setup.sh clang-tidy shellcheck libcmocka-dev git
 cmake --preset dev >/dev/null
 cmake --build --preset dev
 
-git ls-files '*.sh' .ci/run | xargs shellcheck
+git ls-files '*.sh' .ci/run | xargs shellcheck --severity=warning
 
 tidy() # CHECKS PATTERN...; BPF programs are not in compile_commands.json
 {
@@ -26,4 +26,4 @@ tidy '' 'src/*.c'
 tidy '-clang-analyzer-unix.Malloc,-clang-analyzer-valist.*,-clang-analyzer-optin.*,-cert-err34-c' \
 	'examples/*.c' 'bench/*.c'
 # The analyzer does not know that CMocka's assertions do not return.
-tidy '-clang-analyzer-*,-cert-err34-c' 'tests/*.c' ':!tests/downstream' ':!tests/abi'
+tidy '-clang-analyzer-*,-cert-err34-c,-cert-env33-c' 'tests/*.c' ':!tests/downstream' ':!tests/abi'

@@ -17,6 +17,11 @@ static void measure_rate(struct pace *p, const struct pace_look *look)
 
 	if (!look->drained || span < PACE_SAMPLE_NS)
 		return;
+	if (!p->sample_from) { /* what the ring carried before its first look has no rate */
+		p->sample_from = look->now;
+		p->sample_pos = look->prod_pos;
+		return;
+	}
 	rate = (look->prod_pos - p->sample_pos) * 1024 / (uint64_t)span;
 	if (look->now - p->peak_at > PACE_FADE_NS) {
 		p->peak /= 2;

@@ -101,7 +101,7 @@ static void check_payload(const struct entry *e, const struct bpfring_record *re
 
 static void peek(struct model *m)
 {
-	struct bpfring_record record;
+	struct bpfring_record record = {0};
 	int n = bpfring_cons_peek(&m->c, &record);
 
 	skip_discarded(m);

@@ -7,11 +7,11 @@
 
 #include "fuzz.h"
 
-#define MAX_INPUT 65536
+#define MAX_FILE 65536
 
 static unsigned long run_file(const char *dir, const char *name)
 {
-	static uint8_t buf[MAX_INPUT];
+	static uint8_t buf[MAX_FILE];
 	char path[4096];
 	uint8_t *exact;
 	size_t size;

@@ -8,7 +8,7 @@
 
 #include "rig.h"
 
-static const char *const modes[] = {"adaptive", "sleep", "coalesce", "spin"};
+enum { MODES = BPFRING_WAIT_SPIN + 1 };
 
 static struct bpfring_loop *loop_new(uint32_t wait)
 {
@@ -32,7 +32,7 @@ static void wake(void *ctx)
 static void before_the_sleep(void **state)
 {
 	(void)state;
-	for (uint32_t wait = 0; wait < ARRAY_SIZE(modes); wait++) {
+	for (uint32_t wait = 0; wait < MODES; wait++) {
 		struct bpfring_loop *l = loop_new(wait);
 
 		stop(l);
@@ -159,7 +159,7 @@ static int stop_inside(void *ctx, const void *data, size_t size)
 static void from_a_callback(void **state)
 {
 	(void)state;
-	for (uint32_t wait = 0; wait < ARRAY_SIZE(modes); wait++) {
+	for (uint32_t wait = 0; wait < MODES; wait++) {
 		struct {
 			struct bpfring_loop *l;
 			int calls;
@@ -203,7 +203,7 @@ static void *poke(void *ctx)
 static void from_a_thread(void **state)
 {
 	(void)state;
-	for (uint32_t wait = 0; wait < ARRAY_SIZE(modes); wait++) {
+	for (uint32_t wait = 0; wait < MODES; wait++) {
 		struct poke p = {loop_new(wait), 1000, 0};
 		pthread_t thread;
 
@@ -242,7 +242,7 @@ static void from_a_signal_handler(void **state)
 
 	(void)state;
 	sigaction(SIGALRM, &action, NULL);
-	for (uint32_t wait = 0; wait < ARRAY_SIZE(modes); wait++) {
+	for (uint32_t wait = 0; wait < MODES; wait++) {
 		signalled = loop_new(wait);
 		for (int i = 0; i < 20; i++) {
 			ualarm(2000, 0);
