@@ -15,8 +15,11 @@
  * A failed swap means that another core wants the same lines: let it have them for a while, or both
  * spend their time on waiting for them. In pause instructions.
  */
-#define BACKOFF_MIN 1024U
-#define BACKOFF_MAX 8192U
+#define BACKOFF_MIN 2048U
+#define BACKOFF_MAX 16384U
+
+/* Samples published with one store of the position. */
+#define MAX_PILE 64U
 
 /* Of a state: the number of the lap that its sample is in, as far as there is room. */
 #define STATE_LAP 0x3fffU
@@ -188,38 +191,49 @@ static void count_sample(struct bpfring_prod *p, uint32_t header)
 	__atomic_store_n(counter, __atomic_load_n(counter, __ATOMIC_RELAXED) + 1, __ATOMIC_RELAXED);
 }
 
-/* Publishes the sample at @pos, of which we have the turn, and those behind it. */
+/* Takes the sample at @pos if it is submitted. */
+static bool take_submitted(struct bpfring_prod *p, uint64_t pos)
+{
+	uint16_t *state = bpfring_priv_state(p, pos);
+	uint16_t word = __atomic_load_n(state, __ATOMIC_SEQ_CST); /* P4 */
+
+	return (word & BPFRING_STATE_SUBMITTED) &&
+	       __atomic_compare_exchange_n(state, &word, 0, false, __ATOMIC_SEQ_CST,
+					   __ATOMIC_RELAXED);
+}
+
+/*
+ * Publishes the sample at @pos, of which we have the turn, and those behind it. Many may have piled
+ * up while a thread was interrupted between reserve and submit: they are published MAX_PILE at once.
+ */
 static int publish(struct bpfring_prod *p, uint64_t pos)
 {
-	uint16_t *state, word;
-	int err;
-
 	do {
-		uint32_t header = *bpfring_priv_header(p, pos);
-		uint64_t total = bpfring_priv_total(header);
+		const uint64_t from = pos;
+		unsigned int n = 0;
+		int err;
 
-		if (total > __atomic_load_n(&p->reserve_pos, __ATOMIC_RELAXED) - pos) {
-			__atomic_store_n(&p->lost, 1, __ATOMIC_RELAXED);
-			return -EBADMSG; /* and the turn stays here, unused, as with -EBUSY */
-		}
-		count_sample(p, header);
-		err = bpfring_priv_store_prod(p, pos, pos + total);
+		do {
+			uint32_t header = *bpfring_priv_header(p, pos);
+
+			count_sample(p, header);
+			pos += bpfring_priv_total(header);
+			if (pos - from > __atomic_load_n(&p->reserve_pos, __ATOMIC_RELAXED) - from) {
+				__atomic_store_n(&p->lost, 1, __ATOMIC_RELAXED);
+				return -EBADMSG; /* the turn stays here, unused, as with -EBUSY */
+			}
+		} while (++n < MAX_PILE && take_submitted(p, pos));
+		err = bpfring_priv_store_prod(p, from, pos);
 		if (err)
 			return err;
-		pos += total;
 		/* P4: sequentially consistent, and so is all else about published and states after
 		 * a submit. We store published, then look at the state; the submitter stores the
 		 * state, then looks at published. Weaker, both could miss the other's store, and
 		 * the sample would stay unpublished until the next submit.
 		 */
 		__atomic_store_n(&p->published, pos, __ATOMIC_SEQ_CST);
-		state = bpfring_priv_state(p, pos);
-		word = __atomic_load_n(state, __ATOMIC_SEQ_CST);
-		if (!(word & BPFRING_STATE_SUBMITTED))
-			return 0;
-	} while (__atomic_compare_exchange_n(state, &word, 0, false, __ATOMIC_SEQ_CST,
-					     __ATOMIC_RELAXED));
-	return 0; /* its submitter was faster */
+	} while (take_submitted(p, pos)); /* else its submitter finds it to be its turn */
+	return 0;
 }
 
 /* Marks a sample as submitted; publishes it if its turn came meanwhile. */
