@@ -306,10 +306,11 @@ static inline int bpfring_priv_prod_end_noted(struct bpfring_prod *p, uint64_t i
 					      uint32_t discard)
 {
 	uint64_t index = bpfring_priv_index(p, data);
-	uint32_t *header = (uint32_t *)data - 2;
+	uint32_t *header;
 
 	if (index >= indices || !(p->states[index] & BPFRING_STATE_RESERVED))
 		return -EINVAL;
+	header = (uint32_t *)data - 2;
 	*header |= discard;
 	if ((p->published & p->mask) >> 3 != index) {
 		p->states[index] = BPFRING_STATE_SUBMITTED;
@@ -323,12 +324,13 @@ static inline int bpfring_priv_prod_end_noted(struct bpfring_prod *p, uint64_t i
 static inline int bpfring_priv_prod_end(struct bpfring_prod *p, uint64_t indices, void *data,
 					uint32_t discard)
 {
-	uint32_t *header = (uint32_t *)data - 2;
+	uint32_t *header;
 
 	if (!*p->owner)
 		return -ECHILD;
 	if ((uintptr_t)data != p->first)
 		return bpfring_priv_prod_end_noted(p, indices, data, discard);
+	header = (uint32_t *)data - 2;
 	p->first = 1;
 	if (discard)
 		*header |= discard;
