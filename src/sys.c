@@ -251,24 +251,33 @@ int bpfring_sys_epoll_wait(int epoll_fd, struct epoll_event *ret, int max, int64
 	return ret_or_errno((int)n);
 }
 
-#ifndef SYS_futex /* 32-bit machines that never had another time */
-#define SYS_futex SYS_futex_time64
+bool bpfring_sys_readable(int fd)
+{
+	struct pollfd ready = {.fd = fd, .events = POLLIN};
+
+	return poll(&ready, 1, 0) > 0;
+}
+
+#ifdef SYS_futex_time64
+#define FUTEX_CALL SYS_futex_time64 /* 32-bit machines; since Linux 5.1 */
+#else
+#define FUTEX_CALL SYS_futex
 #endif
 
 void bpfring_sys_futex_wait(uint32_t *word, uint32_t value, int64_t at_ns)
 {
-	struct timespec at = {
-		.tv_sec = (time_t)(at_ns / NSEC_PER_SEC),
-		.tv_nsec = (long)(at_ns % NSEC_PER_SEC),
-	};
+	struct {
+		int64_t sec;
+		int64_t nsec;
+	} at = {at_ns / NSEC_PER_SEC, at_ns % NSEC_PER_SEC};
 
-	syscall(SYS_futex, word, FUTEX_WAIT_BITSET_PRIVATE, value, at_ns == INT64_MAX ? NULL : &at,
-		NULL, FUTEX_BITSET_MATCH_ANY);
+	syscall(FUTEX_CALL, word, FUTEX_WAIT_BITSET_PRIVATE, value,
+		at_ns == INT64_MAX ? NULL : &at, NULL, FUTEX_BITSET_MATCH_ANY);
 }
 
 void bpfring_sys_futex_wake(uint32_t *word)
 {
-	syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+	syscall(FUTEX_CALL, word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
 }
 
 int64_t bpfring_sys_now(void)

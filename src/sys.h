@@ -47,10 +47,11 @@ int bpfring_sys_epoll_del(int epoll_fd, int fd);
 /* Can return -EINTR: the caller knows how much of its time is left. */
 int bpfring_sys_epoll_wait(int epoll_fd, struct epoll_event *ret, int max, int64_t timeout_ns);
 
-/* Sleeps while *word is @value, until @at_ns of bpfring_sys_now(), INT64_MAX: for ever. May return early. */
+/* Sleeps while *word is @value, until @at_ns, INT64_MAX: for ever. May return early. */
 void bpfring_sys_futex_wait(uint32_t *word, uint32_t value, int64_t at_ns);
 void bpfring_sys_futex_wake(uint32_t *word);
 
+bool bpfring_sys_readable(int fd);
 int64_t bpfring_sys_now(void);
 int64_t bpfring_sys_timer_slack(void);
 unsigned int bpfring_sys_kernel_word_size(void);
