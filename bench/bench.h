@@ -62,6 +62,8 @@ enum {
 	KIND_DRAIN = 1 << 2, /* takes what is there: libbpf and bpfring's ways of consuming */
 	KIND_HINT = 1 << 3,  /* no ring: updates of task storage */
 	KIND_HINT_BIND = 1 << 4,
+	KIND_USER = 1 << 5,  /* produces into a user ring, see user.h */
+	KIND_USER_THREADS = 1 << 6, /* the same, shared by threads */
 };
 
 struct bench_row {
@@ -95,6 +97,8 @@ extern const struct bench_row rows_busy[];
 extern const struct bench_row rows_hot[];
 extern const struct bench_row rows_burst[];
 extern const struct bench_row rows_hint[];
+extern const struct bench_row rows_user[];
+extern const struct bench_row rows_roundtrip[];
 
 static inline struct bench_result bench_result_none(void)
 {

@@ -31,5 +31,6 @@ struct impl {
 extern const struct impl impls_libbpf[];
 extern const struct impl impls_bpfring[];
 extern const struct impl impls_hint[];
+extern const struct impl impls_user[];
 
 #endif /* BENCH_IMPL_H */

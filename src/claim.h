@@ -3,14 +3,18 @@
 #ifndef BPFRING_CLAIM_H
 #define BPFRING_CLAIM_H
 
-#include <stdint.h>
+struct map;
 
 enum claim_role {
 	CLAIM_CONSUMER = 0,
 	CLAIM_PRODUCER = 1,
 };
 
-/* The claim as a descriptor, to be closed; -EBUSY if it is taken; -EMFILE, -ENFILE, -ENOMEM. */
-int bpfring_claim_take(uint32_t map_id, enum claim_role role);
+/*
+ * The claim as a descriptor, to be closed. @handed_over: a copy of the descriptor of a process that
+ * has the claim, to be duplicated; -1: none, take a new one. -EBUSY: another has it; -EOPNOTSUPP: the
+ * map has no id; -EINVAL: @handed_over is something else; -EBADF, -EMFILE, -ENFILE, -ENOMEM, -ENOLCK.
+ */
+int bpfring_claim_take(const struct map *map, enum claim_role role, int handed_over);
 
 #endif /* BPFRING_CLAIM_H */

@@ -40,18 +40,8 @@ static int take_claim(struct bpfring_consumer *c)
 	c->claim_fd = -1;
 	if (!(c->flags & BPFRING_CONSUMER_EXCLUSIVE))
 		return 0;
-	if (!c->map.id) {
-		log_error("map '%s': the kernel does not tell its id, so it cannot be claimed\n",
-			  c->map.name);
-		return -EOPNOTSUPP;
-	}
-	c->claim_fd = bpfring_claim_take(c->map.id, CLAIM_CONSUMER);
-	if (c->claim_fd >= 0)
-		return 0;
-	log_error("map '%s' id %u: cannot claim it: %s%s\n", c->map.name, c->map.id,
-		  bpfring_errname(c->claim_fd),
-		  c->claim_fd == -EBUSY ? "; another consumer holds it" : "");
-	return c->claim_fd;
+	c->claim_fd = bpfring_claim_take(&c->map, CLAIM_CONSUMER, -1);
+	return c->claim_fd < 0 ? c->claim_fd : 0;
 }
 
 static int attach(struct bpfring_consumer *c)

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
-/* Maps the pages of a ring; kernel/bpf/ringbuf.c, ringbuf_map_mmap_kern() says what is allowed. */
+/*
+ * Maps the pages of a ring; kernel/bpf/ringbuf.c, ringbuf_map_mmap_kern() and ringbuf_map_mmap_user()
+ * say what is allowed.
+ */
 #define _GNU_SOURCE
 #include "mapping.h"
 
@@ -38,9 +41,9 @@ void bpfring_guard_free(uint32_t *guard)
 static const char *why(int err, const struct map *map)
 {
 	if (err == -EACCES)
-		return "; the descriptor is read-only or write-only, a consumer needs both";
+		return "; the descriptor is read-only or write-only, both are needed";
 	if (err == -EPERM && map->frozen)
-		return "; the map is frozen, nobody can consume it any more";
+		return "; the map is frozen, user space cannot use it any more";
 	if (err == -EPERM)
 		return "; is the map frozen?";
 	return "";
@@ -49,6 +52,9 @@ static const char *why(int err, const struct map *map)
 int bpfring_mapping_new(struct mapping *ret, const struct map *map)
 {
 	struct mapping mapping = {.page = bpfring_sys_page_size(), .size = map->max_entries};
+	bool user = map->type == BPF_MAP_TYPE_USER_RINGBUF;
+	int cons_prot = user ? PROT_READ : PROT_READ | PROT_WRITE;
+	int prod_prot = user ? PROT_READ | PROT_WRITE : PROT_READ;
 	int err;
 
 	if (mapping.size > (SIZE_MAX - mapping.page) / 2) {
@@ -57,10 +63,9 @@ int bpfring_mapping_new(struct mapping *ret, const struct map *map)
 			  map->name, map->id, map->max_entries);
 		return -E2BIG;
 	}
-	err = bpfring_sys_mmap(&mapping.cons, mapping.page, PROT_READ | PROT_WRITE, MAP_SHARED,
-			       map->fd, 0);
+	err = bpfring_sys_mmap(&mapping.cons, mapping.page, cons_prot, MAP_SHARED, map->fd, 0);
 	if (!err) {
-		err = bpfring_sys_mmap(&mapping.prod, mapping.page + 2 * mapping.size, PROT_READ,
+		err = bpfring_sys_mmap(&mapping.prod, mapping.page + 2 * mapping.size, prod_prot,
 				       MAP_SHARED, map->fd, mapping.page);
 		if (err)
 			bpfring_sys_munmap(mapping.cons, mapping.page);

@@ -19,7 +19,10 @@ struct mapping {
 	void *prod;  /* producer position: a page, then the data, twice */
 };
 
-/* For the consumer of a BPF_MAP_TYPE_RINGBUF: its position writable, all else read-only. */
+/*
+ * For the end of the ring that is in user space. BPF_MAP_TYPE_RINGBUF: the consumer position
+ * writable, all else read-only; BPF_MAP_TYPE_USER_RINGBUF: the other way round.
+ */
 int bpfring_mapping_new(struct mapping *ret, const struct map *map);
 void bpfring_mapping_free(struct mapping *mapping);
 

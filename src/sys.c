@@ -7,13 +7,16 @@
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <sys/utsname.h>
@@ -108,6 +111,52 @@ int bpfring_sys_map_by_path(const char *path)
 int bpfring_sys_pin(int fd, const char *path)
 {
 	return ret_or_errno(bpf_obj_pin(fd, path));
+}
+
+/* -EINVAL if it is none: the bpf() call describes maps as readily and does not say which it was. */
+int bpfring_sys_prog_type(int fd, uint32_t *ret)
+{
+	static const char key[] = "\nprog_type:";
+	char path[64], text[1024];
+	const char *line;
+	int fdinfo, size;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	fdinfo = bpfring_sys_open(path);
+	if (fdinfo < 0)
+		return fdinfo == -ENOENT && fcntl(fd, F_GETFD) < 0 ? -EBADF : fdinfo;
+	size = bpfring_sys_read(fdinfo, text, sizeof(text) - 1);
+	bpfring_sys_close(fdinfo);
+	if (size < 0)
+		return size;
+	text[size] = '\0';
+	line = strstr(text, key);
+	if (!line)
+		return -EINVAL;
+	*ret = (uint32_t)strtoul(line + sizeof(key) - 1, NULL, 10);
+	return 0;
+}
+
+int bpfring_sys_prog_run(int fd, int *ret)
+{
+	struct bpf_test_run_opts opts;
+
+	memset(&opts, 0, sizeof(opts)); /* padding too, libbpf looks */
+	opts.sz = sizeof(opts);
+
+	if (bpf_prog_test_run_opts(fd, &opts))
+		return -errno;
+	*ret = (int)opts.retval;
+	return 0;
+}
+
+int bpfring_sys_same_inode(int fd, int other)
+{
+	struct stat a, b;
+
+	if (fstat(fd, &a) || fstat(other, &b))
+		return -errno;
+	return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
 /* Locks one byte for this open file, without waiting: -EAGAIN while another open file has it. */
@@ -214,6 +263,28 @@ bool bpfring_sys_readable(int fd)
 	struct pollfd ready = {.fd = fd, .events = POLLIN};
 
 	return poll(&ready, 1, 0) > 0;
+}
+
+#ifdef SYS_futex_time64
+#define FUTEX_CALL SYS_futex_time64 /* 32-bit machines; since Linux 5.1 */
+#else
+#define FUTEX_CALL SYS_futex
+#endif
+
+void bpfring_sys_futex_wait(uint32_t *word, uint32_t value, int64_t at_ns)
+{
+	struct {
+		int64_t sec;
+		int64_t nsec;
+	} at = {at_ns / NSEC_PER_SEC, at_ns % NSEC_PER_SEC};
+
+	syscall(FUTEX_CALL, word, FUTEX_WAIT_BITSET_PRIVATE, value,
+		at_ns == INT64_MAX ? NULL : &at, NULL, FUTEX_BITSET_MATCH_ANY);
+}
+
+void bpfring_sys_futex_wake(uint32_t *word)
+{
+	syscall(FUTEX_CALL, word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
 }
 
 int64_t bpfring_sys_now(void)

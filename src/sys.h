@@ -31,6 +31,10 @@ int bpfring_sys_map_info(int fd, struct bpf_map_info *ret);
 int bpfring_sys_map_by_id(uint32_t id);
 int bpfring_sys_map_by_path(const char *path);
 int bpfring_sys_pin(int fd, const char *path);
+int bpfring_sys_prog_type(int fd, uint32_t *ret);
+/* Runs a SEC("syscall") program; @ret is what it returned. */
+int bpfring_sys_prog_run(int fd, int *ret);
+int bpfring_sys_same_inode(int fd, int other); /* 1, 0 */
 int bpfring_sys_lock_byte(int fd, uint64_t offset);
 
 int bpfring_sys_eventfd(void);
@@ -43,6 +47,10 @@ int bpfring_sys_epoll_add(int epoll_fd, int fd, uint32_t events, void *data);
 int bpfring_sys_epoll_del(int epoll_fd, int fd);
 /* Can return -EINTR: the caller knows how much of its time is left. */
 int bpfring_sys_epoll_wait(int epoll_fd, struct epoll_event *ret, int max, int64_t timeout_ns);
+
+/* Sleeps while *word is @value, until @at_ns, INT64_MAX: for ever. May return early. */
+void bpfring_sys_futex_wait(uint32_t *word, uint32_t value, int64_t at_ns);
+void bpfring_sys_futex_wake(uint32_t *word);
 
 bool bpfring_sys_readable(int fd);
 int64_t bpfring_sys_now(void);

@@ -112,7 +112,7 @@ int bpfring_sys_elem_delete(int map_fd, const void *key)
 }
 
 /* What the program returned, or why it did not run. @ctx is read and written. */
-int bpfring_sys_prog_run(int prog_fd, void *ctx, uint32_t size)
+int bpfring_sys_prog_run_ctx(int prog_fd, void *ctx, uint32_t size)
 {
 	struct bpf_test_run_opts opts = {.sz = sizeof(opts), .ctx_in = ctx, .ctx_size_in = size};
 

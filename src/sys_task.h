@@ -28,7 +28,7 @@ int bpfring_sys_urandom(void *buf, size_t size);
 int bpfring_sys_elem_lookup(int map_fd, const void *key, void *value);
 int bpfring_sys_elem_update(int map_fd, const void *key, const void *value, uint64_t flags);
 int bpfring_sys_elem_delete(int map_fd, const void *key);
-int bpfring_sys_prog_run(int prog_fd, void *ctx, uint32_t size);
+int bpfring_sys_prog_run_ctx(int prog_fd, void *ctx, uint32_t size);
 void bpfring_sys_unlink(const char *path);
 int bpfring_sys_btf_by_id(struct btf **ret, uint32_t id);
 int bpfring_sys_btf_of_kernel(struct btf **ret);

@@ -54,8 +54,8 @@ static bool by_program(const struct bpfring_task_storage *ts, struct task_id id)
 static int run(struct bpfring_task_storage *ts, uint64_t op)
 {
 	memcpy((char *)ts->scratch + ts->layout.value_size, &op, sizeof(op));
-	return bpfring_sys_prog_run(ts->parts.bind_fd, ts->scratch,
-				    (uint32_t)bpfring_task_scratch_size(&ts->layout));
+	return bpfring_sys_prog_run_ctx(ts->parts.bind_fd, ts->scratch,
+					(uint32_t)bpfring_task_scratch_size(&ts->layout));
 }
 
 static int by_pidfd(struct bpfring_task_storage *ts, struct task_id id, uint32_t op, uint64_t flags)

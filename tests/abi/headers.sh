@@ -62,6 +62,8 @@ libc='errno\.h|stdarg\.h|stddef\.h|stdint\.h|string\.h'
 allow ring.h "$libc"
 allow common.h "$libc"
 allow consumer.h "$libc|bpfring/(common|ring)\.h"
+allow user_ring.h "bpfring/ring\.h"
+allow producer.h "$libc|bpfring/(common|user_ring)\.h"
 allow loop.h "$libc|bpfring/(common|ring|consumer)\.h"
 
 echo "headers: $compiled compilations"

@@ -91,7 +91,7 @@ int sim_ring_map(struct sim_ring *r, void **ret, size_t size, int prot, int flag
 
 	if ((flags & MAP_TYPE) == MAP_PRIVATE)
 		return -EINVAL;
-	if ((prot & PROT_WRITE) && (offset != 0 || size != page))
+	if ((prot & PROT_WRITE) && (r->user ? offset == 0 : offset != 0 || size != page))
 		return -EPERM;
 	size = (size + page - 1) & ~(page - 1);
 	if (offset % page || offset + size > 2 * page + 2 * r->size)

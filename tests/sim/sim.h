@@ -28,6 +28,7 @@ struct sim_ring {
 	uint8_t *data;
 	size_t size;
 	unsigned int word_size;
+	bool user;	   /* a BPF_MAP_TYPE_USER_RINGBUF, see sim_user.h */
 	int memory_fd;	   /* consumer page, producer page, data: see sim_ring_map() */
 	int event_fd;	   /* gets an edge per notification; never blocks the producer */
 	uint64_t pending;  /* all before it is committed; moved by reservations only */

@@ -23,6 +23,9 @@ static struct {
 	uint16_t map_of_fd[MAX_FDS]; /* index + 1 */
 	int lookup;
 	unsigned int word_size;
+	int prog_fd;
+	int (*prog)(void *ctx);
+	void *prog_ctx;
 	/* faults */
 	const char *fail_name;
 	long fail_at; /* counts down; -1: none */
@@ -50,6 +53,9 @@ static struct call {
 	{"map_info", -EPERM, 0},
 	{"map_by_id", -EPERM, 0},
 	{"map_by_path", -EACCES, 0},
+	{"same_inode", -EOVERFLOW, 0},
+	{"prog_type", -EPERM, 0},
+	{"prog_run", -EPERM, 0},
 	{"lock_byte", -ENOLCK, 0},
 	{"eventfd", -ENFILE, 0},
 	{"timerfd", -EMFILE, 0},
@@ -139,7 +145,7 @@ struct sim_map *sim_sys_map(struct sim_ring *r, const char *name, uint32_t id)
 	map = &sys.maps[i];
 	memset(map, 0, sizeof(*map));
 	map->ring = r;
-	map->info.type = BPF_MAP_TYPE_RINGBUF;
+	map->info.type = r->user ? BPF_MAP_TYPE_USER_RINGBUF : BPF_MAP_TYPE_RINGBUF;
 	map->info.id = id;
 	map->info.max_entries = (uint32_t)r->size;
 	snprintf(map->info.name, sizeof(map->info.name), "%s", name);
@@ -160,6 +166,13 @@ void sim_sys_settle(void)
 	for (unsigned int i = 0; i < sys.map_count; i++)
 		if (sys.maps[i].ring)
 			sim_ring_settle_event(sys.maps[i].ring);
+}
+
+void sim_sys_prog(int fd, int (*run)(void *ctx), void *ctx)
+{
+	sys.prog_fd = fd;
+	sys.prog = run;
+	sys.prog_ctx = ctx;
 }
 
 void sim_sys_set_lookup(int fd_or_error)
@@ -365,6 +378,30 @@ WRAP(int, map_by_path, const char *path)
 	return look_up();
 }
 
+WRAP(int, prog_type, int fd, uint32_t *ret)
+{
+	ENTER("prog_type");
+	if (fd != sys.prog_fd || !sys.prog)
+		return __real_bpfring_sys_prog_type(fd, ret);
+	*ret = BPF_PROG_TYPE_SYSCALL;
+	return 0;
+}
+
+WRAP(int, prog_run, int fd, int *ret)
+{
+	ENTER("prog_run");
+	if (!sys.prog)
+		return __real_bpfring_sys_prog_run(fd, ret);
+	*ret = sys.prog(sys.prog_ctx);
+	return 0;
+}
+
+WRAP(int, same_inode, int fd, int other)
+{
+	ENTER("same_inode");
+	return __real_bpfring_sys_same_inode(fd, other);
+}
+
 WRAP(int, lock_byte, int fd, uint64_t offset)
 {
 	ENTER("lock_byte");
@@ -460,4 +497,15 @@ WRAP(unsigned int, kernel_word_size, void)
 WRAP(size_t, page_size, void)
 {
 	return __real_bpfring_sys_page_size();
+}
+
+/* Threads wait for each other in true time only. */
+WRAP(void, futex_wait, uint32_t *word, uint32_t value, int64_t at_ns)
+{
+	__real_bpfring_sys_futex_wait(word, value, at_ns);
+}
+
+WRAP(void, futex_wake, uint32_t *word)
+{
+	__real_bpfring_sys_futex_wake(word);
 }

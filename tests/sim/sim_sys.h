@@ -37,6 +37,9 @@ struct sim_map *sim_sys_map(struct sim_ring *r, const char *name, uint32_t id);
 /* Before the ring is freed. */
 void sim_sys_forget_map(struct sim_map *map);
 
+/* This descriptor is a SEC("syscall") program, and running it does that. */
+void sim_sys_prog(int fd, int (*run)(void *ctx), void *ctx);
+
 /* What map_by_id and map_by_path answer: a duplicate of this descriptor, or -errno. */
 void sim_sys_set_lookup(int fd_or_error);
 

@@ -1,0 +1,456 @@
+/* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
+/*
+ * Producer: puts samples into one BPF_MAP_TYPE_USER_RINGBUF map, from which BPF programs take them
+ * with bpf_user_ringbuf_drain().
+ *
+ * A sample is reserved, written in place and submitted, or discarded. Several can be reserved at a
+ * time and ended in any order. The kernel sees a sample once all samples reserved before it are
+ * ended, and never one that is half written; a process that dies leaves nothing behind that could
+ * block the ring (see user_ring.h).
+ *
+ * The kernel drains only when something runs a BPF program that does so. bpfring_producer_kick()
+ * does, if the options name one, and the options also say when it is done by itself.
+ *
+ * Threads: one thread at a time uses a producer. With BPFRING_PRODUCER_THREADS any number may call
+ * any function at once but open, close, recover, resume and arm, and a sample may be ended by
+ * another thread than the one that reserved it. Nothing is locked while a sample is written.
+ * bpfring_producer_stop() is for all threads and signal handlers in any case.
+ *
+ * Processes: one at a time. Opening takes an exclusive claim on the producer's end of the map, which
+ * the kernel drops when the producer is closed or its process dies; -EBUSY for the second. To pass
+ * the ring on, see bpfring_producer_claim_fd(). A forked child must not produce: every function
+ * returns -ECHILD there. libbpf's user_ring_buffer knows no claim: if it moves the position of a
+ * ring in use here, the next submit returns -EBUSY.
+ *
+ * Needs: Linux 6.1. No capability is needed by a process that was handed the map's file descriptor;
+ * running a BPF program (kick) needs CAP_BPF or that of its type.
+ */
+#ifndef BPFRING_PRODUCER_H
+#define BPFRING_PRODUCER_H
+
+#include <bpfring/common.h>
+#include <bpfring/user_ring.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Opaque, but begins with its struct bpfring_prod: see bpfring_producer_prod(). */
+struct bpfring_producer;
+
+/* Flags of struct bpfring_producer_opts. */
+enum {
+	/* Any number of threads use it. Without contention a sample then costs some 20 ns more. */
+	BPFRING_PRODUCER_THREADS = 1U << 0,
+	/* Take no claim, for users who keep other producers out themselves. */
+	BPFRING_PRODUCER_UNCLAIMED = 1U << 1,
+	/* Open also a ring whose positions contradict each other, and repair what an earlier producer
+	 * left as bpfring_producer_recover() does.
+	 */
+	BPFRING_PRODUCER_RECOVER = 1U << 2,
+};
+
+/**
+ * typedef bpfring_kick_fn - makes the kernel drain the ring.
+ * @ctx: the pointer given with it
+ *
+ * For instance a system call that a BPF program is attached to. With BPFRING_PRODUCER_THREADS it is
+ * called by any of the threads, also by several at once.
+ *
+ * Return: number of samples drained, 0 if not known, or a negative errno value.
+ */
+typedef int (*bpfring_kick_fn)(void *ctx);
+
+/**
+ * struct bpfring_producer_opts - how a producer is opened.
+ * @sz:           sizeof(struct bpfring_producer_opts)
+ * @flags:        BPFRING_PRODUCER_*
+ * @claim_fd:     a claim that another process handed over, see bpfring_producer_claim_fd(); it is
+ *                duplicated. 0: take one.
+ * @kick_prog_fd: a BPF program of type BPF_PROG_TYPE_SYSCALL, SEC("syscall"), that drains the ring
+ *                and returns what bpf_user_ringbuf_drain() returned; it is duplicated. 0: none.
+ * @kick:         or else a function that does; not both
+ * @kick_ctx:     for @kick
+ * @kick_samples: kick after every so many samples. 0: not
+ * @kick_bytes:   kick when so many bytes of the ring are waiting to be drained. 0: not
+ *
+ * If there is something to kick, a reserve that waits for space always does so before it sleeps.
+ */
+struct bpfring_producer_opts {
+	size_t sz;
+	uint32_t flags;
+	int32_t claim_fd;
+	int32_t kick_prog_fd;
+	uint32_t reserved;
+	bpfring_kick_fn kick;
+	void *kick_ctx;
+	uint64_t kick_samples;
+	uint64_t kick_bytes;
+};
+
+/**
+ * bpfring_producer_open() - open the producer's end of a ring by file descriptor.
+ * @ret:    the producer; free it with bpfring_producer_close()
+ * @map_fd: a BPF_MAP_TYPE_USER_RINGBUF map, opened for reading and writing; it is duplicated, the
+ *          caller keeps and may close its own
+ * @opts:   NULL for defaults
+ *
+ * Goes on where the ring stands: what an earlier producer submitted stays. Does not block. Takes
+ * memory of a quarter of the ring's size.
+ *
+ * Return: 0, or
+ * -EINVAL: @ret is NULL, unknown flags, contradicting options, not a BPF map, not a user ring (the
+ * log names the type), or @kick_prog_fd is not a SEC("syscall") program;
+ * -E2BIG: @opts is from a newer library and asks for something unknown, or the ring is too large for
+ * the address space; -EBADF: a descriptor is closed; -EACCES: the map's descriptor is read-only or
+ * write-only; -EPERM: the map is frozen; -EBADMSG: the positions in the ring contradict each other,
+ * see BPFRING_PRODUCER_RECOVER; -EBUSY: another producer holds the claim, or @claim_fd is not it;
+ * -EOPNOTSUPP: the kernel does not tell the map's id, which the claim needs;
+ * -ENOMEM, -EMFILE, -ENFILE, -ENOLCK: out of memory, descriptors or locks.
+ */
+BPFRING_API int bpfring_producer_open(struct bpfring_producer **ret, int map_fd,
+				      const struct bpfring_producer_opts *opts);
+
+/**
+ * bpfring_producer_open_pinned() - the same for a map pinned in a BPF file system.
+ * @path: the pin, "/sys/fs/bpf/commands"
+ *
+ * Return: as bpfring_producer_open(), and -ENOENT: no such pin; -EACCES, -EPERM: file permissions, or
+ * the kernel refuses bpf() to this process.
+ */
+BPFRING_API int bpfring_producer_open_pinned(struct bpfring_producer **ret, const char *path,
+					     const struct bpfring_producer_opts *opts);
+
+/**
+ * bpfring_producer_open_id() - the same for a map known by its id. Needs CAP_SYS_ADMIN.
+ * @map_id: as `bpftool map` prints it
+ *
+ * Return: as bpfring_producer_open(), and -ENOENT: no map has this id; -EPERM: no CAP_SYS_ADMIN.
+ */
+BPFRING_API int bpfring_producer_open_id(struct bpfring_producer **ret, uint32_t map_id,
+					 const struct bpfring_producer_opts *opts);
+
+/**
+ * bpfring_producer_close() - leave the ring; samples that were submitted stay in it.
+ * @p: NULL is fine; no thread may be inside one of its functions
+ *
+ * Reservations that are not ended yet never were part of the ring, nor was what was submitted behind
+ * them. Until the next producer is opened in this process, functions that can fail return -EBADF.
+ */
+BPFRING_API void bpfring_producer_close(struct bpfring_producer *p);
+
+/**
+ * bpfring_producer_prod() - the ring itself, for the functions of user_ring.h that look at it. With
+ * BPFRING_PRODUCER_THREADS, or a kick by itself, samples must not be reserved and ended through it.
+ * @p: the producer
+ */
+static inline struct bpfring_prod *bpfring_producer_prod(struct bpfring_producer *p)
+{
+	return (struct bpfring_prod *)(void *)p;
+}
+
+/* What the functions below do where they cannot do it inline. */
+BPFRING_API int bpfring_priv_producer_reserve(struct bpfring_producer *p, size_t size, void **ret);
+BPFRING_API int bpfring_priv_producer_reserve_batch(struct bpfring_producer *p,
+						    struct bpfring_sample *samples,
+						    unsigned int count);
+BPFRING_API int bpfring_priv_producer_end(struct bpfring_producer *p, void *data,
+					  uint32_t discard);
+BPFRING_API int bpfring_priv_producer_submit_batch(struct bpfring_producer *p,
+						   const struct bpfring_sample *samples,
+						   unsigned int count);
+
+/**
+ * bpfring_producer_reserve() - take space for one sample.
+ * @p:    the producer
+ * @size: payload bytes, 0 allowed
+ * @ret:  where to write the payload, 8-byte aligned; what was there before is still there
+ *
+ * Return: 0; -ENOSPC: no space until the kernel drains, or other threads wait for space: they come
+ * first; -E2BIG: larger than bpfring_producer_max_sample(); -EBUSY: a second producer was met;
+ * -EBADMSG: the kernel's position is not within the ring; -ECHILD: in a forked child; -EBADF: closed.
+ */
+static inline int bpfring_producer_reserve(struct bpfring_producer *p, size_t size, void **ret)
+{
+	if (size < bpfring_producer_prod(p)->limit)
+		return bpfring_prod_reserve(bpfring_producer_prod(p), size, ret);
+	return bpfring_priv_producer_reserve(p, size, ret);
+}
+
+/**
+ * bpfring_producer_reserve_batch() - take space for several samples.
+ * @p:       the producer
+ * @samples: @count samples with their sizes; gets their payloads, in order, as far as there is space
+ * @count:   its length
+ *
+ * Return: number of samples reserved; errors as bpfring_producer_reserve(), but only if the first
+ * sample met one (the next call returns it then).
+ */
+static inline int bpfring_producer_reserve_batch(struct bpfring_producer *p,
+						 struct bpfring_sample *samples, unsigned int count)
+{
+	if (bpfring_producer_prod(p)->limit)
+		return bpfring_prod_reserve_batch(bpfring_producer_prod(p), samples, count);
+	return bpfring_priv_producer_reserve_batch(p, samples, count);
+}
+
+/**
+ * bpfring_producer_reserve_wait() - take space for one sample, waiting for it.
+ * @p:          the producer
+ * @size:       payload bytes
+ * @timeout_ns: -1 for ever, 0 to kick and look only
+ * @ret:        where to write the payload
+ *
+ * Kicks if it can, then sleeps until the kernel has drained. A drain with BPF_RB_NO_WAKEUP wakes
+ * nobody: it is noticed after 1 ms, later ever more rarely up to every 64 ms. With
+ * BPFRING_PRODUCER_THREADS, threads get space in the order in which they began to wait.
+ *
+ * Return: as bpfring_producer_reserve() except -ENOSPC, and -ETIMEDOUT: no space in time;
+ * -ECANCELED: bpfring_producer_stop(); -EINVAL: NULL, a time-out below -1; -ENOMEM, -EMFILE, -ENFILE,
+ * -ENOSPC: nothing to wait with (the first time only).
+ */
+BPFRING_API int bpfring_producer_reserve_wait(struct bpfring_producer *p, size_t size,
+					      int64_t timeout_ns, void **ret);
+
+/**
+ * bpfring_producer_submit() - hand a sample to the kernel.
+ * @p:    the producer
+ * @data: as it was reserved; not to be used any more
+ *
+ * Return: 0; -EINVAL: not a reserved sample of this producer, or ended before; -EBUSY: a second
+ * producer moved the position: nothing is published any more; -ECHILD: in a forked child; -EBADF:
+ * closed. A kick by itself that fails is counted and logged, not returned: the sample is submitted.
+ */
+static inline int bpfring_producer_submit(struct bpfring_producer *p, void *data)
+{
+	struct bpfring_prod *prod = bpfring_producer_prod(p);
+
+	if (prod->indices)
+		return bpfring_prod_submit(prod, data);
+	return bpfring_priv_producer_end(p, data, 0);
+}
+
+/**
+ * bpfring_producer_discard() - give a reservation up; the kernel passes over it.
+ * Return: as bpfring_producer_submit().
+ */
+static inline int bpfring_producer_discard(struct bpfring_producer *p, void *data)
+{
+	struct bpfring_prod *prod = bpfring_producer_prod(p);
+
+	if (prod->indices)
+		return bpfring_prod_discard(prod, data);
+	return bpfring_priv_producer_end(p, data, BPFRING_DISCARD_BIT);
+}
+
+/**
+ * bpfring_producer_submit_batch() - hand several samples to the kernel.
+ * @samples: in the order of their reservation
+ *
+ * Return: number of samples submitted, less than @count if some met -EINVAL; -EINVAL if all did;
+ * other errors as bpfring_producer_submit().
+ */
+static inline int bpfring_producer_submit_batch(struct bpfring_producer *p,
+						const struct bpfring_sample *samples,
+						unsigned int count)
+{
+	if (bpfring_producer_prod(p)->limit)
+		return bpfring_prod_submit_batch(bpfring_producer_prod(p), samples, count);
+	return bpfring_priv_producer_submit_batch(p, samples, count);
+}
+
+/**
+ * bpfring_producer_output() - copy a sample into the ring: reserve, copy, submit.
+ * Return: as bpfring_producer_reserve() and bpfring_producer_submit().
+ */
+static inline int bpfring_producer_output(struct bpfring_producer *p, const void *data, size_t size)
+{
+	void *sample;
+	int err = bpfring_producer_reserve(p, size, &sample);
+
+	if (err)
+		return err;
+	if (size)
+		memcpy(sample, data, size);
+	return bpfring_producer_submit(p, sample);
+}
+
+/**
+ * bpfring_producer_stop() - make all present and future waits for space return -ECANCELED.
+ * @p: the producer
+ *
+ * From any thread and from signal handlers. Does not touch errno. Reservations that find space
+ * still succeed.
+ *
+ * Return: 0; -EINVAL: NULL; -ECHILD, -EBADF.
+ */
+BPFRING_API int bpfring_producer_stop(struct bpfring_producer *p);
+
+/** bpfring_producer_resume() - let reservations wait again. Return: as bpfring_producer_stop(). */
+BPFRING_API int bpfring_producer_resume(struct bpfring_producer *p);
+
+/**
+ * bpfring_producer_fd() - a descriptor for another event loop, to wait for space with.
+ * @p: the producer
+ *
+ * It becomes readable when bpfring_producer_arm() should be called again, and only between an arm
+ * that returned 0 and the next one that does not. Do not read or close it.
+ *
+ * Return: the descriptor; -EINVAL: NULL; -EMFILE, -ENFILE, -ENOMEM, -ENOSPC; -ECHILD, -EBADF.
+ */
+BPFRING_API int bpfring_producer_fd(struct bpfring_producer *p);
+
+/**
+ * bpfring_producer_arm() - is there space? If not, make the descriptor readable when there may be.
+ * @p:    the producer; bpfring_producer_fd() was called
+ * @size: payload bytes of the sample that is to be reserved
+ *
+ * Kicks if it can and there is no space. Drains with BPF_RB_NO_WAKEUP are noticed as in
+ * bpfring_producer_reserve_wait().
+ *
+ * Return: 1: there is space now; 0: wait for the descriptor; -EINVAL: NULL, or no descriptor yet;
+ * -E2BIG: larger than bpfring_producer_max_sample(); -ENOSPC: too many epoll watches of this user;
+ * -ENOMEM; -ECHILD, -EBADF.
+ */
+BPFRING_API int bpfring_producer_arm(struct bpfring_producer *p, size_t size);
+
+/**
+ * bpfring_producer_kick() - make the kernel drain: runs the program or the hook of the options.
+ * @p: the producer
+ *
+ * Return: number of samples that the BPF program took; 0 also if a hook does not know;
+ * -EOPNOTSUPP: the options named nothing to kick; -EBUSY: another drain is running at this moment;
+ * -E2BIG, -EINVAL: the kernel met a header or position that it cannot pass, left by another producer:
+ * see bpfring_producer_recover(); -EPERM: this process may not run BPF programs; another error that
+ * the hook or the program made up; -ECHILD, -EBADF. The log says what the first one means.
+ */
+BPFRING_API int bpfring_producer_kick(struct bpfring_producer *p);
+
+/**
+ * struct bpfring_recovery - what is pending in a ring, and what of it the kernel cannot pass.
+ * @sz:           set by the caller: sizeof(struct bpfring_recovery)
+ * @samples:      good samples; they stay
+ * @discards:     samples that were discarded before
+ * @busy:         samples that were reserved but never submitted
+ * @broken:       headers that make no sense, or a sample larger than the kernel takes
+ * @broken_bytes: ring bytes from the first such header to the next that can be told
+ * @moved:        bytes by which the producer position had to be moved back to make sense
+ * @position:     of the first busy or broken header, if there is any, or of the producer
+ */
+struct bpfring_recovery {
+	size_t sz;
+	uint64_t samples;
+	uint64_t discards;
+	uint64_t busy;
+	uint64_t broken;
+	uint64_t broken_bytes;
+	uint64_t moved;
+	uint64_t position;
+};
+
+/**
+ * bpfring_producer_check() - look for what would block the ring, without touching it.
+ * @p:   the producer
+ * @ret: what was found; NULL if not wanted
+ *
+ * Return: 1: something blocks the ring; 0: nothing; -EINVAL: a bad @ret; -ECHILD, -EBADF.
+ */
+BPFRING_API int bpfring_producer_check(const struct bpfring_producer *p,
+				       struct bpfring_recovery *ret);
+
+/**
+ * bpfring_producer_recover() - discard what another producer left in the ring that blocks it.
+ * @p:   the producer, with the claim; nothing reserved
+ * @ret: what was found, and is discarded now; NULL if not wanted
+ *
+ * Samples that were left busy are discarded one by one. Behind a broken header nothing can be told
+ * apart: all that follows is discarded. Do not call it while a producer that knows no claim (that of
+ * libbpf) is alive on the map: it could still be writing.
+ *
+ * Return: as bpfring_producer_check(), and -EPERM: opened without a claim; -EBUSY: samples are
+ * reserved.
+ */
+BPFRING_API int bpfring_producer_recover(struct bpfring_producer *p, struct bpfring_recovery *ret);
+
+/**
+ * bpfring_producer_claim_fd() - the claim on this end of the ring, to be handed to another process.
+ * @p: the producer
+ *
+ * The claim lives as long as a copy of this descriptor is open anywhere. To pass the ring on: end all
+ * samples, send the descriptor (SCM_RIGHTS, or inherited through exec), close the producer; the other
+ * process then opens the map with it in bpfring_producer_opts.claim_fd. Nobody can come between.
+ *
+ * Return: the descriptor, the producer's own: do not close it; -ENOENT: it was opened without one;
+ * -EBADF.
+ */
+BPFRING_API int bpfring_producer_claim_fd(const struct bpfring_producer *p);
+
+/**
+ * struct bpfring_producer_stats - counters since the producer was opened.
+ * @sz:          set by the caller: sizeof(struct bpfring_producer_stats)
+ * @samples:     samples published: submitted, and all before them ended
+ * @bytes:       ring bytes published: payloads, headers, padding, discarded samples
+ * @discards:    discarded samples published
+ * @full:        times that a reservation found no space
+ * @waits:       reservations that had to wait
+ * @waited_ns:   time that they waited, of all threads together
+ * @kicks:       kicks, also those done by itself
+ * @kick_errors: those that failed
+ * @drained:     samples that kicks said were taken
+ * @max_fill:    most bytes seen in use, at the times when the consumer position was read
+ * @ring_size:   bytes of data area
+ */
+struct bpfring_producer_stats {
+	size_t sz;
+	uint64_t samples;
+	uint64_t bytes;
+	uint64_t discards;
+	uint64_t full;
+	uint64_t waits;
+	uint64_t waited_ns;
+	uint64_t kicks;
+	uint64_t kick_errors;
+	uint64_t drained;
+	uint64_t max_fill;
+	uint64_t ring_size;
+};
+
+/**
+ * bpfring_producer_stats() - read the counters.
+ * @p:   the producer
+ * @ret: filled up to its @sz; members that a newer program knows and this library does not are zeroed
+ *
+ * Return: 0; -EINVAL: @ret is NULL or its size is less than that of the first member; -EBADF.
+ */
+BPFRING_API int bpfring_producer_stats(const struct bpfring_producer *p,
+				       struct bpfring_producer_stats *ret);
+
+/** bpfring_producer_map_fd() - the producer's own descriptor of the map; do not close it. */
+BPFRING_API int bpfring_producer_map_fd(const struct bpfring_producer *p);
+
+/** bpfring_producer_map_id() - id of the map, 0 if the kernel did not tell. */
+BPFRING_API uint32_t bpfring_producer_map_id(const struct bpfring_producer *p);
+
+/** bpfring_producer_map_name() - name of the map, "" if it has none; lives as long as @p. */
+BPFRING_API const char *bpfring_producer_map_name(const struct bpfring_producer *p);
+
+/** bpfring_producer_ring_size() - bytes of data area (the map's max_entries). */
+BPFRING_API size_t bpfring_producer_ring_size(const struct bpfring_producer *p);
+
+/** bpfring_producer_max_sample() - largest payload: all but 8 bytes of the ring, or 2^24 - 1. */
+BPFRING_API size_t bpfring_producer_max_sample(const struct bpfring_producer *p);
+
+/** bpfring_producer_free_space() - bytes free, headers included; see bpfring_prod_free_space(). */
+BPFRING_API size_t bpfring_producer_free_space(const struct bpfring_producer *p);
+
+/** bpfring_producer_cons_pos() - position up to which the kernel has drained. */
+BPFRING_API uint64_t bpfring_producer_cons_pos(const struct bpfring_producer *p);
+
+/** bpfring_producer_prod_pos() - position up to which samples are published. */
+BPFRING_API uint64_t bpfring_producer_prod_pos(const struct bpfring_producer *p);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* BPFRING_PRODUCER_H */

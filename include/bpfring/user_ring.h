@@ -1,0 +1,429 @@
+/* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
+/*
+ * The data path of a user-to-kernel ring (BPF_MAP_TYPE_USER_RINGBUF), inline, on any memory.
+ *
+ * `struct bpfring_prod` is the producer's end of one ring. It knows no file descriptors, allocates
+ * nothing, makes no system call and never blocks. One thread uses one struct at a time. Programs
+ * that produce into a map use it through producer.h, which also has the way for many threads.
+ *
+ * The ring is laid out as in ring.h with the roles exchanged: this side writes records, here called
+ * samples, and the producer position; bpf_user_ringbuf_drain() reads them and moves the consumer
+ * position.
+ *
+ * Publish on submit. The kernel lets a producer move its position over a record that is still
+ * being written, if the header says BUSY. When that record is never submitted, because its process
+ * died, nothing behind it is ever drained. Here the position moves only over the longest prefix of
+ * submitted samples. The kernel never meets BUSY, and what was reserved by a process that died was
+ * never part of the ring. What is reserved is noted in `states`, memory of this process alone: two
+ * bytes per 8 bytes of ring, non-zero where a sample starts that is not published yet; or in `first`,
+ * for who reserves one sample at a time. That also tells a pointer that may be submitted from one
+ * that may not.
+ *
+ * Memory order: the labels P1 and P2 stand for the edges in docs/memory-model.md.
+ */
+#ifndef BPFRING_USER_RING_H
+#define BPFRING_USER_RING_H
+
+#include <bpfring/ring.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* The kernel hands a sample to BPF as a dynptr, which holds no more. */
+#define BPFRING_MAX_SAMPLE ((1U << 24) - 1)
+
+/* A word of bpfring_prod.states: one of these, or 0. The other bits belong to producer.h. */
+#define BPFRING_STATE_RESERVED	(1U << 15)
+#define BPFRING_STATE_SUBMITTED (1U << 14)
+
+/* Bytes of bpfring_prod.states for a ring of that size. */
+#define BPFRING_STATES_SIZE(ring_size) ((ring_size) / 8 * sizeof(uint16_t))
+
+/**
+ * struct bpfring_sample - one sample of a batch.
+ * @data: payload, 8-byte aligned, writable; valid until it is submitted or discarded
+ * @size: payload bytes
+ */
+struct bpfring_sample {
+	void *data;
+	uint32_t size;
+	uint32_t reserved;
+};
+
+/**
+ * struct bpfring_prod - producer's end of a ring. Initialise with bpfring_prod_init(); the members
+ * are for the functions below and for reading in a debugger.
+ *
+ * The three parts are far enough apart that threads that write one do not disturb the others.
+ */
+struct bpfring_prod {
+	/* Written once. */
+	uint8_t *data;		 /* data area, mapped twice */
+	uint64_t mask;		 /* size - 1 */
+	uint16_t *states;	 /* see above */
+	uint64_t indices;	 /* of states; 0: these functions are not to be used, see producer.h */
+	void *prod_word;	 /* the shared producer position */
+	const void *cons_word;	 /* the shared consumer position */
+	const uint32_t *owner;	 /* reads 0 in a forked child */
+	uint32_t limit;		 /* payloads must be smaller; 0: as with indices */
+	uint8_t word_size;	 /* of the positions: the kernel's sizeof(long), 8 or 4 */
+	uint8_t lost;		 /* a second producer was met: nothing is published any more */
+	uint8_t reserved_0[2];
+	uint32_t max_sample;	 /* largest payload */
+	uint32_t waiters;	 /* threads that wait for space and come first */
+	uint8_t reserved_1[56];
+	/* Taking space. */
+	uint64_t reserve_pos;	 /* next header to write; [published, reserve_pos) is not published */
+	uint64_t cons;		 /* consumer position as last read */
+	uint64_t full;		 /* reservations refused for want of space */
+	uint64_t max_fill;	 /* most bytes found in use */
+	uint8_t reserved_2[96];
+	/* Giving samples to the kernel. */
+	uint64_t published;	 /* the producer position as last stored by this producer */
+	uintptr_t first;	 /* the sample at that position, if nothing was reserved before; or 1 */
+	uint64_t samples;	 /* published so far */
+	uint64_t discards;	 /* passed over so far */
+	uint8_t reserved_3[96];
+};
+
+#if UINTPTR_MAX > 0xffffffffU && !defined(__cplusplus)
+_Static_assert(sizeof(struct bpfring_prod) == 384, "layout is ABI: it is inlined into programs");
+_Static_assert(offsetof(struct bpfring_prod, reserve_pos) == 128, "reserving apart from the rest");
+_Static_assert(offsetof(struct bpfring_prod, published) == 256, "publishing apart from the rest");
+#endif
+
+static inline uint64_t bpfring_priv_load_cons(const struct bpfring_prod *p, uint64_t near)
+{
+	/* P1: acquire, so that what the kernel read of a sample was read before we write over it.
+	 * Partner: smp_store_release(&rb->consumer_pos) in __bpf_user_ringbuf_sample_release().
+	 * Relaxed would let our writes of the next lap appear before that.
+	 */
+	if (p->word_size == 8)
+		return __atomic_load_n((const uint64_t *)p->cons_word, __ATOMIC_ACQUIRE);
+	return bpfring_priv_widen(near,
+				  __atomic_load_n((const uint32_t *)p->cons_word, __ATOMIC_ACQUIRE));
+}
+
+/* P2: stores the producer position, if it is where we left it. Release, so that headers and payloads
+ * are complete before the position covers them. Partner: smp_load_acquire(&rb->producer_pos) in
+ * __bpf_user_ringbuf_peek(). Relaxed would let the kernel read what the ring held a lap ago. The load
+ * is of our own word, to see whether somebody else wrote it: no order needed.
+ */
+static inline int bpfring_priv_store_prod(struct bpfring_prod *p, uint64_t from, uint64_t to)
+{
+	if (p->word_size == 8) {
+		if (__atomic_load_n((const uint64_t *)p->prod_word, __ATOMIC_RELAXED) != from)
+			goto moved;
+		__atomic_store_n((uint64_t *)p->prod_word, to, __ATOMIC_RELEASE); /* P2 */
+	} else {
+		if (__atomic_load_n((const uint32_t *)p->prod_word, __ATOMIC_RELAXED) !=
+		    (uint32_t)from)
+			goto moved;
+		__atomic_store_n((uint32_t *)p->prod_word, (uint32_t)to, __ATOMIC_RELEASE); /* P2 */
+	}
+	return 0;
+moved:
+	__atomic_store_n(&p->lost, 1, __ATOMIC_RELAXED);
+	return -EBUSY;
+}
+
+static inline uint16_t *bpfring_priv_state(const struct bpfring_prod *p, uint64_t pos)
+{
+	return &p->states[(pos & p->mask) >> 3];
+}
+
+static inline uint32_t *bpfring_priv_header(const struct bpfring_prod *p, uint64_t pos)
+{
+	return (uint32_t *)(void *)(p->data + (pos & p->mask));
+}
+
+/* Writes the header of a sample; the kernel does not look at it before it is published. */
+static inline void *bpfring_priv_begin(const struct bpfring_prod *p, uint64_t pos, uint32_t size)
+{
+	uint32_t *header = bpfring_priv_header(p, pos);
+
+	header[0] = size;
+	header[1] = 0;
+	return header + 2;
+}
+
+/*
+ * Which word of the states stands for what claims to be a sample: that of its header. Rotating puts
+ * the low bits, which must be 0, on top, so that one comparison refuses all that cannot be.
+ */
+static inline uint64_t bpfring_priv_index(const struct bpfring_prod *p, const void *data)
+{
+	uint64_t offset = (uint64_t)((uintptr_t)data - (uintptr_t)p->data) - BPFRING_HEADER_SIZE;
+
+	return offset >> 3 | offset << 61;
+}
+
+/* Reads the consumer position again and says whether @total bytes are free now. */
+static inline int bpfring_priv_prod_refresh(struct bpfring_prod *p, uint64_t total)
+{
+	uint64_t cons = bpfring_priv_load_cons(p, p->cons);
+	uint64_t fill = p->reserve_pos - cons;
+
+	if (fill > p->mask + 1)
+		return -EBADMSG;
+	p->cons = cons;
+	if (fill > p->max_fill)
+		p->max_fill = fill;
+	if (fill + total <= p->mask + 1)
+		return 0;
+	p->full++;
+	return -ENOSPC;
+}
+
+/**
+ * bpfring_prod_init() - take up the producer's end of a ring where its position stands.
+ * @p:         written; no lifetime of its own
+ * @cons_word: the consumer position, readable, word_size bytes, naturally aligned
+ * @prod_word: the producer position, writable
+ * @data:      the data area, writable, 2 * size bytes: the same size bytes mapped twice in a row
+ * @states:    BPFRING_STATES_SIZE(size) bytes of zeroes, for as long as @p is used
+ * @size:      bytes of data, a power of two, at least 16
+ * @word_size: sizeof(long) of the kernel that drains: 8 or 4, whatever the caller's own is
+ * @owner:     a word that reads non-zero for as long as the caller may produce; it reads zero in a
+ *             forked child if its page is MADV_WIPEONFORK. NULL: no such guard.
+ *
+ * Return: 0; -EINVAL for a size or word size that cannot be; -EBADMSG if the positions contradict
+ * each other (more data than the ring holds, a producer position that is no multiple of 8).
+ */
+static inline int bpfring_prod_init(struct bpfring_prod *p, const void *cons_word, void *prod_word,
+				    void *data, uint16_t *states, uint64_t size,
+				    unsigned int word_size, const uint32_t *owner)
+{
+	static const uint32_t always = 1;
+	uint64_t pos;
+
+	if (size < 16 || (size & (size - 1)) || (word_size != 8 && word_size != 4))
+		return -EINVAL;
+	memset(p, 0, sizeof(*p));
+	p->data = (uint8_t *)data;
+	p->mask = size - 1;
+	p->states = states;
+	p->prod_word = prod_word;
+	p->cons_word = cons_word;
+	p->owner = owner ? owner : &always;
+	p->word_size = (uint8_t)word_size;
+	p->max_sample = size - BPFRING_HEADER_SIZE < BPFRING_MAX_SAMPLE
+				? (uint32_t)(size - BPFRING_HEADER_SIZE)
+				: BPFRING_MAX_SAMPLE;
+	p->limit = p->max_sample + 1;
+	p->indices = size / 8;
+	/* Written by this process or a dead one: nothing to be ordered after. */
+	if (word_size == 8)
+		pos = __atomic_load_n((const uint64_t *)prod_word, __ATOMIC_RELAXED);
+	else
+		pos = __atomic_load_n((const uint32_t *)prod_word, __ATOMIC_RELAXED);
+	p->published = pos;
+	p->first = 1;
+	p->reserve_pos = pos;
+	p->cons = bpfring_priv_load_cons(p, pos);
+	p->max_fill = pos - p->cons;
+	return p->max_fill > size || (pos & 7) ? -EBADMSG : 0;
+}
+
+/* Takes space for a payload that is known not to be too large. */
+static inline int bpfring_priv_prod_reserve(struct bpfring_prod *p, uint64_t size, void **ret)
+{
+	uint64_t pos = p->reserve_pos, total = bpfring_priv_total((uint32_t)size);
+
+	if (!*p->owner)
+		return -ECHILD;
+	if (pos + total - p->cons > p->mask + 1) {
+		int err = bpfring_priv_prod_refresh(p, total);
+
+		if (err)
+			return err;
+	}
+	*ret = bpfring_priv_begin(p, pos, (uint32_t)size);
+	if (pos == p->published)
+		p->first = (uintptr_t)*ret;
+	else
+		*bpfring_priv_state(p, pos) = BPFRING_STATE_RESERVED;
+	p->reserve_pos = pos + total;
+	return 0;
+}
+
+/**
+ * bpfring_prod_reserve() - take space for one sample.
+ * @p:    the ring
+ * @size: payload bytes, 0 allowed
+ * @ret:  where to write the payload; what was there before is still there
+ *
+ * Several samples can be reserved at once, submitted and discarded in any order; the kernel gets
+ * them in the order of reservation.
+ *
+ * Return: 0; -ENOSPC: no space until the kernel drains; -E2BIG: larger than bpfring_prod.max_sample,
+ * it would never fit or the kernel could never take it; -EBADMSG: the kernel's position is not
+ * within the ring; -ECHILD: in a forked child.
+ */
+static inline int bpfring_prod_reserve(struct bpfring_prod *p, uint64_t size, void **ret)
+{
+	return size < p->limit ? bpfring_priv_prod_reserve(p, size, ret) : -E2BIG;
+}
+static inline void bpfring_priv_count(struct bpfring_prod *p, uint32_t header)
+{
+	if (header & BPFRING_DISCARD_BIT)
+		p->discards++;
+	else
+		p->samples++;
+}
+
+/*
+ * Moves the producer position over the sample at the published position, whose header says @header,
+ * and over those behind it that are submitted already.
+ */
+static inline int bpfring_priv_prod_publish(struct bpfring_prod *p, uint32_t header)
+{
+	const uint64_t from = p->published;
+	uint64_t pos = from + bpfring_priv_total(header);
+
+	bpfring_priv_count(p, header);
+	while (pos != p->reserve_pos) {
+		uint16_t *state = bpfring_priv_state(p, pos);
+
+		if (pos - from > p->reserve_pos - from) { /* somebody wrote over a header */
+			p->lost = 1;
+			return -EBADMSG;
+		}
+		if (!(*state & BPFRING_STATE_SUBMITTED))
+			break;
+		*state = 0;
+		header = *bpfring_priv_header(p, pos);
+		bpfring_priv_count(p, header);
+		pos += bpfring_priv_total(header);
+	}
+	p->published = pos;
+	return bpfring_priv_store_prod(p, from, pos);
+}
+
+/* Ends a reservation that is noted in the states, of which there are @indices. */
+static inline int bpfring_priv_prod_end_noted(struct bpfring_prod *p, uint64_t indices, void *data,
+					      uint32_t discard)
+{
+	uint64_t index = bpfring_priv_index(p, data);
+	uint32_t *header;
+
+	if (index >= indices || !(p->states[index] & BPFRING_STATE_RESERVED))
+		return -EINVAL;
+	header = (uint32_t *)data - 2;
+	*header |= discard;
+	if ((p->published & p->mask) >> 3 != index) {
+		p->states[index] = BPFRING_STATE_SUBMITTED;
+		return p->lost ? -EBUSY : 0;
+	}
+	p->states[index] = 0;
+	return bpfring_priv_prod_publish(p, *header);
+}
+
+/* Ends a reservation; publishes it if it is the first that is not published. */
+static inline int bpfring_priv_prod_end(struct bpfring_prod *p, uint64_t indices, void *data,
+					uint32_t discard)
+{
+	uint32_t *header;
+
+	if (!*p->owner)
+		return -ECHILD;
+	if ((uintptr_t)data != p->first)
+		return bpfring_priv_prod_end_noted(p, indices, data, discard);
+	header = (uint32_t *)data - 2;
+	p->first = 1;
+	if (discard)
+		*header |= discard;
+	return bpfring_priv_prod_publish(p, *header);
+}
+
+/**
+ * bpfring_prod_submit() - hand a sample to the kernel.
+ * @p:    the ring
+ * @data: as bpfring_prod_reserve() gave it; not to be used any more
+ *
+ * The kernel can drain it as soon as all samples reserved before are submitted or discarded too.
+ *
+ * Return: 0; -EINVAL: not a reserved sample of this ring, or ended before; -EBUSY: somebody else
+ * moved the producer position, a second producer on the same map: nothing is published any more;
+ * -EBADMSG: a header in the ring was written over, likewise; -ECHILD: in a forked child.
+ */
+static inline int bpfring_prod_submit(struct bpfring_prod *p, void *data)
+{
+	return bpfring_priv_prod_end(p, p->indices, data, 0);
+}
+
+/**
+ * bpfring_prod_discard() - give a reservation up; the kernel passes over it.
+ * Return: as bpfring_prod_submit().
+ */
+static inline int bpfring_prod_discard(struct bpfring_prod *p, void *data)
+{
+	return bpfring_priv_prod_end(p, p->indices, data, BPFRING_DISCARD_BIT);
+}
+
+/**
+ * bpfring_prod_reserve_batch() - take space for several samples.
+ * @p:       the ring
+ * @samples: @count samples with their sizes; gets their payloads, in order, as far as there is space
+ * @count:   its length
+ *
+ * Return: number of samples reserved; errors as bpfring_prod_reserve(), but only if the first sample
+ * met one.
+ */
+static inline int bpfring_prod_reserve_batch(struct bpfring_prod *p, struct bpfring_sample *samples,
+					     unsigned int count)
+{
+	unsigned int n;
+
+	for (n = 0; n < count && n < INT32_MAX; n++) {
+		int err = bpfring_prod_reserve(p, samples[n].size, &samples[n].data);
+
+		if (err)
+			return n ? (int)n : err;
+	}
+	return (int)n;
+}
+
+/**
+ * bpfring_prod_submit_batch() - hand several samples to the kernel, all at one moment.
+ * @samples: in the order of their reservation
+ *
+ * Return: number of samples submitted, less than @count if some met -EINVAL; -EINVAL if all did;
+ * other errors as bpfring_prod_submit().
+ */
+static inline int bpfring_prod_submit_batch(struct bpfring_prod *p,
+					    const struct bpfring_sample *samples,
+					    unsigned int count)
+{
+	int done = 0, err = 0;
+
+	/* Backwards: all but the first are noted only, the first publishes them with one store. */
+	while (count--) {
+		err = bpfring_prod_submit(p, samples[count].data);
+		if (err && err != -EINVAL)
+			return err;
+		done += !err;
+	}
+	return done ? done : err;
+}
+
+/**
+ * bpfring_prod_free_space() - bytes free, headers included; what the kernel has drained by now.
+ * @p: the ring
+ *
+ * Reads the consumer position: do not poll it.
+ */
+static inline uint64_t bpfring_prod_free_space(const struct bpfring_prod *p)
+{
+	uint64_t cons = bpfring_priv_load_cons(p, __atomic_load_n(&p->cons, __ATOMIC_RELAXED));
+	uint64_t fill = __atomic_load_n(&p->reserve_pos, __ATOMIC_RELAXED) - cons;
+
+	return fill > p->mask + 1 ? 0 : p->mask + 1 - fill; /* another thread was faster */
+}
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* BPFRING_USER_RING_H */

@@ -1,0 +1,476 @@
+// SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
+/* The producer on real rings: what arrives, what is refused, who dies, who may produce. */
+#include "user_rig.h"
+
+#include <bpf/libbpf.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define KILLS	200
+#define COUNTED 100000000ULL
+
+static void samples_come_once_and_in_order(void **state)
+{
+	struct user_rig rig;
+	uint64_t number = 0;
+
+	(void)state;
+	rig_open(&rig, 4096, NULL);
+	for (unsigned int round = 0; round < 1000; round++) {
+		int drained = 0;
+
+		for (size_t size = 16; !put(rig.p, 0, number, size + round % 100); size += 8) {
+			number++;
+			drained++;
+		}
+		assert_int_equal(run(rig.skel->progs.drain), drained);
+	}
+	assert_int_equal(rig.skel->bss->samples, number);
+	assert_int_equal(rig.skel->bss->out_of_order, 0);
+	assert_int_equal(bpfring_producer_free_space(rig.p), 4096);
+	rig_close(&rig);
+}
+
+static void the_smallest_and_the_largest(void **state)
+{
+	struct user_rig rig;
+	void *data;
+
+	(void)state;
+	rig_open(&rig, 4096, NULL);
+	for (int lap = 0; lap < 3; lap++) {
+		assert_int_equal(bpfring_producer_reserve(rig.p, 4096 - 7, &data), -E2BIG);
+		assert_int_equal(bpfring_producer_reserve(rig.p, 4096 - 8, &data), 0);
+		assert_int_equal(bpfring_producer_submit(rig.p, data), 0);
+		assert_int_equal(bpfring_producer_reserve(rig.p, 0, &data), -ENOSPC);
+		assert_int_equal(run(rig.skel->progs.drain_any), 1);
+		for (int i = 0; i < 4096 / 8; i++) {
+			assert_int_equal(bpfring_producer_reserve(rig.p, 0, &data), 0);
+			assert_int_equal(bpfring_producer_submit(rig.p, data), 0);
+		}
+		assert_int_equal(bpfring_producer_reserve(rig.p, 0, &data), -ENOSPC);
+		assert_int_equal(run(rig.skel->progs.drain_any), 4096 / 8);
+		/* leave the next lap to start in the middle */
+		assert_int_equal(put(rig.p, 0, 0, 1000), 0);
+		assert_int_equal(run(rig.skel->progs.drain_any), 1);
+	}
+	rig_close(&rig);
+}
+
+/* One byte more, and the kernel could never take it nor what is behind it. */
+static void the_limit_of_a_dynptr(void **state)
+{
+	struct user_rig rig;
+	void *data;
+
+	(void)state;
+	rig_open(&rig, 64 << 20, NULL);
+	assert_int_equal(bpfring_producer_max_sample(rig.p), USER_MAX_SAMPLE);
+	assert_int_equal(bpfring_producer_reserve(rig.p, 1 << 24, &data), -E2BIG);
+	assert_int_equal(bpfring_producer_reserve(rig.p, USER_MAX_SAMPLE, &data), 0);
+	((uint8_t *)data)[USER_MAX_SAMPLE - 1] = 7;
+	assert_int_equal(bpfring_producer_submit(rig.p, data), 0);
+	assert_int_equal(put(rig.p, 0, 0, 16), 0);
+	assert_int_equal(run(rig.skel->progs.drain_any), 2);
+	assert_int_equal(rig.skel->bss->largest, 7);
+	rig_close(&rig);
+}
+
+static void the_order_of_reservation(void **state)
+{
+	struct user_rig rig;
+	void *data[3];
+
+	(void)state;
+	rig_open(&rig, 4096, NULL);
+	for (unsigned int i = 0; i < 3; i++) {
+		struct user_sample *sample;
+
+		assert_int_equal(bpfring_producer_reserve(rig.p, sizeof(*sample), &data[i]), 0);
+		sample = data[i];
+		*sample = (struct user_sample){.number = i};
+	}
+	assert_int_equal(bpfring_producer_submit(rig.p, data[2]), 0);
+	assert_int_equal(run(rig.skel->progs.drain), 0);
+	assert_int_equal(bpfring_producer_submit(rig.p, data[0]), 0);
+	assert_int_equal(run(rig.skel->progs.drain), 1);
+	assert_int_equal(bpfring_producer_submit(rig.p, data[1]), 0);
+	assert_int_equal(run(rig.skel->progs.drain), 2);
+	assert_int_equal(rig.skel->bss->out_of_order, 0);
+	rig_close(&rig);
+}
+
+/* Reserves and submits until it is killed, sometimes with several reserved. */
+static void produce_until_killed(int map_fd, int ready)
+{
+	struct bpfring_producer *p;
+	uint64_t number = 0;
+
+	if (bpfring_producer_open(&p, map_fd, NULL))
+		_exit(1);
+	if (write(ready, "", 1) != 1)
+		_exit(1);
+	for (;;) {
+		void *data[3];
+		int n = 0;
+
+		while (n < 3 && !bpfring_producer_reserve(p, 16 + (number * 40) % 512, &data[n]))
+			n++;
+		for (int i = n - 1; i >= 0; i--) {
+			*(struct user_sample *)data[i] = (struct user_sample){USER_THREADS, 0, number++};
+			if (bpfring_producer_submit(p, data[i]))
+				_exit(1);
+		}
+	}
+}
+
+static void producers_are_killed(void **state)
+{
+	struct user_rig rig;
+	uint64_t number = 0;
+	int ready[2];
+
+	(void)state;
+	rig_load(&rig, 4096);
+	assert_int_equal(pipe(ready), 0);
+	for (int i = 0; i < KILLS; i++) {
+		int64_t until;
+		pid_t pid = fork();
+		char byte;
+
+		if (!pid)
+			produce_until_killed(rig.fd, ready[1]);
+		assert_int_equal(read(ready[0], &byte, 1), 1);
+		until = clock_of(CLOCK_MONOTONIC) + rand() % 1000000;
+		while (clock_of(CLOCK_MONOTONIC) < until)
+			assert_true(run(rig.skel->progs.drain) >= 0);
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+		/* what it had submitted is there, what it had not is not, and the next goes on */
+		assert_true(run(rig.skel->progs.drain) >= 0);
+		assert_int_equal(bpfring_producer_open(&rig.p, rig.fd, NULL), 0);
+		assert_int_equal(bpfring_producer_free_space(rig.p), 4096);
+		assert_int_equal(bpfring_producer_check(rig.p, NULL), 0);
+		assert_int_equal(put(rig.p, 0, number++, 16), 0);
+		assert_int_equal(run(rig.skel->progs.drain), 1);
+		bpfring_producer_close(rig.p);
+		rig.p = NULL;
+	}
+	assert_int_equal(rig.skel->bss->samples, KILLS);
+	assert_int_equal(rig.skel->bss->out_of_order, 0);
+	assert_true(rig.skel->bss->others > KILLS);
+	close(ready[0]);
+	close(ready[1]);
+	rig_close(&rig);
+}
+
+/* What libbpf's producer leaves when it dies: a busy header, and the ring stands still. */
+static void a_dead_producer_of_libbpf(void **state)
+{
+	BPFRING_OPTS(bpfring_producer_opts, opts, .flags = BPFRING_PRODUCER_RECOVER);
+	BPFRING_OPTS(bpfring_recovery, found);
+	struct user_ring_buffer *rb;
+	struct user_rig rig;
+	void *sample;
+
+	(void)state;
+	rig_load(&rig, 4096);
+	rb = user_ring_buffer__new(rig.fd, NULL);
+	assert_non_null(rb);
+	assert_non_null(user_ring_buffer__reserve(rb, 100));
+	sample = user_ring_buffer__reserve(rb, 16);
+	assert_non_null(sample);
+	*(struct user_sample *)sample = (struct user_sample){.number = 0};
+	user_ring_buffer__submit(rb, sample);
+	user_ring_buffer__free(rb);
+	assert_int_equal(run(rig.skel->progs.drain), 0);
+
+	assert_int_equal(bpfring_producer_open(&rig.p, rig.fd, NULL), 0);
+	assert_int_equal(bpfring_producer_check(rig.p, &found), 1);
+	assert_int_equal(found.busy, 1);
+	assert_int_equal(found.samples, 1);
+	assert_int_equal(run(rig.skel->progs.drain), 0); /* only looked at */
+	bpfring_producer_close(rig.p);
+	bpfring_set_log(NULL);
+	assert_int_equal(bpfring_producer_open(&rig.p, rig.fd, &opts), 0);
+	assert_int_equal(bpfring_producer_check(rig.p, &found), 0);
+	assert_int_equal(put(rig.p, 0, 1, 16), 0);
+	assert_int_equal(run(rig.skel->progs.drain), 2);
+	assert_int_equal(rig.skel->bss->out_of_order, 0);
+	rig_close(&rig);
+}
+
+/* A sample that libbpf lets in and the kernel never takes. */
+static void a_sample_too_large_of_libbpf(void **state)
+{
+	BPFRING_OPTS(bpfring_producer_opts, opts);
+	BPFRING_OPTS(bpfring_recovery, found);
+	struct user_ring_buffer *rb;
+	struct user_rig rig;
+	void *sample;
+
+	(void)state;
+	rig_load(&rig, 64 << 20);
+	rb = user_ring_buffer__new(rig.fd, NULL);
+	assert_non_null(rb);
+	sample = user_ring_buffer__reserve(rb, 1 << 24);
+	assert_non_null(sample);
+	user_ring_buffer__submit(rb, sample);
+	user_ring_buffer__free(rb);
+	assert_int_equal(run(rig.skel->progs.drain), -E2BIG);
+
+	opts.kick_prog_fd = bpf_program__fd(rig.skel->progs.drain);
+	bpfring_set_log(NULL);
+	assert_int_equal(bpfring_producer_open(&rig.p, rig.fd, &opts), 0);
+	assert_int_equal(bpfring_producer_kick(rig.p), -E2BIG);
+	assert_int_equal(bpfring_producer_recover(rig.p, &found), 1);
+	assert_int_equal(found.broken, 1);
+	assert_int_equal(found.broken_bytes, (1 << 24) + 8);
+	assert_int_equal(put(rig.p, 0, 0, 16), 0);
+	assert_int_equal(bpfring_producer_kick(rig.p), 1);
+	assert_int_equal(bpfring_producer_free_space(rig.p), 64 << 20);
+	rig_close(&rig);
+}
+
+static void two_producers(void **state)
+{
+	BPFRING_OPTS(bpfring_producer_opts, opts, .flags = BPFRING_PRODUCER_UNCLAIMED);
+	struct bpfring_producer *second = NULL;
+	struct user_ring_buffer *rb;
+	struct user_rig rig;
+	void *data, *sample;
+	pid_t pid;
+	int status;
+
+	(void)state;
+	bpfring_set_log(NULL);
+	rig_open(&rig, 4096, NULL);
+	assert_int_equal(bpfring_producer_open(&second, rig.fd, NULL), -EBUSY);
+	assert_null(second);
+	pid = fork();
+	if (!pid) {
+		if (bpfring_producer_reserve(rig.p, 8, &data) != -ECHILD)
+			_exit(1);
+		_exit(bpfring_producer_open(&second, rig.fd, NULL) == -EBUSY ? 0 : 2);
+	}
+	waitpid(pid, &status, 0);
+	assert_int_equal(status, 0);
+	/* one that knows no claim */
+	assert_int_equal(put(rig.p, 0, 0, 16), 0);
+	assert_int_equal(bpfring_producer_reserve(rig.p, 16, &data), 0);
+	rb = user_ring_buffer__new(rig.fd, NULL);
+	sample = user_ring_buffer__reserve(rb, 16);
+	*(struct user_sample *)sample = (struct user_sample){.number = 1};
+	user_ring_buffer__submit(rb, sample);
+	assert_int_equal(bpfring_producer_submit(rig.p, data), -EBUSY);
+	assert_int_equal(run(rig.skel->progs.drain), 2);
+	user_ring_buffer__free(rb);
+	/* no wedge: opened anew, it goes on behind it */
+	bpfring_producer_close(rig.p);
+	assert_int_equal(bpfring_producer_open(&rig.p, rig.fd, &opts), 0);
+	assert_int_equal(bpfring_producer_recover(rig.p, NULL), -EPERM);
+	assert_int_equal(bpfring_producer_claim_fd(rig.p), -ENOENT);
+	assert_int_equal(put(rig.p, 0, 2, 16), 0);
+	assert_int_equal(run(rig.skel->progs.drain), 1);
+	assert_int_equal(rig.skel->bss->out_of_order, 0);
+	rig_close(&rig);
+}
+
+static void send_fd(int sock, int fd)
+{
+	char control[CMSG_SPACE(sizeof(int))] = {0};
+	struct iovec iov = {.iov_base = control, .iov_len = 1};
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control,
+			     .msg_controllen = sizeof(control)};
+	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
+
+	cmsg->cmsg_level = SOL_SOCKET;
+	cmsg->cmsg_type = SCM_RIGHTS;
+	cmsg->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(cmsg), &fd, sizeof(fd));
+	assert_int_equal(sendmsg(sock, &msg, 0), 1);
+}
+
+static int receive_fd(int sock)
+{
+	char control[CMSG_SPACE(sizeof(int))], byte;
+	struct iovec iov = {.iov_base = &byte, .iov_len = 1};
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control,
+			     .msg_controllen = sizeof(control)};
+	int fd = -1;
+
+	if (recvmsg(sock, &msg, 0) == 1)
+		memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(fd));
+	return fd;
+}
+
+/* The other process: takes the ring over with the claim, produces one sample. */
+static int heir(int sock, int map_fd)
+{
+	BPFRING_OPTS(bpfring_producer_opts, opts);
+	struct bpfring_producer *p;
+
+	bpfring_set_log(NULL);
+	if (bpfring_producer_open(&p, map_fd, NULL) != -EBUSY)
+		return 1;
+	opts.claim_fd = sock; /* not a claim */
+	if (bpfring_producer_open(&p, map_fd, &opts) >= 0)
+		return 2;
+	opts.claim_fd = receive_fd(sock);
+	if (opts.claim_fd < 0 || bpfring_producer_open(&p, map_fd, &opts))
+		return 3;
+	close(opts.claim_fd);
+	if (put(p, 0, 1, 16))
+		return 4;
+	if (write(sock, "", 1) != 1 || read(sock, &(char){0}, 1) != 1)
+		return 5;
+	return 0; /* and dies without closing: the claim ends with it */
+}
+
+static void the_claim_is_handed_over(void **state)
+{
+	struct bpfring_producer *other;
+	struct user_rig rig;
+	int sock[2], status;
+	pid_t pid;
+
+	(void)state;
+	bpfring_set_log(NULL);
+	rig_open(&rig, 4096, NULL);
+	assert_int_equal(put(rig.p, 0, 0, 16), 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, sock), 0);
+	pid = fork();
+	if (!pid) {
+		bpfring_producer_close(rig.p); /* the parent's, inherited with its claim */
+		close(sock[0]);
+		_exit(heir(sock[1], rig.fd));
+	}
+	close(sock[1]);
+	send_fd(sock[0], bpfring_producer_claim_fd(rig.p));
+	bpfring_producer_close(rig.p);
+	assert_int_equal(read(sock[0], &(char){0}, 1), 1);
+	assert_int_equal(bpfring_producer_open(&other, rig.fd, NULL), -EBUSY);
+	assert_int_equal(write(sock[0], "", 1), 1);
+	waitpid(pid, &status, 0);
+	assert_int_equal(status, 0);
+	assert_int_equal(bpfring_producer_open(&rig.p, rig.fd, NULL), 0);
+	assert_int_equal(put(rig.p, 0, 2, 16), 0);
+	assert_int_equal(run(rig.skel->progs.drain), 3);
+	assert_int_equal(rig.skel->bss->out_of_order, 0);
+	close(sock[0]);
+	rig_close(&rig);
+}
+
+static void counters_add_up(void **state)
+{
+	BPFRING_OPTS(bpfring_producer_stats, stats);
+	struct user_rig rig;
+	uint64_t number = 0, drained = 0, discards = 0;
+
+	(void)state;
+	rig_open(&rig, 1 << 20, NULL);
+	while (number < COUNTED) {
+		void *data;
+
+		while (number < COUNTED && !put(rig.p, 0, number, 16)) {
+			number++;
+			if (number % 1000)
+				continue;
+			if (bpfring_producer_reserve(rig.p, 8, &data))
+				break;
+			assert_int_equal(bpfring_producer_discard(rig.p, data), 0);
+			discards++;
+		}
+		drained += (uint64_t)run(rig.skel->progs.drain);
+	}
+	assert_int_equal(drained, COUNTED);
+	assert_int_equal(rig.skel->bss->samples, COUNTED);
+	assert_int_equal(rig.skel->bss->out_of_order, 0);
+	assert_int_equal(bpfring_producer_stats(rig.p, &stats), 0);
+	assert_int_equal(stats.samples, COUNTED);
+	assert_int_equal(stats.discards, discards);
+	assert_int_equal(stats.bytes, COUNTED * 24 + discards * 16);
+	assert_int_equal(stats.max_fill, 1 << 20);
+	rig_close(&rig);
+}
+
+struct thread {
+	struct bpfring_producer *p;
+	uint32_t id;
+	uint64_t count;
+	pthread_t thread;
+};
+
+static void *produce(void *arg)
+{
+	struct thread *t = arg;
+
+	for (uint64_t i = 0; i < t->count; i++) {
+		void *data;
+
+		assert_int_equal(bpfring_producer_reserve_wait(t->p, 16 + i % 90, -1, &data), 0);
+		*(struct user_sample *)data = (struct user_sample){t->id, 0, i};
+		assert_int_equal(bpfring_producer_submit(t->p, data), 0);
+	}
+	return NULL;
+}
+
+/* Nothing drains but what the producer kicks by itself. */
+static void threads_that_kick(void **state)
+{
+	BPFRING_OPTS(bpfring_producer_opts, opts, .flags = BPFRING_PRODUCER_THREADS);
+	BPFRING_OPTS(bpfring_producer_stats, stats);
+	struct thread threads[USER_THREADS];
+	struct user_rig rig;
+
+	(void)state;
+	for (int policy = 0; policy < 3; policy++) {
+		rig_load(&rig, 4096);
+		opts.kick_prog_fd = bpf_program__fd(rig.skel->progs.drain);
+		opts.kick_samples = policy == 1 ? 10 : 0;
+		opts.kick_bytes = policy == 2 ? 2048 : 0;
+		assert_int_equal(bpfring_producer_open(&rig.p, rig.fd, &opts), 0);
+		for (uint32_t i = 0; i < USER_THREADS; i++) {
+			threads[i] = (struct thread){.p = rig.p, .id = i, .count = 5000};
+			pthread_create(&threads[i].thread, NULL, produce, &threads[i]);
+		}
+		for (uint32_t i = 0; i < USER_THREADS; i++)
+			pthread_join(threads[i].thread, NULL);
+		assert_true(bpfring_producer_kick(rig.p) >= 0);
+		assert_int_equal(rig.skel->bss->samples, USER_THREADS * 5000);
+		assert_int_equal(rig.skel->bss->out_of_order, 0);
+		assert_int_equal(bpfring_producer_stats(rig.p, &stats), 0);
+		assert_int_equal(stats.samples, USER_THREADS * 5000);
+		assert_int_equal(stats.drained, USER_THREADS * 5000);
+		rig_close(&rig);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(samples_come_once_and_in_order),
+		cmocka_unit_test(the_smallest_and_the_largest),
+		cmocka_unit_test(the_limit_of_a_dynptr),
+		cmocka_unit_test(the_order_of_reservation),
+		cmocka_unit_test(producers_are_killed),
+		cmocka_unit_test(a_dead_producer_of_libbpf),
+		cmocka_unit_test(a_sample_too_large_of_libbpf),
+		cmocka_unit_test(two_producers),
+		cmocka_unit_test(the_claim_is_handed_over),
+		cmocka_unit_test(threads_that_kick),
+		cmocka_unit_test(counters_add_up),
+	};
+	struct user_bpf *skel = user_bpf__open_and_load();
+
+	if (!skel) {
+		print_message("skipped: this kernel or user cannot load programs that drain user rings\n");
+		return 77;
+	}
+	user_bpf__destroy(skel);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,4 @@
+# SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
+
+bpfring_add_test(stress-producer SOURCES stress_producer.c LIBRARIES bpfring_sim_sys
+	LABELS stress TIMEOUT 300)

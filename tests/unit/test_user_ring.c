@@ -1,0 +1,393 @@
+// SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
+/* user_ring.h and prod_shared.h: what is published when, on a drained ring, wherever words wrap. */
+#include "user_rig.h"
+
+static void one_by_one(void **state)
+{
+	(void)state;
+	for_each_path(path) for_each_start(s)
+	{
+		struct user_rig rig;
+		uint64_t bytes = 0;
+
+		user_rig_open(&rig, path, PAGE, s);
+		for (unsigned int i = 0; i < 2048; i++) {
+			size_t size = i * 7 % 256;
+			struct found found = {0};
+			void *data = begin(&rig, (uint8_t)i, size);
+
+			assert_int_equal((uintptr_t)data % 8, 0);
+			assert_nothing_drained(&rig); /* not submitted: it is not there */
+			assert_int_equal(submit(&rig, data), 0);
+			bytes += (size + 15) & ~7ULL;
+			assert_int_equal(sim_ring_prod(rig.r), ring_word(rig.r, s->pos + bytes));
+			assert_int_equal(sim_drain(rig.r, find, &found, 0), 1);
+			assert_int_equal(found.sizes[0], size);
+			assert_int_equal(found.numbers[0], size ? (uint8_t)i : 0);
+		}
+		assert_int_equal(rig.p.samples, 2048);
+		assert_int_equal(rig.p.discards, 0);
+		assert_int_equal(rig.p.full, 0);
+		user_rig_close(&rig);
+	}
+}
+
+static void only_the_longest_prefix_is_published(void **state)
+{
+	(void)state;
+	for_each_path(path) for_each_start(s)
+	{
+		struct user_rig rig;
+		void *a, *b, *c, *d;
+
+		user_rig_open(&rig, path, PAGE, s);
+		a = begin(&rig, 1, 100);
+		b = begin(&rig, 2, 0);
+		c = begin(&rig, 3, 24);
+		d = begin(&rig, 4, 1000);
+		assert_int_equal(submit(&rig, c), 0);
+		assert_nothing_drained(&rig);
+		assert_int_equal(submit(&rig, a), 0);
+		assert_drained(&rig, 1);
+		assert_int_equal(discard(&rig, b), 0);
+		assert_drained(&rig, 3);
+		assert_nothing_drained(&rig);
+		assert_int_equal(submit(&rig, d), 0);
+		assert_drained(&rig, 4);
+		assert_int_equal(rig.p.samples, 3);
+		assert_int_equal(rig.p.discards, 1);
+		user_rig_close(&rig);
+	}
+}
+
+/* Every order of ending four samples, each submitted or discarded. */
+static void every_order(void **state)
+{
+	(void)state;
+	for_each_path(path) for (unsigned int order = 0; order < 256 * 16; order++)
+	{
+		const unsigned int next[4] = {order & 3, order >> 2 & 3, order >> 4 & 3, order >> 6 & 3};
+		unsigned int ended = 0, drained = 0, expected = 0;
+		struct user_rig rig;
+		void *data[4];
+
+		for (unsigned int i = 0; i < 4; i++)
+			ended |= 1U << next[i];
+		if (ended != 15)
+			continue; /* no permutation */
+		user_rig_open(&rig, path, PAGE, &starts[order % ARRAY_SIZE(starts)]);
+		for (uint8_t i = 0; i < 4; i++)
+			data[i] = begin(&rig, i, (i + 1) * 8U);
+		ended = 0;
+		for (unsigned int i = 0; i < 4; i++) {
+			bool drop = order >> 8 >> next[i] & 1;
+			struct found found = {0};
+			int n;
+
+			assert_int_equal(drop ? discard(&rig, data[next[i]])
+					      : submit(&rig, data[next[i]]),
+					 0);
+			ended |= 1U << next[i];
+			n = sim_drain(rig.r, find, &found, 0);
+			for (int k = 0; k < n; k++) {
+				while (order >> 8 >> expected & 1)
+					expected++;
+				assert_int_equal(found.numbers[k], expected);
+				expected++;
+			}
+			drained += (unsigned int)n;
+			for (unsigned int k = 0; k < expected; k++)
+				assert_true(ended >> k & 1);
+		}
+		assert_int_equal(drained, 4 - __builtin_popcount(order >> 8));
+		assert_int_equal(rig.p.published, rig.p.reserve_pos);
+		user_rig_close(&rig);
+	}
+}
+
+static void what_may_not_be_ended(void **state)
+{
+	(void)state;
+	for_each_path(path) for_each_start(s)
+	{
+		struct user_rig rig, other;
+		uint8_t *a, *b, *c, *foreign;
+
+		user_rig_open(&rig, path, PAGE, s);
+		user_rig_open(&other, path, PAGE, s);
+		foreign = begin(&other, 9, 64);
+		assert_int_equal(submit(&rig, rig.r->data + 8), -EINVAL);
+		a = begin(&rig, 1, 64);
+		b = begin(&rig, 2, 64);
+		c = begin(&rig, 3, 64);
+		assert_int_equal(submit(&rig, NULL), -EINVAL);
+		assert_int_equal(submit(&rig, foreign), -EINVAL);
+		assert_int_equal(submit(&rig, &rig), -EINVAL);
+		assert_int_equal(submit(&rig, a + 1), -EINVAL);
+		assert_int_equal(submit(&rig, a + 8), -EINVAL);
+		assert_int_equal(submit(&rig, a - 8), -EINVAL);
+		assert_int_equal(submit(&rig, a + PAGE), -EINVAL); /* its second mapping */
+		assert_int_equal(discard(&rig, c + 72), -EINVAL);  /* where the next will be */
+		assert_int_equal(submit(&rig, b), 0);
+		assert_int_equal(submit(&rig, b), -EINVAL); /* not published yet */
+		assert_int_equal(discard(&rig, b), -EINVAL);
+		assert_int_equal(submit(&rig, a), 0);
+		assert_int_equal(submit(&rig, a), -EINVAL); /* published */
+		assert_int_equal(submit(&rig, b), -EINVAL);
+		assert_int_equal(discard(&rig, c), 0);
+		assert_int_equal(discard(&rig, c), -EINVAL);
+		assert_drained(&rig, 1, 2);
+		assert_int_equal(submit(&rig, a), -EINVAL); /* drained */
+		user_rig_close(&rig);
+		user_rig_close(&other);
+	}
+}
+
+static void space(void **state)
+{
+	(void)state;
+	for_each_path(path) for_each_start(s)
+	{
+		struct user_rig rig;
+		void *data, *last = &rig;
+
+		user_rig_open(&rig, path, PAGE, s);
+		assert_int_equal(rig.p.max_sample, PAGE - 8);
+		assert_int_equal(reserve(&rig, PAGE - 7, &last), -E2BIG);
+		assert_int_equal(reserve(&rig, UINT32_MAX, &last), -E2BIG);
+		/* one sample may fill the ring */
+		data = begin(&rig, 1, PAGE - 8);
+		assert_int_equal(bpfring_prod_free_space(&rig.p), 0);
+		assert_int_equal(reserve(&rig, 0, &last), -ENOSPC);
+		assert_int_equal(submit(&rig, data), 0);
+		assert_int_equal(reserve(&rig, 0, &last), -ENOSPC);
+		assert_drained(&rig, 1);
+		assert_int_equal(bpfring_prod_free_space(&rig.p), PAGE);
+		/* or as many as there are */
+		for (unsigned int i = 0; i < PAGE / 8; i++)
+			assert_int_equal(submit(&rig, begin(&rig, 0, 0)), 0);
+		assert_int_equal(reserve(&rig, 0, &last), -ENOSPC);
+		assert_ptr_equal(last, &rig); /* written only on success */
+		assert_int_equal(sim_drain(rig.r, NULL, NULL, 0), PAGE / 8);
+		/* space comes back as it is drained, not before */
+		assert_int_equal(submit(&rig, begin(&rig, 1, 1016)), 0);
+		assert_int_equal(submit(&rig, begin(&rig, 2, 2040)), 0);
+		assert_int_equal(reserve(&rig, 1017, &data), -ENOSPC);
+		data = begin(&rig, 3, 1016);
+		assert_drained(&rig, 1, 2);
+		assert_int_equal(reserve(&rig, 3065, &last), -ENOSPC);
+		assert_int_equal(submit(&rig, data), 0);
+		assert_drained(&rig, 3);
+		assert_int_equal(submit(&rig, begin(&rig, 4, PAGE - 8)), 0);
+		assert_drained(&rig, 4);
+		assert_int_equal(rig.p.full, 5);
+		assert_int_equal(rig.p.max_fill, PAGE);
+		user_rig_close(&rig);
+	}
+}
+
+static void batches(void **state)
+{
+	(void)state;
+	for_each_path(path) for_each_start(s)
+	{
+		struct bpfring_sample samples[8];
+		struct user_rig rig;
+
+		user_rig_open(&rig, path, PAGE, s);
+		for (uint32_t i = 0; i < 8; i++)
+			samples[i] = (struct bpfring_sample){.size = 1000 + i};
+		assert_int_equal(path->reserve_batch(&rig.p, samples, 0), 0);
+		assert_int_equal(path->reserve_batch(&rig.p, samples, 8), 4);
+		for (uint8_t i = 0; i < 4; i++)
+			memset(samples[i].data, i + 1, samples[i].size);
+		assert_null(samples[4].data);
+		assert_int_equal(path->reserve_batch(&rig.p, samples + 4, 4), -ENOSPC);
+		for (int i = 3; i >= 0; i--)
+			assert_int_equal(submit(&rig, samples[i].data), 0);
+		assert_drained(&rig, 1, 2, 3, 4);
+		/* what cannot be is returned when it is the first */
+		samples[1].size = PAGE;
+		assert_int_equal(path->reserve_batch(&rig.p, samples, 8), 1);
+		assert_int_equal(path->reserve_batch(&rig.p, samples + 1, 7), -E2BIG);
+		assert_int_equal(discard(&rig, samples[0].data), 0);
+		user_rig_close(&rig);
+	}
+}
+
+static void batches_of_one_thread(void **state)
+{
+	struct bpfring_sample samples[3] = {{.size = 8}, {.size = 16}, {.size = 24}};
+	struct bpfring_sample twice[3];
+	struct user_rig rig;
+
+	(void)state;
+	user_rig_open(&rig, &paths[0], PAGE, NULL);
+	assert_int_equal(bpfring_prod_reserve_batch(&rig.p, samples, 3), 3);
+	for (uint8_t i = 0; i < 3; i++)
+		memset(samples[i].data, i + 1, samples[i].size);
+	twice[0] = samples[0], twice[1] = samples[0], twice[2] = samples[1];
+	assert_int_equal(bpfring_prod_submit_batch(&rig.p, samples, 0), 0);
+	assert_int_equal(bpfring_prod_submit_batch(&rig.p, twice, 3), 2);
+	assert_int_equal(bpfring_prod_submit_batch(&rig.p, twice, 3), -EINVAL);
+	assert_drained(&rig, 1, 2);
+	assert_int_equal(bpfring_prod_submit_batch(&rig.p, samples, 3), 1);
+	assert_drained(&rig, 3);
+	user_rig_close(&rig);
+}
+
+/* Reserved, even submitted out of order, then killed: the next producer finds a ring that flows. */
+static void a_producer_dies(void **state)
+{
+	(void)state;
+	for_each_path(path) for_each_start(s)
+	{
+		struct user_rig rig;
+
+		user_rig_open(&rig, path, PAGE, s);
+		for (uint8_t i = 0; i < 200; i++) {
+			assert_int_equal(submit(&rig, begin(&rig, i, 8)), 0);
+			begin(&rig, 255, 104);
+			assert_int_equal(submit(&rig, begin(&rig, 254, 16)), 0);
+			user_rig_attach(&rig);
+			assert_drained(&rig, i);
+		}
+		user_rig_close(&rig);
+	}
+}
+
+static void a_second_producer(void **state)
+{
+	(void)state;
+	for_each_path(path) for_each_start(s)
+	{
+		struct user_rig rig, second;
+		void *a, *b, *c;
+
+		user_rig_open(&rig, path, PAGE, s);
+		a = begin(&rig, 1, 40);
+		b = begin(&rig, 2, 40);
+		c = begin(&rig, 3, 40);
+		memset(&second, 0, sizeof(second));
+		second.path = path;
+		second.r = rig.r;
+		user_rig_attach(&second);
+		assert_int_equal(submit(&second, begin(&second, 7, 8)), 0);
+		assert_int_equal(submit(&rig, a), -EBUSY);
+		assert_int_equal(submit(&rig, b), -EBUSY);
+		assert_true(rig.p.lost);
+		/* the second's sample is whole, and nothing else is there */
+		assert_drained(&second, 7);
+		assert_int_equal(discard(&rig, c), -EBUSY);
+		free(second.states);
+		user_rig_close(&rig);
+	}
+}
+
+static void a_forked_child(void **state)
+{
+	uint32_t owner = 1;
+
+	(void)state;
+	for_each_path(path)
+	{
+		struct user_rig rig;
+		void *a, *ret;
+
+		user_rig_open(&rig, path, PAGE, NULL);
+		rig.p.owner = &owner;
+		a = begin(&rig, 1, 8);
+		owner = 0;
+		assert_int_equal(reserve(&rig, 8, &ret), -ECHILD);
+		assert_int_equal(submit(&rig, a), -ECHILD);
+		assert_int_equal(sim_ring_prod(rig.r), 0);
+		owner = 1;
+		user_rig_close(&rig);
+	}
+}
+
+static void a_position_outside_of_the_ring(void **state)
+{
+	(void)state;
+	for_each_path(path)
+	{
+		struct user_rig rig;
+		void *ret;
+
+		user_rig_open(&rig, path, PAGE, NULL);
+		assert_int_equal(submit(&rig, begin(&rig, 1, PAGE - 8)), 0);
+		sim_ring_set_cons(rig.r, 2 * PAGE);
+		assert_int_equal(reserve(&rig, 8, &ret), -EBADMSG);
+		user_rig_close(&rig);
+	}
+}
+
+static int init(struct sim_ring *r, uint64_t size, unsigned int word_size)
+{
+	uint16_t states[PAGE / 8] = {0};
+	struct bpfring_prod p;
+
+	return bpfring_prod_init(&p, r->cons_word, r->prod_word, r->data, states, size, word_size,
+				 NULL);
+}
+
+static void what_cannot_be_a_ring(void **state)
+{
+	struct sim_ring *r;
+
+	(void)state;
+	assert_int_equal(sim_user_ring_new(&r, PAGE, 8, 0), 0);
+	assert_int_equal(init(r, PAGE, 8), 0);
+	assert_int_equal(init(r, PAGE - 8, 8), -EINVAL);
+	assert_int_equal(init(r, 8, 8), -EINVAL);
+	assert_int_equal(init(r, 0, 8), -EINVAL);
+	assert_int_equal(init(r, PAGE, 2), -EINVAL);
+	sim_ring_set_prod(r, PAGE);
+	assert_int_equal(init(r, PAGE, 8), 0);
+	sim_ring_set_prod(r, PAGE + 8);
+	assert_int_equal(init(r, PAGE, 8), -EBADMSG);
+	sim_ring_set_prod(r, 4);
+	assert_int_equal(init(r, PAGE, 8), -EBADMSG);
+	sim_ring_set_prod(r, 8);
+	sim_ring_set_cons(r, 16);
+	assert_int_equal(init(r, PAGE, 8), -EBADMSG);
+	sim_ring_free(r);
+}
+
+static void the_largest_sample(void **state)
+{
+	struct user_rig rig;
+	void *data;
+
+	(void)state;
+	/* of a dynptr, not of the ring: the kernel could never take a larger one */
+	user_rig_open(&rig, &paths[0], 1U << 26, NULL);
+	assert_int_equal(rig.p.max_sample, (1U << 24) - 1);
+	assert_int_equal(bpfring_prod_reserve(&rig.p, 1U << 24, &data), -E2BIG);
+	assert_int_equal(bpfring_prod_reserve(&rig.p, SIZE_MAX, &data), -E2BIG);
+	assert_int_equal(bpfring_prod_reserve(&rig.p, (1U << 24) - 1, &data), 0);
+	assert_int_equal(bpfring_prod_submit(&rig.p, data), 0);
+	assert_int_equal(sim_drain(rig.r, NULL, NULL, 0), 1);
+	user_rig_close(&rig);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(one_by_one),
+		cmocka_unit_test(only_the_longest_prefix_is_published),
+		cmocka_unit_test(every_order),
+		cmocka_unit_test(what_may_not_be_ended),
+		cmocka_unit_test(space),
+		cmocka_unit_test(batches),
+		cmocka_unit_test(batches_of_one_thread),
+		cmocka_unit_test(a_producer_dies),
+		cmocka_unit_test(a_second_producer),
+		cmocka_unit_test(a_forked_child),
+		cmocka_unit_test(a_position_outside_of_the_ring),
+		cmocka_unit_test(what_cannot_be_a_ring),
+		cmocka_unit_test(the_largest_sample),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

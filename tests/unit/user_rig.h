@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
+/* A producer's end on a simulated user ring, by either data path. */
+#ifndef TESTS_UNIT_USER_RIG_H
+#define TESTS_UNIT_USER_RIG_H
+
+#include <bpfring/user_ring.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "prod_shared.h"
+#include "sim_user.h"
+#include "unit.h"
+
+/* user_ring.h for one thread, prod_shared.h for many: they must behave the same. */
+struct path {
+	const char *name;
+	int (*reserve)(struct bpfring_prod *p, uint64_t size, void **ret);
+	int (*reserve_batch)(struct bpfring_prod *p, struct bpfring_sample *samples,
+			     unsigned int count);
+	int (*end)(struct bpfring_prod *p, void *data, uint32_t discard);
+};
+
+static inline int single_end(struct bpfring_prod *p, void *data, uint32_t discard)
+{
+	return discard ? bpfring_prod_discard(p, data) : bpfring_prod_submit(p, data);
+}
+
+static const struct path paths[] = {
+	{"one thread", bpfring_prod_reserve, bpfring_prod_reserve_batch, single_end},
+	{"many threads", bpfring_shared_reserve, bpfring_shared_reserve_batch, bpfring_shared_end},
+};
+
+#define for_each_path(p) for (const struct path *p = paths; p < paths + ARRAY_SIZE(paths); p++)
+
+struct user_rig {
+	const struct path *path;
+	struct sim_ring *r;
+	struct bpfring_prod p;
+	uint16_t *states;
+};
+
+static inline void user_rig_attach(struct user_rig *rig)
+{
+	free(rig->states);
+	rig->states = calloc(1, BPFRING_STATES_SIZE(rig->r->size));
+	assert_non_null(rig->states);
+	assert_int_equal(bpfring_prod_init(&rig->p, rig->r->cons_word, rig->r->prod_word,
+					   rig->r->data, rig->states, rig->r->size,
+					   rig->r->word_size, NULL),
+			 0);
+}
+
+static inline void user_rig_open(struct user_rig *rig, const struct path *path, size_t size,
+				 const struct start *start)
+{
+	memset(rig, 0, sizeof(*rig));
+	rig->path = path;
+	assert_int_equal(sim_user_ring_new(&rig->r, size, start ? start->word_size : 8,
+					   start ? start->pos : 0),
+			 0);
+	user_rig_attach(rig);
+}
+
+static inline void user_rig_close(struct user_rig *rig)
+{
+	free(rig->states);
+	sim_ring_free(rig->r);
+}
+
+static inline int reserve(struct user_rig *rig, size_t size, void **ret)
+{
+	return rig->path->reserve(&rig->p, size, ret);
+}
+
+static inline int submit(struct user_rig *rig, void *data)
+{
+	return rig->path->end(&rig->p, data, 0);
+}
+
+static inline int discard(struct user_rig *rig, void *data)
+{
+	return rig->path->end(&rig->p, data, BPFRING_DISCARD_BIT);
+}
+
+/* A sample whose payload tells its number in every byte. */
+static inline void *begin(struct user_rig *rig, uint8_t number, size_t size)
+{
+	void *data = NULL;
+
+	assert_int_equal(reserve(rig, size, &data), 0);
+	memset(data, number, size);
+	return data;
+}
+
+/* What a drain found. */
+struct found {
+	unsigned int count;
+	uint8_t numbers[64];
+	uint32_t sizes[64];
+};
+
+static inline int find(void *ctx, uint8_t *data, uint32_t size)
+{
+	struct found *found = ctx;
+
+	assert_true(found->count < ARRAY_SIZE(found->numbers));
+	for (uint32_t i = 1; i < size; i++)
+		assert_int_equal(data[i], data[0]);
+	found->numbers[found->count] = size ? data[0] : 0;
+	found->sizes[found->count++] = size;
+	return 0;
+}
+
+/* Drains exactly these numbers. */
+#define assert_drained(rig, ...)                                                                   \
+	do {                                                                                       \
+		const uint8_t want_[] = {0, __VA_ARGS__};                                          \
+		struct found found_ = {0};                                                         \
+		assert_int_equal(sim_drain((rig)->r, find, &found_, 0), ARRAY_SIZE(want_) - 1);    \
+		assert_memory_equal(found_.numbers, want_ + 1, ARRAY_SIZE(want_) - 1);             \
+	} while (0)
+
+#define assert_nothing_drained(rig) assert_int_equal(sim_drain((rig)->r, find, NULL, 0), 0)
+
+#endif /* TESTS_UNIT_USER_RIG_H */
