@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "rig.h"
@@ -410,6 +411,12 @@ int main(void)
 		rig_test(budgets_of_bytes_and_time),
 		rig_test(time_outs),
 	};
+	struct rlimit files;
 
+	/* 500 rings need more descriptors than the usual soft limit of 1024 allows */
+	if (!getrlimit(RLIMIT_NOFILE, &files)) {
+		files.rlim_cur = files.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &files);
+	}
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
