@@ -8,9 +8,9 @@
 #include "sys.h"
 
 #define BATCH	    64U
-#define CLOCK_MOST  128U   /* records between two looks at the clock, which costs as much as a few */
-#define CLOCK_FAST  5000   /* ns; they went by faster: look less often */
-#define CLOCK_SLOW  50000  /* slower: more often */
+#define CLOCK_MOST  128U  /* records between two looks at the clock, which costs as much as a few */
+#define CLOCK_FAST  5000  /* ns; they went by faster: look less often */
+#define CLOCK_SLOW  50000 /* slower: more often */
 #define FEW_RECORDS 16U
 
 void bpfring_limits_init(struct limits *ret, const struct bpfring_budget *budget, int64_t now)
@@ -26,11 +26,11 @@ struct drain {
 	const struct handler *h;
 	const struct limits *limits;
 	struct bpfring_outcome *out;
-	uint64_t start;		  /* position */
-	uint64_t pass_start;	  /* where we were at the last look at the producer position */
-	uint64_t clock_every;	  /* records; 0: no deadline */
-	uint64_t clock_left;	  /* records until the next look at the clock */
-	int64_t clock_at;	  /* the last look */
+	uint64_t start;	      /* position */
+	uint64_t pass_start;  /* where we were at the last look at the producer position */
+	uint64_t clock_every; /* records; 0: no deadline */
+	uint64_t clock_left;  /* records until the next look at the clock */
+	int64_t clock_at;     /* the last look */
 };
 
 static int end(struct drain *d, enum bpfring_end why, int err)
@@ -45,8 +45,10 @@ static int end_of_peek(struct drain *d, int err)
 		bpfring_consumer_log_broken(d->c, err);
 		return end(d, BPFRING_END_BROKEN, err);
 	}
-	return end(d, bpfring_cons_head_busy(&d->c->cons) ? BPFRING_END_BUSY_HEAD
-							  : BPFRING_END_DRAINED, 0);
+	return end(d,
+		   bpfring_cons_head_busy(&d->c->cons) ? BPFRING_END_BUSY_HEAD
+						       : BPFRING_END_DRAINED,
+		   0);
 }
 
 static int end_of_callback(struct drain *d, int err)
@@ -188,6 +190,8 @@ static int drain_each(struct drain *d)
 			if (err)
 				return err;
 		}
+		if (!*c->guard) /* forked in a callback, and this is the child */
+			return end(d, BPFRING_END_BROKEN, -ECHILD);
 		if (spent(d) || late(d, n))
 			return end(d, BPFRING_END_BUDGET, 0);
 	}
@@ -314,8 +318,7 @@ int bpfring_consumer_consume(struct bpfring_consumer *c, bpfring_record_fn fn, v
 }
 
 int bpfring_consumer_consume_batch(struct bpfring_consumer *c, bpfring_batch_fn fn, void *ctx,
-				   const struct bpfring_budget *budget,
-				   struct bpfring_outcome *ret)
+				   const struct bpfring_budget *budget, struct bpfring_outcome *ret)
 {
 	const struct handler h = {.batch = fn, .ctx = ctx};
 

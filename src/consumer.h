@@ -21,7 +21,7 @@ struct bpfring_consumer {
 	struct mapping mapping;
 	uint32_t *guard;
 	uint32_t flags;
-	int claim_fd; /* -1: none */
+	int claim_fd;	    /* -1: none */
 	uint64_t opened_at; /* position */
 	bool consuming;	    /* in a callback */
 	bool leaving;	    /* that callback closed it or took it out of its loop: stop */
@@ -29,7 +29,7 @@ struct bpfring_consumer {
 
 	_Atomic(struct waiter *) waiter; /* of bpfring_consumer_wait(), from its first call on */
 	atomic_bool woken;		 /* bpfring_consumer_wakeup() was called */
-	struct bpfring_source *source; /* place in a loop */
+	struct bpfring_source *source;	 /* place in a loop */
 
 	bool armed;
 	int64_t armed_at;

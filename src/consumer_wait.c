@@ -18,7 +18,9 @@ int bpfring_consumer_arm(struct bpfring_consumer *c, int64_t now)
 		c->armed = true;
 		c->armed_at = now;
 	}
-	if (bpfring_cons_head_busy(&c->cons) && !c->busy_since) {
+	if (!bpfring_cons_head_busy(&c->cons)) {
+		bpfring_consumer_busy_over(c, now);
+	} else if (!c->busy_since) {
 		c->busy_since = now;
 		c->busy_waits++;
 	}
@@ -96,8 +98,14 @@ static int sleep_for_record(struct bpfring_consumer *c, struct waiter *w, int64_
 			count_wakeup(c, more == 1);
 		if (more > 0)
 			bpfring_consumer_busy_over(c, now);
-		if (more || atomic_exchange(&c->woken, false)) /* W6 */
+		if (more < 0)
 			return more;
+		if (atomic_load(&c->woken)) { /* W6 */
+			atomic_store(&c->woken, false);
+			return 0;
+		}
+		if (more)
+			return 1;
 		if (deadline <= now)
 			return 0;
 		if (bpfring_cons_head_busy(&c->cons) && (left < 0 || left > tick)) {

@@ -11,6 +11,7 @@
 
 #define DEFAULT_BUDGET_RECORDS 4096
 #define DEFAULT_BUDGET_NS      10000000LL
+#define HOUR_NS		       3600000000000LL
 #define WAKE_COST_NS	       5000 /* going to sleep and coming back; less is not worth sleeping */
 
 static int read_opts(struct bpfring_loop_opts *ret, const struct bpfring_loop_opts *opts)
@@ -30,6 +31,11 @@ static int read_opts(struct bpfring_loop_opts *ret, const struct bpfring_loop_op
 	return 0;
 }
 
+static int64_t min_ns(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
 static void configure(struct bpfring_loop *l, const struct bpfring_loop_opts *opts)
 {
 	int64_t slack = bpfring_sys_timer_slack();
@@ -37,10 +43,13 @@ static void configure(struct bpfring_loop *l, const struct bpfring_loop_opts *op
 	l->pace.wait = opts->wait;
 	l->pace.max_window = opts->max_latency_ns ? opts->max_latency_ns
 						  : BPFRING_DEFAULT_LATENCY_NS;
-	l->slack = slack < l->pace.max_window / 2 ? slack : l->pace.max_window / 2;
+	l->pace.max_window = min_ns(l->pace.max_window, HOUR_NS);
+	/* Bounded, or what is due would be looked at long before its time, again and again. */
+	l->slack = min_ns(slack, min_ns(l->pace.max_window / 2, BUSY_TICK_MIN_NS / 4));
 	l->pace.min_sleep = l->slack + WAKE_COST_NS;
-	l->tick_ns = opts->tick_ns;
-	l->tick_due = opts->tick_ns ? bpfring_sys_now() + opts->tick_ns : INT64_MAX;
+	l->tick_ns = min_ns(opts->tick_ns, HOUR_NS);
+	l->tick_slack = min_ns(l->slack, l->tick_ns / 2);
+	l->tick_due = opts->tick_ns ? bpfring_sys_now() + l->tick_ns : INT64_MAX;
 	l->budget.records = opts->budget_records ? opts->budget_records : DEFAULT_BUDGET_RECORDS;
 	l->budget.bytes = opts->budget_bytes;
 	l->budget.ns = opts->budget_ns ? opts->budget_ns : DEFAULT_BUDGET_NS;

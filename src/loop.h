@@ -20,7 +20,7 @@ enum {
 
 /* Something the loop waits for: a ring, or a plain descriptor. */
 struct bpfring_source {
-	struct bpfring_loop *loop; /* NULL: removed, to be freed */
+	struct bpfring_loop *loop;			  /* NULL: removed, to be freed */
 	struct bpfring_source *next, *prev;		  /* all of the loop */
 	struct bpfring_source *active_next, *active_prev; /* rings with a moment to look at them */
 
@@ -45,6 +45,7 @@ struct bpfring_loop {
 	int64_t slack;	  /* so much later than asked for a sleep may end */
 	int64_t tick_ns;  /* 0: none */
 	int64_t tick_due; /* INT64_MAX: none */
+	int64_t tick_slack;
 	struct bpfring_budget budget;
 
 	struct bpfring_source *sources;
@@ -53,12 +54,13 @@ struct bpfring_loop {
 	struct bpfring_source *active_first, *active_last;
 	uint64_t round;
 	bool polling;
+	bool stop;	 /* bpfring_loop_stop() was called, and no run has ended by it yet */
 	int64_t left_at; /* end of the last poll */
 
-	int timer_fd;		/* -1 until bpfring_loop_fd() */
-	int64_t timer_due;	/* what it is set to; INT64_MAX: not set; LOOP_TIMER_FIRED */
-	int64_t next_fd_check;	/* while spinning: when to ask the kernel again */
-	int64_t spin_ns;	/* and how long to leave the rings alone */
+	int timer_fd;	       /* -1 until bpfring_loop_fd() */
+	int64_t timer_due;     /* what it is set to; INT64_MAX: not set; LOOP_TIMER_FIRED */
+	int64_t next_fd_check; /* while spinning: when to ask the kernel again */
+	int64_t spin_ns;       /* and how long to leave the rings alone */
 
 	uint64_t polls, sleeps, asleep_ns, windows, arms, rings, active;
 };
@@ -76,6 +78,5 @@ int bpfring_loop_poll_once(struct bpfring_loop *l, int64_t timeout_ns, bool *sto
 
 /* When the next look is due, INT64_MAX if only a notification can bring work. */
 int64_t bpfring_loop_next_due(const struct bpfring_loop *l);
-
 
 #endif /* BPFRING_SRC_LOOP_H */

@@ -14,7 +14,11 @@ static int set_timer(struct bpfring_loop *l)
 	int64_t due = bpfring_loop_next_due(l);
 	int err;
 
-	if (due <= bpfring_sys_now()) {
+	/*
+	 * What is still ready, more events than one poll takes or a descriptor not read to its end,
+	 * makes no new edge: an edge-triggered outer loop would never come back for it.
+	 */
+	if (due <= bpfring_sys_now() || bpfring_sys_readable(l->waiter.epoll_fd)) {
 		bpfring_waiter_touch(&l->waiter);
 		due = INT64_MAX;
 	}

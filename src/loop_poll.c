@@ -3,11 +3,12 @@
 #include <errno.h>
 #include <limits.h>
 
+#include "log.h"
 #include "loop.h"
 #include "sys.h"
 
-#define EVENTS		 64
-#define SPIN_FD_CHECK_NS 50000 /* while spinning, how often the kernel is asked for descriptors */
+#define EVENTS		   64
+#define SPIN_FD_CHECK_NS   50000 /* while spinning, how often the kernel is asked for descriptors */
 #define SPIN_NS_PER_RECORD 32
 #define SPIN_BUSY_MAX_NS   4000 /* between two looks that find records */
 #define SPIN_IDLE_MIN_NS   100	/* and that find none: doubles */
@@ -57,16 +58,18 @@ static int arm(struct bpfring_source *s, int64_t now)
 
 	if (more < 0)
 		return more;
-	s->loop->arms++;
 	if (more) {
 		bpfring_consumer_disarm(s->c, now);
 		s->due = now;
 		return 0;
 	}
-	if (bpfring_cons_head_busy(&s->c->cons))
+	s->loop->arms++;
+	if (bpfring_cons_head_busy(&s->c->cons)) {
 		tick_again(s, now);
-	else
+	} else {
+		s->tick = BUSY_TICK_MIN_NS;
 		bpfring_source_deactivate(s);
+	}
 	return 0;
 }
 
@@ -103,6 +106,14 @@ static void turn_of_ring(struct bpfring_source *s, struct turn *t)
 	bool forced = s->notified && !c->armed, closed;
 	int err;
 
+	if (c->consuming || c->cons.pos != c->cons.released) {
+		log_error("map '%s' id %u: its records are held outside the loop, or it is in one "
+			  "of its own callbacks: the loop cannot consume it now\n",
+			  c->map.name, c->map.id);
+		s->due = t->now + BUSY_TICK_MIN_NS;
+		note_error(t, -EINVAL);
+		return;
+	}
 	bpfring_consumer_disarm(c, t->now);
 	bpfring_limits_init(&limits, &l->budget, t->now);
 	limits.chase = l->pace.wait == BPFRING_WAIT_SLEEP; /* the others look again soon */
@@ -290,8 +301,8 @@ static void take_flags(struct bpfring_loop *l, struct turn *t)
 	if (flags & LOOP_WAKE)
 		look_at_all(l, t->now);
 	if (flags & LOOP_STOP)
-		t->stopped = true;
-	if (t->now >= l->tick_due) {
+		t->stopped = l->stop = true;
+	if (t->now >= l->tick_due - l->tick_slack) {
 		look_at_all(l, t->now);
 		l->tick_due = t->now + l->tick_ns;
 	}
@@ -364,7 +375,10 @@ int bpfring_loop_run(struct bpfring_loop *l)
 	bool stopped = false;
 	int err = 0;
 
-	while (err >= 0 && !stopped)
+	while (err >= 0 && !stopped && !(l && l->stop))
 		err = bpfring_loop_poll_once(l, -1, &stopped);
-	return err < 0 ? err : 0;
+	if (err < 0)
+		return err;
+	l->stop = false;
+	return 0;
 }

@@ -160,7 +160,9 @@ void bpfring_source_detach(struct bpfring_source *s)
 	 * of the epoll and may still be reported: its source has to outlive it.
 	 */
 	if (unwatch(l, s->fd) && !s->c) {
-		log_warn("fd %d was closed before bpfring_loop_remove_fd()\n", s->fd);
+		log_warn("fd %d was closed before bpfring_loop_remove_fd(): if it has a duplicate, "
+			 "the loop may spin until that is closed\n",
+			 s->fd);
 		s->next = l->stale;
 		l->stale = s;
 		return;

@@ -4,10 +4,12 @@
 #include <bpfring/loop.h>
 
 #define FIRST_WINDOW_NS 50000 /* after being armed; doubles with every window that found records */
-#define EMPTY_LOOKS	2     /* so many looks in vain, and ADAPTIVE arms */
-#define WORTH_RECORDS	64    /* taking so many at once, the cost of a look does not count */
+#define FIRST_WHOLE_NS	1000000	 /* the same for COALESCE, also with windows that found none */
+#define EMPTY_LOOKS	2	 /* so many looks in vain, and ADAPTIVE arms */
+#define WORTH_RECORDS	64	 /* taking so many at once, the cost of a look does not count */
 #define FORCED_NS	10000000 /* so long, sleep is not tried again where it is ended by force */
-#define SAFETY		4     /* a burst of so many times the highest rate seen still fits */
+#define RATE_SHIFT	20	 /* rates are bytes per 2^20 ns, about a millisecond */
+#define SAFETY		4	 /* a burst of so many times the highest rate seen still fits */
 
 /* Remembers the highest rate of the producers; forgets half of it in a second that does not reach it. */
 static void measure_rate(struct pace *p, const struct pace_look *look)
@@ -22,7 +24,7 @@ static void measure_rate(struct pace *p, const struct pace_look *look)
 		p->sample_pos = look->prod_pos;
 		return;
 	}
-	rate = (look->prod_pos - p->sample_pos) * 1024 / (uint64_t)span;
+	rate = ((look->prod_pos - p->sample_pos) << RATE_SHIFT) / (uint64_t)span + 1;
 	if (look->now - p->peak_at > PACE_FADE_NS) {
 		p->peak /= 2;
 		p->peak_at = look->now;
@@ -43,8 +45,9 @@ static void measure_gap(struct pace *p, const struct pace_params *params,
 
 	if (!look->records)
 		return;
-	if (p->looked_at)
-		gap = (look->now - p->looked_at) / (int64_t)look->records;
+	if (p->found_at)
+		gap = (look->now - p->found_at) / (int64_t)look->records;
+	p->found_at = look->now;
 	if (gap > most)
 		gap = most;
 	p->gap = gap < p->gap ? (p->gap + gap) / 2 : (3 * p->gap + gap) / 4;
@@ -58,7 +61,7 @@ static int64_t safe_window(const struct pace *p, const struct pace_look *look,
 
 	if (!p->peak)
 		return params->max_window;
-	ns = look->ring_size / 2 * 1024 / (SAFETY * p->peak);
+	ns = ((look->ring_size / 2) << RATE_SHIFT) / (SAFETY * p->peak);
 	return ns < (uint64_t)params->max_window ? (int64_t)ns : params->max_window;
 }
 
@@ -68,14 +71,21 @@ static int64_t arm(struct pace *p)
 	return PACE_ARM;
 }
 
+/* Long enough to find a record in it, or it would be taken for the end of the stream. */
+static int64_t first_window(const struct pace *p, const struct pace_params *params)
+{
+	int64_t least = params->wait == BPFRING_WAIT_COALESCE ? FIRST_WHOLE_NS : FIRST_WINDOW_NS;
+
+	return 2 * p->gap > least ? 2 * p->gap : least;
+}
+
 static int64_t next_window(struct pace *p, const struct pace_params *params,
 			   const struct pace_look *look, bool rest)
 {
 	int64_t window = rest ? safe_window(p, look, params) : 0;
-	int64_t step = p->window ? 2 * p->window : FIRST_WINDOW_NS;
+	int64_t step = p->window ? 2 * p->window : first_window(p, params);
 
-	/* COALESCE promises whole windows: begun small, one that stays empty would never grow. */
-	if (window > step && params->wait != BPFRING_WAIT_COALESCE)
+	if (window > step)
 		window = step;
 	if (window < params->min_sleep) {
 		p->window = params->min_sleep / 2 + 1; /* so that it can grow into a sleep */
@@ -132,10 +142,10 @@ int64_t bpfring_pace_next(struct pace *p, const struct pace_params *params,
 	case BPFRING_WAIT_SLEEP:
 		return arm(p);
 	case BPFRING_WAIT_COALESCE:
-		if (p->empty && p->window)
-			return arm(p);
 		/* A ring found empty without a window before is new, or was notified in vain. */
-		return p->empty ? arm(p) : next_window(p, params, look, rest);
+		if (p->empty && (!p->window || p->window >= safe_window(p, look, params)))
+			return arm(p);
+		return next_window(p, params, look, rest);
 	default:
 		if (p->empty >= EMPTY_LOOKS || (p->empty && !p->window) || rare(p, params))
 			return arm(p);

@@ -16,15 +16,16 @@ struct pace_params {
 };
 
 struct pace {
-	int64_t looked_at;	 /* last look, 0: none yet */
-	int64_t window;		 /* the last one, 0: the ring was armed */
-	int64_t gap;		 /* smoothed time between two records, ns */
-	unsigned int empty;	 /* looks in a row that found nothing */
-	uint64_t peak;		 /* highest byte rate seen, bytes per 1024 ns; fades */
-	int64_t peak_at;	 /* when it was seen or last faded */
-	int64_t sample_from;	 /* a rate is measured over PACE_SAMPLE_NS at least */
-	uint64_t sample_pos;	 /* producer position then */
-	int64_t no_sleep_until;	 /* sleeping was tried, and ended at once by force */
+	int64_t looked_at;	/* last look, 0: none yet */
+	int64_t found_at;	/* last look that found records, 0: none yet */
+	int64_t window;		/* the last one, 0: the ring was armed */
+	int64_t gap;		/* smoothed time between two records, ns */
+	unsigned int empty;	/* looks in a row that found nothing */
+	uint64_t peak;		/* highest byte rate seen, bytes per 2^20 ns; fades */
+	int64_t peak_at;	/* when it was seen or last faded */
+	int64_t sample_from;	/* a rate is measured over PACE_SAMPLE_NS at least */
+	uint64_t sample_pos;	/* producer position then */
+	int64_t no_sleep_until; /* sleeping was tried, and ended at once by force */
 };
 
 /* What one look found. */
@@ -37,10 +38,10 @@ struct pace_look {
 	bool forced; /* the sleep before was ended by the ring although it was quiet */
 };
 
-#define PACE_ARM      (-1) /* sleep until notified */
-#define PACE_NOW      0	   /* look again without sleeping */
+#define PACE_ARM       (-1) /* sleep until notified */
+#define PACE_NOW       0    /* look again without sleeping */
 #define PACE_SAMPLE_NS 20000
-#define PACE_FADE_NS  1000000000LL
+#define PACE_FADE_NS   1000000000LL
 
 /* PACE_ARM, PACE_NOW, or the window in ns until the next look. */
 int64_t bpfring_pace_next(struct pace *p, const struct pace_params *params,

@@ -13,16 +13,12 @@ static enum bpfring_record_state state_of(uint32_t header)
 	return header & BPFRING_DISCARD_BIT ? BPFRING_RECORD_DISCARDED : BPFRING_RECORD_READY;
 }
 
-int bpfring_consumer_snapshot(struct bpfring_consumer *c, bpfring_snapshot_fn fn, void *ctx)
+static int walk(struct bpfring_consumer *c, bpfring_snapshot_fn fn, void *ctx)
 {
 	const struct bpfring_cons *cons;
 	uint64_t pos, prod;
 	int seen = 0;
 
-	if (!c || !fn)
-		return -EINVAL;
-	if (!*c->guard)
-		return -ECHILD;
 	cons = &c->cons;
 	prod = bpfring_priv_load_prod(cons);
 	if (prod - cons->released > cons->mask + 1 || (prod & 7))
@@ -48,7 +44,7 @@ int bpfring_consumer_snapshot(struct bpfring_consumer *c, bpfring_snapshot_fn fn
 		if (seen < INT_MAX)
 			seen++;
 		err = fn(ctx, &record, state_of(word));
-		if (err == BPFRING_STOP)
+		if (err == BPFRING_STOP || c->closing)
 			break;
 		if (err < 0)
 			return err;
@@ -59,4 +55,22 @@ int bpfring_consumer_snapshot(struct bpfring_consumer *c, bpfring_snapshot_fn fn
 corrupt:
 	bpfring_consumer_log_broken(c, -EBADMSG);
 	return -EBADMSG;
+}
+
+int bpfring_consumer_snapshot(struct bpfring_consumer *c, bpfring_snapshot_fn fn, void *ctx)
+{
+	bool outer;
+	int seen;
+
+	if (!c || !fn)
+		return -EINVAL;
+	if (!*c->guard)
+		return -ECHILD;
+	outer = c->consuming; /* a snapshot from a callback */
+	c->consuming = true;
+	seen = walk(c, fn, ctx);
+	c->consuming = outer;
+	if (c->closing && !outer)
+		bpfring_consumer_close(c);
+	return seen;
 }

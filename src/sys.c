@@ -204,6 +204,13 @@ int bpfring_sys_epoll_wait(int epoll_fd, struct epoll_event *ret, int max, int64
 	return ret_or_errno((int)n);
 }
 
+bool bpfring_sys_readable(int fd)
+{
+	struct pollfd ready = {.fd = fd, .events = POLLIN};
+
+	return poll(&ready, 1, 0) > 0;
+}
+
 int64_t bpfring_sys_now(void)
 {
 	struct timespec now;

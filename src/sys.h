@@ -43,6 +43,7 @@ int bpfring_sys_epoll_del(int epoll_fd, int fd);
 /* Can return -EINTR: the caller knows how much of its time is left. */
 int bpfring_sys_epoll_wait(int epoll_fd, struct epoll_event *ret, int max, int64_t timeout_ns);
 
+bool bpfring_sys_readable(int fd);
 int64_t bpfring_sys_now(void);
 int64_t bpfring_sys_timer_slack(void);
 unsigned int bpfring_sys_kernel_word_size(void);

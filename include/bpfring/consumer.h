@@ -69,9 +69,10 @@ struct bpfring_consumer_opts {
  * -EINVAL: @ret is NULL, unknown flags, not a BPF map, or not a ring buffer (the log names the type);
  * -E2BIG: @opts is from a newer library and asks for something unknown, or the ring is too large for
  * the address space; -EBADF: @map_fd is closed; -EACCES: the descriptor is read-only or write-only;
- * -EPERM: the map is frozen; -EOPNOTSUPP: an overwrite-mode map (BPF_F_RB_OVERWRITE), which needs
- * another kind of reader; -EBADMSG: the positions in the ring contradict each other; -EBUSY: claimed
- * by another (BPFRING_CONSUMER_EXCLUSIVE); -ENOMEM, -EMFILE, -ENFILE: out of memory or descriptors.
+ * -EPERM: the map is frozen, or neither bpf() nor /proc tells what it is; -EOPNOTSUPP: an overwrite-mode map (BPF_F_RB_OVERWRITE), which needs
+ * another kind of reader, or BPFRING_CONSUMER_EXCLUSIVE where the kernel does not tell the map's id;
+ * -EBADMSG: the positions in the ring contradict each other; -EBUSY: claimed by another
+ * (BPFRING_CONSUMER_EXCLUSIVE); -ENOMEM, -EMFILE, -ENFILE: out of memory or descriptors.
  */
 BPFRING_API int bpfring_consumer_open(struct bpfring_consumer **ret, int map_fd,
 				      const struct bpfring_consumer_opts *opts);
@@ -113,6 +114,8 @@ BPFRING_API void bpfring_consumer_close(struct bpfring_consumer *c);
  * @data: payload, in place, read-only, valid until the callback returns
  * @size: payload bytes
  *
+ * It must not peek, release or cancel on its own consumer. A child forked in it must not return.
+ *
  * Return: >= 0: go on; BPFRING_STOP: stop; another negative value: stop and return it to the caller.
  * In all three cases the record counts as consumed.
  */
@@ -133,7 +136,8 @@ typedef int (*bpfring_batch_fn)(void *ctx, const struct bpfring_record *records,
  * struct bpfring_budget - limits of one call; what reaches its limit first ends it. 0: no limit.
  * @sz:      sizeof(struct bpfring_budget)
  * @records: records
- * @bytes:   ring bytes: payload, header and padding; the record that crosses it is still handled
+ * @bytes:   ring bytes: payload, header and padding; the record that crosses it is still handled, and
+ *           discarded records on the way to the next record are passed over whatever they take
  * @ns:      time; looked at after every record while callbacks are slow, else every 128 at the latest
  */
 struct bpfring_budget {
@@ -150,7 +154,8 @@ enum bpfring_end {
 	BPFRING_END_BUDGET = 2,	   /* a limit was reached; there may be more */
 	BPFRING_END_STOPPED = 3,   /* a callback returned BPFRING_STOP, or closed the consumer */
 	BPFRING_END_ERROR = 4,	   /* a callback failed: the return value is its own */
-	BPFRING_END_BROKEN = 5,	   /* the ring is corrupt (-EBADMSG) or has a second consumer (-EBUSY) */
+	BPFRING_END_BROKEN =
+		5, /* the ring is corrupt (-EBADMSG) or has a second consumer (-EBUSY) */
 };
 
 /**
@@ -206,7 +211,7 @@ static inline struct bpfring_cons *bpfring_consumer_cons(struct bpfring_consumer
  * bpfring_consumer_peek() - look at the next record, in place; see bpfring_cons_peek().
  * Return: 1 with a record, 0 when there is none now, -EBADMSG, -ECHILD.
  */
-static inline int bpfring_consumer_peek(struct bpfring_consumer *c, struct bpfring_record *ret)
+BPFRING_PRIV_HOT int bpfring_consumer_peek(struct bpfring_consumer *c, struct bpfring_record *ret)
 {
 	return bpfring_cons_peek(bpfring_consumer_cons(c), ret);
 }
@@ -225,7 +230,7 @@ static inline int bpfring_consumer_peek_batch(struct bpfring_consumer *c,
  * bpfring_consumer_release() - give back all records peeked so far; see bpfring_cons_release().
  * Return: 0, -EBUSY, -ECHILD.
  */
-static inline int bpfring_consumer_release(struct bpfring_consumer *c)
+BPFRING_PRIV_HOT int bpfring_consumer_release(struct bpfring_consumer *c)
 {
 	return bpfring_cons_release(bpfring_consumer_cons(c));
 }
@@ -330,6 +335,8 @@ struct bpfring_consumer_stats {
  */
 BPFRING_API int bpfring_consumer_stats(const struct bpfring_consumer *c,
 				       struct bpfring_consumer_stats *ret);
+
+/* The following ask for a consumer that is not NULL. */
 
 /** bpfring_consumer_map_fd() - the consumer's own descriptor of the map; do not close it. */
 BPFRING_API int bpfring_consumer_map_fd(const struct bpfring_consumer *c);

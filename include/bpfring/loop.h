@@ -87,7 +87,11 @@ BPFRING_API void bpfring_loop_free(struct bpfring_loop *l);
  * @fn:  called for every record
  * @ctx: for @fn
  *
- * Return: 0, or -EINVAL: NULL, or @c holds records; -EEXIST: @c is in a loop already; -ENOMEM,
+ * While it is in the loop, only the loop takes its records: a turn that finds some held by a peek, or
+ * that comes up inside one of its own callbacks, fails with -EINVAL.
+ *
+ * Return: 0, or -EINVAL: NULL, @c holds records, or this is its own callback; -EEXIST: @c is in a loop
+ * already; -ENOMEM,
  * -ENOSPC: too many epoll watches of this user; -ECHILD: in a forked child.
  */
 BPFRING_API int bpfring_loop_add(struct bpfring_loop *l, struct bpfring_consumer *c,
@@ -125,7 +129,8 @@ typedef int (*bpfring_fd_fn)(void *ctx, int fd, uint32_t events);
  * @ctx:    for @fn
  *
  * Return: 0, or -EINVAL: NULL; -EEXIST: watched already; -EBADF: closed; -EPERM: such a file cannot
- * be watched (regular files); -ENOMEM, -ENOSPC; -ECHILD: in a forked child.
+ * be watched (regular files); -ELOOP: two loops that watch each other; -ENOMEM, -ENOSPC; -ECHILD: in a
+ * forked child.
  */
 BPFRING_API int bpfring_loop_add_fd(struct bpfring_loop *l, int fd, uint32_t events,
 				    bpfring_fd_fn fn, void *ctx);
@@ -142,15 +147,17 @@ BPFRING_API int bpfring_loop_remove_fd(struct bpfring_loop *l, int fd);
  * @l:          the loop
  * @timeout_ns: longest wait; -1 for ever; 0 to do only what is ready now
  *
- * Work that a budget left is done by the next call, which then does not wait.
+ * Work that a budget left is done by the next call, which then does not wait. A ring that is quiet is
+ * ready when its window is over: to take all that is in the rings, before closing them for example,
+ * call bpfring_loop_wakeup() first.
  *
- * Return: records handled (at most INT_MAX). 0: time is up, bpfring_loop_wakeup() or
- * bpfring_loop_stop() was called, a callback returned BPFRING_STOP at its first record, or only
- * descriptors were ready.
+ * Return: records handled (at most INT_MAX), one at which a callback returned BPFRING_STOP included. 0:
+ * time is up, bpfring_loop_wakeup() or bpfring_loop_stop() was called, or only descriptors were ready.
  * Negative: what a callback returned (records before it are counted in the consumers' statistics,
  * other rings keep their turn for the next call); -EBADMSG, -EBUSY: a ring is corrupt or has a second
  * consumer: it has been removed from the loop, the log names it; -ECHILD: in a forked child;
- * -EINVAL: NULL, a time-out below -1, or called from one of its own callbacks.
+ * -EINVAL: NULL, a time-out below -1, called from one of its own callbacks, or a ring whose records are
+ * held outside the loop.
  */
 BPFRING_API int bpfring_loop_poll(struct bpfring_loop *l, int64_t timeout_ns);
 
@@ -164,7 +171,7 @@ BPFRING_API int bpfring_loop_run(struct bpfring_loop *l);
 /**
  * bpfring_loop_stop() - end the present, or else the next, bpfring_loop_run().
  *
- * A bpfring_loop_poll() that waits returns too. What a ring's turn has begun is finished first. From
+ * The present, or else the next, bpfring_loop_poll() returns too. What a ring's turn has begun is finished first. From
  * any thread and from signal handlers. Does not touch errno.
  *
  * Return: 0; -EINVAL: NULL; -ECHILD: in a forked child.
@@ -208,9 +215,9 @@ BPFRING_API int bpfring_loop_dispatch(struct bpfring_loop *l);
  * @sleeps:    system calls that waited
  * @asleep_ns: time in them
  * @windows:   sleeps in which at least one ring was quiet instead of armed
- * @arms:      times that a ring was armed
+ * @arms:      times that a ring was armed and found nothing
  * @rings:     consumers in the loop now
- * @active:    those that are not armed now
+ * @active:    those at which it looks without being notified
  */
 struct bpfring_loop_stats {
 	size_t sz;

@@ -61,13 +61,13 @@ struct bpfring_record {
  * are for the functions below and for reading in a debugger.
  */
 struct bpfring_cons {
-	uint64_t pos;	     /* next header to look at; [released, pos) is held by the caller */
-	uint64_t prod;	     /* producer position as last read */
-	const uint8_t *data; /* data area, mapped twice */
-	uint64_t mask;	     /* size - 1 */
-	uint64_t released;   /* all before this is given back */
-	uint64_t published;  /* the word this consumer last stored as consumer position */
-	void *cons_word;     /* the shared consumer position */
+	uint64_t pos;		/* next header to look at; [released, pos) is held by the caller */
+	uint64_t prod;		/* producer position as last read */
+	const uint8_t *data;	/* data area, mapped twice */
+	uint64_t mask;		/* size - 1 */
+	uint64_t released;	/* all before this is given back */
+	uint64_t published;	/* the word this consumer last stored as consumer position */
+	void *cons_word;	/* the shared consumer position */
 	const void *prod_word;	/* the shared producer position */
 	const uint32_t *owner;	/* reads 0 in a forked child */
 	uint64_t records;	/* released so far */
@@ -85,6 +85,9 @@ struct bpfring_cons {
 _Static_assert(sizeof(struct bpfring_cons) == 112, "layout is ABI: it is inlined into programs");
 _Static_assert(offsetof(struct bpfring_cons, owner) == 64, "the second cache line is the cold one");
 #endif
+
+/* For what runs per record: a compiler that finds it called twice may think that a call is cheaper. */
+#define BPFRING_PRIV_HOT static inline __attribute__((always_inline))
 
 /* Ordered accesses. GCC's builtins, so that C and C++ agree on one implementation. */
 
@@ -114,14 +117,23 @@ static inline uint64_t bpfring_priv_load_prod(const struct bpfring_cons *c)
 		c->released, __atomic_load_n((const uint32_t *)c->prod_word, __ATOMIC_ACQUIRE));
 }
 
-/* Our own word, read to see whether somebody else wrote it: no order needed. */
+/*
+ * Our own word, read to see whether somebody else wrote it: no order needed. Somebody who only opens the
+ * ring and closes it, to look at what is pending, removes our quiet mark: that does no harm.
+ */
 static inline int bpfring_priv_cons_moved(const struct bpfring_cons *c)
 {
-	if (c->word_size == 8)
-		return __atomic_load_n((const uint64_t *)c->cons_word, __ATOMIC_RELAXED) !=
-		       c->published;
-	return __atomic_load_n((const uint32_t *)c->cons_word, __ATOMIC_RELAXED) !=
-	       (uint32_t)c->published;
+	uint64_t clean = (c->published + 7) & ~(uint64_t)7;
+
+	if (c->word_size == 8) {
+		uint64_t word = __atomic_load_n((const uint64_t *)c->cons_word, __ATOMIC_RELAXED);
+
+		return word != c->published && word != clean;
+	} else {
+		uint32_t word = __atomic_load_n((const uint32_t *)c->cons_word, __ATOMIC_RELAXED);
+
+		return word != (uint32_t)c->published && word != (uint32_t)clean;
+	}
 }
 
 static inline int bpfring_priv_publish(struct bpfring_cons *c, uint64_t word)
@@ -217,8 +229,8 @@ static inline int bpfring_cons_init(struct bpfring_cons *c, void *cons_word, con
  * The next record, for callers that keep c->pos and c->prod in locals over many records: the chain
  * from one position to the next then runs through registers instead of through memory.
  */
-static inline int bpfring_priv_next(struct bpfring_cons *c, uint64_t *pos, uint64_t *prod,
-				    struct bpfring_record *ret)
+BPFRING_PRIV_HOT int bpfring_priv_next(struct bpfring_cons *c, uint64_t *pos, uint64_t *prod,
+				       struct bpfring_record *ret)
 {
 	for (;;) {
 		const uint8_t *header;
@@ -248,6 +260,7 @@ static inline int bpfring_priv_next(struct bpfring_cons *c, uint64_t *pos, uint6
 			c->held_records++;
 			ret->data = header + BPFRING_HEADER_SIZE;
 			ret->size = len;
+			ret->reserved = 0;
 			ret->pos = start;
 			return 1;
 		}
@@ -273,7 +286,7 @@ static inline int bpfring_priv_next(struct bpfring_cons *c, uint64_t *pos, uint6
  * the next record is still being written (bpfring_cons_head_busy() tells which); -EBADMSG if the
  * ring is corrupt: nothing of it is read, and the position does not move; -ECHILD in a forked child.
  */
-static inline int bpfring_cons_peek(struct bpfring_cons *c, struct bpfring_record *ret)
+BPFRING_PRIV_HOT int bpfring_cons_peek(struct bpfring_cons *c, struct bpfring_record *ret)
 {
 	uint64_t pos = c->pos, prod = c->prod;
 
@@ -317,7 +330,7 @@ static inline int bpfring_cons_peek_batch(struct bpfring_cons *c, struct bpfring
  * Return: 0; -EBUSY if the consumer position was moved by somebody else, a second consumer on the
  * same map: nothing was stored and the records stay held; -ECHILD in a forked child.
  */
-static inline int bpfring_cons_release(struct bpfring_cons *c)
+BPFRING_PRIV_HOT int bpfring_cons_release(struct bpfring_cons *c)
 {
 	int err = bpfring_priv_publish(c, c->pos - c->quiet);
 
@@ -394,7 +407,7 @@ static inline int bpfring_cons_arm(struct bpfring_cons *c)
 
 /**
  * bpfring_cons_head_busy() - did the last peek or arm stop at a record that is being written?
- * @c: the ring
+ * @c: the ring; meaningful after one of them returned 0
  *
  * Return: 1 or 0.
  */

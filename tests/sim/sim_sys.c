@@ -60,6 +60,7 @@ static struct call {
 	{"epoll_wait", -EBADF, 0},
 	{"eventfd_set", 0, 0},
 	{"eventfd_clear", 0, 0},
+	{"readable", 0, 0},
 	{"now", 0, 0},
 	{NULL, 0, 0},
 };
@@ -415,6 +416,12 @@ WRAP(int, epoll_del, int epoll_fd, int fd)
 {
 	ENTER("epoll_del");
 	return __real_bpfring_sys_epoll_del(epoll_fd, fd);
+}
+
+WRAP(bool, readable, int fd)
+{
+	enter("readable");
+	return __real_bpfring_sys_readable(fd);
 }
 
 WRAP(int, epoll_wait, int epoll_fd, struct epoll_event *ret, int max, int64_t timeout_ns)

@@ -288,6 +288,24 @@ static void the_highest_rate_fades(void **state)
 	assert_true(c.pace.peak < peak / 16);
 }
 
+/* Windows of seconds: so slow a stream fills the ring within one all the same. */
+static void a_slow_stream_and_a_long_window(void **state)
+{
+	static const uint32_t waits[] = {BPFRING_WAIT_ADAPTIVE, BPFRING_WAIT_COALESCE};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(waits); i++) {
+		struct course c = course_new(waits[i]);
+		unsigned int armed;
+
+		c.params.max_window = 10000 * MSEC;
+		c.ring_size = 4096;
+		run(&c, MSEC, 5000 * MSEC, &armed); /* 16 bytes each: the ring lasts 256 ms */
+		assert_in_range(c.pace.peak, 1, UINT32_MAX);
+		assert_in_range(c.pace.window, c.params.min_sleep, 32 * MSEC);
+	}
+}
+
 /* Whatever comes, the answer is one that can be slept. */
 static void anything_at_all(void **state)
 {
@@ -331,6 +349,7 @@ int main(void)
 		cmocka_unit_test(sleeps_ended_by_force),
 		cmocka_unit_test(worth_a_look_at_once),
 		cmocka_unit_test(the_highest_rate_fades),
+		cmocka_unit_test(a_slow_stream_and_a_long_window),
 		cmocka_unit_test(anything_at_all),
 	};
 
