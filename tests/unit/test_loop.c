@@ -49,13 +49,8 @@ static void options(void **state)
 		uint64_t later[2];
 	} newer = {.known = {.sz = sizeof(newer)}};
 	struct bpfring_loop_opts bad[] = {
-		{.sz = sizeof(size_t) - 1},
-		{.wait = 4},
-		{.wait = UINT32_MAX},
-		{.reserved = 1},
-		{.max_latency_ns = -1},
-		{.tick_ns = -1},
-		{.budget_ns = -1},
+		{.sz = sizeof(size_t) - 1}, {.wait = 4},     {.wait = UINT32_MAX}, {.reserved = 1},
+		{.max_latency_ns = -1},	    {.tick_ns = -1}, {.budget_ns = -1},
 	};
 	struct bpfring_loop *l = NULL;
 
