@@ -35,6 +35,7 @@ shift $((OPTIND - 1))
 kernels=("$@")
 (($#)) || kernels=(5.10 6.1 6.12 6.18 newest)
 
+scripts/setup.sh libcmocka-dev qemu-system-x86 busybox-static cpio
 if [[ ! -e $build/CMakeCache.txt ]]; then
 	cmake --preset dev -B "$build" >/dev/null
 fi
