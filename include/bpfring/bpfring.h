@@ -25,6 +25,7 @@
  *	consumer.h  one ring: callbacks, batches, zero-copy peek/release, wait, snapshot, statistics
  *	loop.h      many rings and descriptors on one thread; wait modes; use inside another loop
  *	producer.h  the other direction: samples for BPF programs that drain a user ring
+ *	recovery.h  for a user ring that another producer left blocked
  *	ring.h      the inline data path beneath, on any memory; user_ring.h: of the producer
  *	common.h    error rule, options, version, log
  */
@@ -35,6 +36,7 @@
 #include <bpfring/consumer.h>
 #include <bpfring/loop.h>
 #include <bpfring/producer.h>
+#include <bpfring/recovery.h>
 #include <bpfring/ring.h>
 #include <bpfring/user_ring.h>
 

@@ -121,7 +121,8 @@ static void produce_until_killed(int map_fd, int ready)
 		while (n < 3 && !bpfring_producer_reserve(p, 16 + (number * 40) % 512, &data[n]))
 			n++;
 		for (int i = n - 1; i >= 0; i--) {
-			*(struct user_sample *)data[i] = (struct user_sample){USER_THREADS, 0, number++};
+			*(struct user_sample *)data[i] =
+				(struct user_sample){USER_THREADS, 0, number++};
 			if (bpfring_producer_submit(p, data[i]))
 				_exit(1);
 		}
@@ -284,7 +285,9 @@ static void send_fd(int sock, int fd)
 {
 	char control[CMSG_SPACE(sizeof(int))] = {0};
 	struct iovec iov = {.iov_base = control, .iov_len = 1};
-	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control,
+	struct msghdr msg = {.msg_iov = &iov,
+			     .msg_iovlen = 1,
+			     .msg_control = control,
 			     .msg_controllen = sizeof(control)};
 	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
 
@@ -299,7 +302,9 @@ static int receive_fd(int sock)
 {
 	char control[CMSG_SPACE(sizeof(int))], byte;
 	struct iovec iov = {.iov_base = &byte, .iov_len = 1};
-	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control,
+	struct msghdr msg = {.msg_iov = &iov,
+			     .msg_iovlen = 1,
+			     .msg_control = control,
 			     .msg_controllen = sizeof(control)};
 	int fd = -1;
 
@@ -468,7 +473,8 @@ int main(void)
 	struct user_bpf *skel = user_bpf__open_and_load();
 
 	if (!skel) {
-		print_message("skipped: this kernel or user cannot load programs that drain user rings\n");
+		print_message("skipped: this kernel or user cannot load programs that drain user "
+			      "rings\n");
 		return 77;
 	}
 	user_bpf__destroy(skel);

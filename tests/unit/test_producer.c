@@ -13,9 +13,9 @@ static struct bpfring_producer *p;
 
 static void ring(size_t size, const struct start *start)
 {
-	assert_int_equal(sim_user_ring_new(&r, size, start ? start->word_size : 8,
-					   start ? start->pos : 0),
-			 0);
+	assert_int_equal(
+		sim_user_ring_new(&r, size, start ? start->word_size : 8, start ? start->pos : 0),
+		0);
 	map = sim_sys_map(r, "commands", ID);
 	if (start)
 		sim_sys_set_word_size(start->word_size);
@@ -186,7 +186,8 @@ static void options_that_contradict(void **state)
 		struct bpfring_producer_opts known;
 		uint64_t later;
 	} longer = {.known.sz = sizeof(longer)};
-	struct bpfring_producer_opts short_opts = {.sz = offsetof(struct bpfring_producer_opts, claim_fd)};
+	struct bpfring_producer_opts short_opts = {
+		.sz = offsetof(struct bpfring_producer_opts, claim_fd)};
 
 	(void)state;
 	ring(PAGE, NULL);
@@ -339,7 +340,9 @@ static void errors_of_the_kernel(void **state)
 	static const struct {
 		int err;
 		const char *word;
-	} cases[] = {{-E2BIG, "recover"}, {-EINVAL, "recover"}, {-EPERM, "may not run"},
+	} cases[] = {{-E2BIG, "recover"},
+		     {-EINVAL, "recover"},
+		     {-EPERM, "may not run"},
 		     {-EFAULT, "failed"}};
 	BPFRING_OPTS(bpfring_producer_opts, opts);
 	int result = -EBUSY;
@@ -457,11 +460,11 @@ static void recovery(void **state)
 	for_each_start(s)
 	{
 		ring(PAGE, s);
-		header(s->pos, 16);				      /* good */
-		header(s->pos + 24, 40 | BPFRING_BUSY_BIT);	      /* abandoned */
-		header(s->pos + 72, 8 | BPFRING_DISCARD_BIT);	      /* discarded */
-		header(s->pos + 88, 8);				      /* good */
-		header(s->pos + 104, 5000);			      /* nonsense */
+		header(s->pos, 16);			      /* good */
+		header(s->pos + 24, 40 | BPFRING_BUSY_BIT);   /* abandoned */
+		header(s->pos + 72, 8 | BPFRING_DISCARD_BIT); /* discarded */
+		header(s->pos + 88, 8);			      /* good */
+		header(s->pos + 104, 5000);		      /* nonsense */
 		sim_ring_set_prod(r, s->pos + 512);
 		assert_int_equal(open_with(NULL), 0);
 		assert_int_equal(bpfring_producer_check(p, &found), 1);
