@@ -121,7 +121,8 @@ static int measure_blocking(const struct bench_row *row, const struct impl *impl
 		cpu = clock_ns(CLOCK_THREAD_CPUTIME_ID);
 		if (user_put_wait(&u, 2000, 0, timeout) >= 0)
 			err = -EBADMSG;
-		ret->cpu_pct = (double)(clock_ns(CLOCK_THREAD_CPUTIME_ID) - cpu) / (double)timeout * 100;
+		ret->cpu_pct =
+			(double)(clock_ns(CLOCK_THREAD_CPUTIME_ID) - cpu) / (double)timeout * 100;
 		ret->p50_ns = (double)(now_ns() - start - timeout);
 	}
 	user_close(&u);
@@ -129,13 +130,21 @@ static int measure_blocking(const struct bench_row *row, const struct impl *impl
 }
 
 const struct bench_row rows_roundtrip[] = {
-	{.name = "roundtrip", .family = "roundtrip",
+	{.name = "roundtrip",
+	 .family = "roundtrip",
 	 .about = "a question through the user ring to its answer through a kernel ring",
-	 .measure = measure_roundtrip, .key = METRIC_P50_NS, .kinds = KIND_USER, .size = 8,
+	 .measure = measure_roundtrip,
+	 .key = METRIC_P50_NS,
+	 .kinds = KIND_USER,
+	 .size = 8,
 	 .ring_size = 65536},
-	{.name = "producer-blocking", .family = "producer-blocking",
+	{.name = "producer-blocking",
+	 .family = "producer-blocking",
 	 .about = "waiting for space in a ring that is not drained; p50: past the deadline",
-	 .measure = measure_blocking, .key = METRIC_CPU_PCT, .kinds = KIND_USER, .size = 2000,
+	 .measure = measure_blocking,
+	 .key = METRIC_CPU_PCT,
+	 .kinds = KIND_USER,
+	 .size = 2000,
 	 .ring_size = 4096},
 	{0},
 };

@@ -56,8 +56,8 @@ static int end_round(const struct user *u, size_t filled, size_t expected, int64
 	long drained = user_drain(u);
 
 	if (drained != (long)filled || filled != expected) {
-		fprintf(stderr, "bpfring-bench: %zu samples of %zu submitted, %ld drained\n", filled,
-			expected, drained);
+		fprintf(stderr, "bpfring-bench: %zu samples of %zu submitted, %ld drained\n",
+			filled, expected, drained);
 		return drained < 0 ? (int)drained : -EBADMSG;
 	}
 	f->samples += filled;
@@ -92,9 +92,11 @@ static int rounds_of_threads(const struct user *u, const struct bench_row *row, 
 
 	pthread_barrier_init(&barrier, NULL, n + 1);
 	for (unsigned int i = 0; i < n; i++) {
-		workers[i] = (struct worker){
-			.u = u, .barrier = &barrier, .size = row->size, .share = share,
-			.cpu = (int)i % cpu_count()};
+		workers[i] = (struct worker){.u = u,
+					     .barrier = &barrier,
+					     .size = row->size,
+					     .share = share,
+					     .cpu = (int)i % cpu_count()};
 		pthread_create(&workers[i].thread, NULL, work, &workers[i]);
 	}
 	while (!err && now_ns() < until) {
@@ -138,39 +140,38 @@ static int measure(const struct bench_row *row, const struct impl *impl,
 		return err;
 	if (row->key == METRIC_PRODUCER_NS)
 		ret->producer_ns = (double)f.fill_ns / (double)f.samples;
-	ret->records_per_s = (double)f.samples / (double)(row->key == METRIC_PRODUCER_NS
-								  ? f.fill_ns
-								  : f.total_ns) * 1e9;
+	ret->records_per_s = (double)f.samples /
+			     (double)(row->key == METRIC_PRODUCER_NS ? f.fill_ns : f.total_ns) *
+			     1e9;
 	return 0;
 }
 
-#define ALONE(bytes)                                                                               \
-	{                                                                                          \
-		.name = "producer-" #bytes, .family = "producer",                                  \
-		.about = "reserve and submit of " #bytes " bytes, without the drain",               \
-		.measure = measure, .key = METRIC_PRODUCER_NS, .kinds = KIND_USER, .size = bytes,   \
-		.ring_size = 1 << 18                                                                \
+#define ALONE(bytes)                                                                              \
+	{                                                                                         \
+		.name = "producer-" #bytes, .family = "producer",                                 \
+		.about = "reserve and submit of " #bytes " bytes, without the drain",             \
+		.measure = measure, .key = METRIC_PRODUCER_NS, .kinds = KIND_USER, .size = bytes, \
+		.ring_size = 1 << 18                                                              \
 	}
 
-#define DRAINED(bytes)                                                                             \
-	{                                                                                          \
-		.name = "producer-drained-" #bytes, .family = "producer",                          \
-		.about = "the same with the drain", .measure = measure,                            \
-		.key = METRIC_RECORDS_PER_S, .kinds = KIND_USER, .size = bytes,                     \
-		.ring_size = 1 << 18                                                                \
+#define DRAINED(bytes)                                                          \
+	{                                                                       \
+		.name = "producer-drained-" #bytes, .family = "producer",       \
+		.about = "the same with the drain", .measure = measure,         \
+		.key = METRIC_RECORDS_PER_S, .kinds = KIND_USER, .size = bytes, \
+		.ring_size = 1 << 18                                            \
 	}
 
-#define THREADS(n, bytes)                                                                          \
-	{                                                                                          \
-		.name = "producer-threads-" #n "-" #bytes, .family = "producer-threads",           \
-		.about = #n " threads, " #bytes " bytes, without the drain", .measure = measure,    \
-		.key = METRIC_PRODUCER_NS, .kinds = KIND_USER_THREADS, .producers = n,              \
-		.size = bytes, .ring_size = 16 << 20                                                \
+#define THREADS(n, bytes)                                                                        \
+	{                                                                                        \
+		.name = "producer-threads-" #n "-" #bytes, .family = "producer-threads",         \
+		.about = #n " threads, " #bytes " bytes, without the drain", .measure = measure, \
+		.key = METRIC_PRODUCER_NS, .kinds = KIND_USER_THREADS, .producers = n,           \
+		.size = bytes, .ring_size = 16 << 20                                             \
 	}
 
 const struct bench_row rows_user[] = {
-	ALONE(8), ALONE(64), ALONE(1024), DRAINED(8), DRAINED(64), DRAINED(1024),
-	THREADS(1, 8), THREADS(2, 8), THREADS(4, 8), THREADS(1, 64), THREADS(4, 64),
-	THREADS(1, 1024), THREADS(4, 1024),
-	{0},
+	ALONE(8),	ALONE(64),	  ALONE(1024),	    DRAINED(8),	   DRAINED(64),
+	DRAINED(1024),	THREADS(1, 8),	  THREADS(2, 8),    THREADS(4, 8), THREADS(1, 64),
+	THREADS(4, 64), THREADS(1, 1024), THREADS(4, 1024), {0},
 };

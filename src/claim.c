@@ -55,6 +55,8 @@ int bpfring_claim_take(const struct map *map, enum claim_role role, int handed_o
 		err = -EBUSY;
 	log_error("map '%s' id %u: cannot claim it: %s%s%s\n", map->name, map->id,
 		  bpfring_errname(err), err == -EBUSY ? "; another holds the claim of the " : "",
-		  err != -EBUSY ? "" : role == CLAIM_CONSUMER ? "consumer" : "producer");
+		  err != -EBUSY		   ? ""
+		  : role == CLAIM_CONSUMER ? "consumer"
+					   : "producer");
 	return err;
 }

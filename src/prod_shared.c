@@ -115,8 +115,8 @@ static void *begin(struct bpfring_prod *p, uint64_t pos, uint32_t size)
 	void *data = bpfring_priv_begin(p, pos, size);
 
 	/* Who looks at it before that finds 0, which means the same: wait. */
-	__atomic_store_n(bpfring_priv_state(p, pos), (uint16_t)(BPFRING_STATE_RESERVED | lap(p, pos)),
-			 __ATOMIC_RELAXED);
+	__atomic_store_n(bpfring_priv_state(p, pos),
+			 (uint16_t)(BPFRING_STATE_RESERVED | lap(p, pos)), __ATOMIC_RELAXED);
 	return data;
 }
 
@@ -218,7 +218,8 @@ static int publish(struct bpfring_prod *p, uint64_t pos)
 
 			count_sample(p, header);
 			pos += bpfring_priv_total(header);
-			if (pos - from > __atomic_load_n(&p->reserve_pos, __ATOMIC_RELAXED) - from) {
+			if (pos - from >
+			    __atomic_load_n(&p->reserve_pos, __ATOMIC_RELAXED) - from) {
 				__atomic_store_n(&p->lost, 1, __ATOMIC_RELAXED);
 				return -EBADMSG; /* the turn stays here, unused, as with -EBUSY */
 			}

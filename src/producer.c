@@ -11,7 +11,7 @@
 #include "options.h"
 #include "sys.h"
 
-#define KNOWN_FLAGS                                                               \
+#define KNOWN_FLAGS                                                         \
 	((uint32_t)(BPFRING_PRODUCER_THREADS | BPFRING_PRODUCER_UNCLAIMED | \
 		    BPFRING_PRODUCER_RECOVER))
 
@@ -74,8 +74,8 @@ static int take_claim(struct bpfring_producer *p, const struct bpfring_producer_
 {
 	if (p->flags & BPFRING_PRODUCER_UNCLAIMED)
 		return 0;
-	p->claim_fd = bpfring_claim_take(&p->map, CLAIM_PRODUCER,
-					 opts->claim_fd ? opts->claim_fd : -1);
+	p->claim_fd =
+		bpfring_claim_take(&p->map, CLAIM_PRODUCER, opts->claim_fd ? opts->claim_fd : -1);
 	return p->claim_fd < 0 ? p->claim_fd : 0;
 }
 
@@ -113,10 +113,11 @@ static int attach(struct bpfring_producer *p)
 				bpfring_mapping_data(&p->mapping), p->prod.states, p->mapping.size,
 				word_size, p->guard);
 	if (err)
-		log_error("map '%s' id %u: the ring is corrupt: producer at %llu, consumer at %llu, "
-			  "%zu bytes; BPFRING_PRODUCER_RECOVER repairs it; %s\n",
-			  p->map.name, p->map.id, (unsigned long long)p->prod.published,
-			  (unsigned long long)p->prod.cons, p->mapping.size, bpfring_errname(err));
+		log_error(
+			"map '%s' id %u: the ring is corrupt: producer at %llu, consumer at %llu, "
+			"%zu bytes; BPFRING_PRODUCER_RECOVER repairs it; %s\n",
+			p->map.name, p->map.id, (unsigned long long)p->prod.published,
+			(unsigned long long)p->prod.cons, p->mapping.size, bpfring_errname(err));
 	p->opened_at = p->prod.published;
 	return err;
 }

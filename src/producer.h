@@ -4,6 +4,7 @@
 #define BPFRING_SRC_PRODUCER_H
 
 #include <bpfring/producer.h>
+#include <bpfring/recovery.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -57,14 +58,14 @@ struct bpfring_producer {
 	struct mapping mapping;
 	uint32_t *guard;
 	uint32_t flags;
-	int claim_fd; /* -1: none */
+	int claim_fd;	    /* -1: none */
 	uint64_t opened_at; /* position */
 	atomic_bool closed;
 
 	struct kick kick;
 	struct space_watch watch;
 
-	pthread_mutex_t queue_lock; /* of the threads that wait; never held for longer than a look */
+	pthread_mutex_t queue_lock; /* of the threads that wait; held for a look only */
 	struct wait_node *first;
 	struct wait_node **last;
 	_Atomic(struct waiter *) waiter; /* of the first of them, from the first wait on */

@@ -22,8 +22,7 @@ static int take_program(int *ret, int fd)
 	return *ret < 0 ? *ret : 0;
 }
 
-int bpfring_producer_kick_init(struct bpfring_producer *p,
-			       const struct bpfring_producer_opts *opts)
+int bpfring_producer_kick_init(struct bpfring_producer *p, const struct bpfring_producer_opts *opts)
 {
 	struct kick *k = &p->kick;
 
@@ -44,7 +43,8 @@ static const char *meaning(int err)
 		return "a header in the ring is larger than the ring or than the kernel takes; "
 		       "bpfring_producer_recover() discards it";
 	case -EINVAL:
-		return "a position or header in the ring makes no sense, or the program passes flags "
+		return "a position or header in the ring makes no sense, or the program passes "
+		       "flags "
 		       "that drain does not know; bpfring_producer_recover() repairs the ring";
 	case -EPERM:
 		return "this process may not run BPF programs";

@@ -97,7 +97,8 @@ static uint64_t look(const struct ring *r, uint64_t pos, bool repair, struct bpf
 	} else if (word & BPFRING_BUSY_BIT) {
 		ret->busy++;
 		if (repair)
-			__atomic_store_n(header, len | BPFRING_DISCARD_BIT, __ATOMIC_RELEASE); /* P7 */
+			__atomic_store_n(header, len | BPFRING_DISCARD_BIT,
+					 __ATOMIC_RELEASE); /* P7 */
 	} else {
 		ret->samples++;
 	}

@@ -166,7 +166,8 @@ int bpfring_producer_reserve_wait(struct bpfring_producer *p, size_t size, int64
 	if (err != -ENOSPC)
 		return err;
 	start = bpfring_sys_now();
-	deadline = timeout_ns < 0 || timeout_ns > INT64_MAX - start ? INT64_MAX : start + timeout_ns;
+	deadline = timeout_ns < 0 || timeout_ns > INT64_MAX - start ? INT64_MAX
+								    : start + timeout_ns;
 	enqueue(p, &node);
 	err = wait_for_turn(&node, deadline);
 	if (!err)

@@ -278,8 +278,8 @@ void bpfring_sys_futex_wait(uint32_t *word, uint32_t value, int64_t at_ns)
 		int64_t nsec;
 	} at = {at_ns / NSEC_PER_SEC, at_ns % NSEC_PER_SEC};
 
-	syscall(FUTEX_CALL, word, FUTEX_WAIT_BITSET_PRIVATE, value,
-		at_ns == INT64_MAX ? NULL : &at, NULL, FUTEX_BITSET_MATCH_ANY);
+	syscall(FUTEX_CALL, word, FUTEX_WAIT_BITSET_PRIVATE, value, at_ns == INT64_MAX ? NULL : &at,
+		NULL, FUTEX_BITSET_MATCH_ANY);
 }
 
 void bpfring_sys_futex_wake(uint32_t *word)

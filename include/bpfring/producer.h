@@ -45,7 +45,7 @@ enum {
 	/* Take no claim, for users who keep other producers out themselves. */
 	BPFRING_PRODUCER_UNCLAIMED = 1U << 1,
 	/* Open also a ring whose positions contradict each other, and repair what an earlier producer
-	 * left as bpfring_producer_recover() does.
+	 * left as bpfring_producer_recover() (recovery.h) does.
 	 */
 	BPFRING_PRODUCER_RECOVER = 1U << 2,
 };
@@ -154,8 +154,7 @@ BPFRING_API int bpfring_priv_producer_reserve(struct bpfring_producer *p, size_t
 BPFRING_API int bpfring_priv_producer_reserve_batch(struct bpfring_producer *p,
 						    struct bpfring_sample *samples,
 						    unsigned int count);
-BPFRING_API int bpfring_priv_producer_end(struct bpfring_producer *p, void *data,
-					  uint32_t discard);
+BPFRING_API int bpfring_priv_producer_end(struct bpfring_producer *p, void *data, uint32_t discard);
 BPFRING_API int bpfring_priv_producer_submit_batch(struct bpfring_producer *p,
 						   const struct bpfring_sample *samples,
 						   unsigned int count);
@@ -321,56 +320,10 @@ BPFRING_API int bpfring_producer_arm(struct bpfring_producer *p, size_t size);
  * Return: number of samples that the BPF program took; 0 also if a hook does not know;
  * -EOPNOTSUPP: the options named nothing to kick; -EBUSY: another drain is running at this moment;
  * -E2BIG, -EINVAL: the kernel met a header or position that it cannot pass, left by another producer:
- * see bpfring_producer_recover(); -EPERM: this process may not run BPF programs; another error that
+ * see recovery.h; -EPERM: this process may not run BPF programs; another error that
  * the hook or the program made up; -ECHILD, -EBADF. The log says what the first one means.
  */
 BPFRING_API int bpfring_producer_kick(struct bpfring_producer *p);
-
-/**
- * struct bpfring_recovery - what is pending in a ring, and what of it the kernel cannot pass.
- * @sz:           set by the caller: sizeof(struct bpfring_recovery)
- * @samples:      good samples; they stay
- * @discards:     samples that were discarded before
- * @busy:         samples that were reserved but never submitted
- * @broken:       headers that make no sense, or a sample larger than the kernel takes
- * @broken_bytes: ring bytes from the first such header to the next that can be told
- * @moved:        bytes by which the producer position had to be moved back to make sense
- * @position:     of the first busy or broken header, if there is any, or of the producer
- */
-struct bpfring_recovery {
-	size_t sz;
-	uint64_t samples;
-	uint64_t discards;
-	uint64_t busy;
-	uint64_t broken;
-	uint64_t broken_bytes;
-	uint64_t moved;
-	uint64_t position;
-};
-
-/**
- * bpfring_producer_check() - look for what would block the ring, without touching it.
- * @p:   the producer
- * @ret: what was found; NULL if not wanted
- *
- * Return: 1: something blocks the ring; 0: nothing; -EINVAL: a bad @ret; -ECHILD, -EBADF.
- */
-BPFRING_API int bpfring_producer_check(const struct bpfring_producer *p,
-				       struct bpfring_recovery *ret);
-
-/**
- * bpfring_producer_recover() - discard what another producer left in the ring that blocks it.
- * @p:   the producer, with the claim; nothing reserved
- * @ret: what was found, and is discarded now; NULL if not wanted
- *
- * Samples that were left busy are discarded one by one. Behind a broken header nothing can be told
- * apart: all that follows is discarded. Do not call it while a producer that knows no claim (that of
- * libbpf) is alive on the map: it could still be writing.
- *
- * Return: as bpfring_producer_check(), and -EPERM: opened without a claim; -EBUSY: samples are
- * reserved.
- */
-BPFRING_API int bpfring_producer_recover(struct bpfring_producer *p, struct bpfring_recovery *ret);
 
 /**
  * bpfring_producer_claim_fd() - the claim on this end of the ring, to be handed to another process.

@@ -59,31 +59,31 @@ struct bpfring_sample {
  */
 struct bpfring_prod {
 	/* Written once. */
-	uint8_t *data;		 /* data area, mapped twice */
-	uint64_t mask;		 /* size - 1 */
-	uint16_t *states;	 /* see above */
-	uint64_t indices;	 /* of states; 0: these functions are not to be used, see producer.h */
-	void *prod_word;	 /* the shared producer position */
-	const void *cons_word;	 /* the shared consumer position */
-	const uint32_t *owner;	 /* reads 0 in a forked child */
-	uint32_t limit;		 /* payloads must be smaller; 0: as with indices */
-	uint8_t word_size;	 /* of the positions: the kernel's sizeof(long), 8 or 4 */
-	uint8_t lost;		 /* a second producer was met: nothing is published any more */
+	uint8_t *data;	  /* data area, mapped twice */
+	uint64_t mask;	  /* size - 1 */
+	uint16_t *states; /* see above */
+	uint64_t indices; /* of states; 0: these functions are not to be used, see producer.h */
+	void *prod_word;  /* the shared producer position */
+	const void *cons_word; /* the shared consumer position */
+	const uint32_t *owner; /* reads 0 in a forked child */
+	uint32_t limit;	       /* payloads must be smaller; 0: as with indices */
+	uint8_t word_size;     /* of the positions: the kernel's sizeof(long), 8 or 4 */
+	uint8_t lost;	       /* a second producer was met: nothing is published any more */
 	uint8_t reserved_0[2];
-	uint32_t max_sample;	 /* largest payload */
-	uint32_t waiters;	 /* threads that wait for space and come first */
+	uint32_t max_sample; /* largest payload */
+	uint32_t waiters;    /* threads that wait for space and come first */
 	uint8_t reserved_1[56];
 	/* Taking space. */
-	uint64_t reserve_pos;	 /* next header to write; [published, reserve_pos) is not published */
-	uint64_t cons;		 /* consumer position as last read */
-	uint64_t full;		 /* reservations refused for want of space */
-	uint64_t max_fill;	 /* most bytes found in use */
+	uint64_t reserve_pos; /* next header to write; [published, reserve_pos) is not published */
+	uint64_t cons;	      /* consumer position as last read */
+	uint64_t full;	      /* reservations refused for want of space */
+	uint64_t max_fill;    /* most bytes found in use */
 	uint8_t reserved_2[96];
 	/* Giving samples to the kernel. */
-	uint64_t published;	 /* the producer position as last stored by this producer */
-	uintptr_t first;	 /* the sample at that position, if nothing was reserved before; or 1 */
-	uint64_t samples;	 /* published so far */
-	uint64_t discards;	 /* passed over so far */
+	uint64_t published; /* the producer position as last stored by this producer */
+	uintptr_t first;    /* the sample at that position, if nothing was reserved before; or 1 */
+	uint64_t samples;   /* published so far */
+	uint64_t discards;  /* passed over so far */
 	uint8_t reserved_3[96];
 };
 
@@ -101,8 +101,8 @@ static inline uint64_t bpfring_priv_load_cons(const struct bpfring_prod *p, uint
 	 */
 	if (p->word_size == 8)
 		return __atomic_load_n((const uint64_t *)p->cons_word, __ATOMIC_ACQUIRE);
-	return bpfring_priv_widen(near,
-				  __atomic_load_n((const uint32_t *)p->cons_word, __ATOMIC_ACQUIRE));
+	return bpfring_priv_widen(
+		near, __atomic_load_n((const uint32_t *)p->cons_word, __ATOMIC_ACQUIRE));
 }
 
 /* P2: stores the producer position, if it is where we left it. Release, so that headers and payloads

@@ -81,7 +81,8 @@ static void end_any(struct model *m, uint8_t *data, int discard)
 		if (e->data == data && e->state == RESERVED) {
 			require(!err);
 			e->state = discard ? DISCARDED : SUBMITTED;
-			while (m->published < m->count && m->entries[m->published].state != RESERVED)
+			while (m->published < m->count &&
+			       m->entries[m->published].state != RESERVED)
 				m->published++;
 			return;
 		}

@@ -276,7 +276,8 @@ static void threads_wait_in_turn(void **state)
 	(void)state;
 	open_filled(&rig, &opts);
 	for (int i = 0; i < 8; i++) {
-		waiters[i] = (struct waiter_thread){.p = rig.p, .size = i % 2 ? 16 : 3500,
+		waiters[i] = (struct waiter_thread){.p = rig.p,
+						    .size = i % 2 ? 16 : 3500,
 						    .timeout = i == 3 ? 60 * MSEC : -1,
 						    .number = (uint64_t)(i < 3 ? i : i - 1)};
 		pthread_create(&waiters[i].thread, NULL, wait_in_turn, &waiters[i]);
@@ -383,7 +384,8 @@ int main(void)
 	struct user_bpf *skel = user_bpf__open_and_load();
 
 	if (!skel) {
-		print_message("skipped: this kernel or user cannot load programs that drain user rings\n");
+		print_message("skipped: this kernel or user cannot load programs that drain user "
+			      "rings\n");
 		return 77;
 	}
 	user_bpf__destroy(skel);

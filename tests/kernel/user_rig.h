@@ -12,6 +12,7 @@
 
 #include <bpf/bpf.h>
 #include <bpfring/producer.h>
+#include <bpfring/recovery.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <time.h>

@@ -85,7 +85,8 @@ static void *drain(void *arg)
 
 static uint32_t size_of(uint32_t number, unsigned int *seed)
 {
-	return (uint32_t)sizeof(struct sample) + (number % 64 ? (uint32_t)rand_r(seed) % 100 : 1500);
+	return (uint32_t)sizeof(struct sample) +
+	       (number % 64 ? (uint32_t)rand_r(seed) % 100 : 1500);
 }
 
 static void *reserve(struct worker *w, uint32_t size)

@@ -1,46 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
-/* producer.h on the replaced system: opening, options, errors, kicks, waiting, recovery. */
-#include <errno.h>
-
-#include "rig.h"
-#include "sim_user.h"
-
-#define ID 7U
-
-static struct sim_ring *r;
-static struct sim_map *map;
-static struct bpfring_producer *p;
-
-static void ring(size_t size, const struct start *start)
-{
-	assert_int_equal(sim_user_ring_new(&r, size, start ? start->word_size : 8,
-					   start ? start->pos : 0),
-			 0);
-	map = sim_sys_map(r, "commands", ID);
-	if (start)
-		sim_sys_set_word_size(start->word_size);
-}
-
-static int open_with(const struct bpfring_producer_opts *opts)
-{
-	p = NULL;
-	return bpfring_producer_open(&p, r->event_fd, opts);
-}
-
-static void done(void)
-{
-	bpfring_producer_close(p);
-	p = NULL;
-	sim_ring_free(r);
-}
-
-static int put_sample(uint8_t number, size_t size)
-{
-	uint8_t payload[PAGE];
-
-	memset(payload, number, sizeof(payload));
-	return bpfring_producer_output(p, payload, size);
-}
+/* producer.h on the replaced system: opening, options, errors, closing, recovery. */
+#include "producer_rig.h"
 
 static void open_and_close(void **state)
 {
@@ -162,12 +122,6 @@ static void what_cannot_be_opened(void **state)
 	done();
 }
 
-static int no_kick(void *ctx)
-{
-	(void)ctx;
-	return 0;
-}
-
 static void options_that_contradict(void **state)
 {
 	static const struct bpfring_producer_opts bad[] = {
@@ -186,7 +140,8 @@ static void options_that_contradict(void **state)
 		struct bpfring_producer_opts known;
 		uint64_t later;
 	} longer = {.known.sz = sizeof(longer)};
-	struct bpfring_producer_opts short_opts = {.sz = offsetof(struct bpfring_producer_opts, claim_fd)};
+	struct bpfring_producer_opts short_opts = {
+		.sz = offsetof(struct bpfring_producer_opts, claim_fd)};
 
 	(void)state;
 	ring(PAGE, NULL);
@@ -247,200 +202,6 @@ static void every_failure_of_opening(void **state)
 	sim_ring_free(r);
 }
 
-static int drain_some(void *ctx)
-{
-	int *calls = ctx;
-
-	(*calls)++;
-	return sim_drain(r, NULL, NULL, SIM_NO_WAKEUP);
-}
-
-static void kicks_by_itself(void **state)
-{
-	BPFRING_OPTS(bpfring_producer_opts, opts);
-	BPFRING_OPTS(bpfring_producer_stats, stats);
-	int calls = 0;
-
-	(void)state;
-	for (int threads = 0; threads < 2; threads++) {
-		ring(PAGE, NULL);
-		opts = (struct bpfring_producer_opts){.sz = sizeof(opts)};
-		opts.flags = threads ? BPFRING_PRODUCER_THREADS : 0;
-		opts.kick = drain_some;
-		opts.kick_ctx = &calls;
-		opts.kick_samples = 10;
-		calls = 0;
-		assert_int_equal(open_with(&opts), 0);
-		for (int i = 1; i <= 95; i++) {
-			assert_int_equal(put_sample(1, 16), 0);
-			assert_int_equal(calls, i / 10);
-		}
-		assert_int_equal(bpfring_producer_stats(p, &stats), 0);
-		assert_int_equal(stats.kicks, 9);
-		assert_int_equal(stats.drained, 90);
-		bpfring_producer_close(p);
-
-		opts.kick_samples = 0;
-		opts.kick_bytes = 1024;
-		sim_drain(r, NULL, NULL, 0);
-		calls = 0;
-		assert_int_equal(open_with(&opts), 0);
-		for (int i = 1; i <= 100; i++) {
-			assert_int_equal(put_sample(1, 120), 0);
-			assert_true(PAGE - bpfring_producer_free_space(p) < 1024);
-		}
-		assert_int_equal(calls, 100 / 8);
-		/* drained by others meanwhile: then not */
-		sim_drain(r, NULL, NULL, 0);
-		calls = 0;
-		for (int i = 1; i <= 100; i++) {
-			assert_int_equal(put_sample(1, 120), 0);
-			sim_drain(r, NULL, NULL, 0);
-		}
-		assert_int_equal(calls, 0);
-		done();
-		sim_sys_reset();
-	}
-}
-
-static void what_a_kick_may_return(void **state)
-{
-	BPFRING_OPTS(bpfring_producer_opts, opts);
-	BPFRING_OPTS(bpfring_producer_stats, stats);
-
-	(void)state;
-	ring(PAGE, NULL);
-	assert_int_equal(open_with(NULL), 0);
-	assert_int_equal(bpfring_producer_kick(p), -EOPNOTSUPP);
-	bpfring_producer_close(p);
-	sim_sys_prog(r->memory_fd, no_kick, NULL);
-	opts.kick_prog_fd = r->memory_fd;
-	assert_int_equal(open_with(&opts), 0);
-	assert_int_equal(bpfring_producer_kick(p), 0);
-	for (int i = 0; i < 2; i++) { /* logged once */
-		sim_sys_fail(0, "prog_run");
-		assert_int_equal(bpfring_producer_kick(p), -EPERM);
-	}
-	assert_logged("kick", "-EPERM");
-	assert_int_equal(bpfring_producer_stats(p, &stats), 0);
-	assert_int_equal(stats.kicks, 3);
-	assert_int_equal(stats.kick_errors, 2);
-	assert_int_equal(bpfring_producer_kick(NULL), -EINVAL);
-	done();
-}
-
-static int report(void *ctx)
-{
-	return *(int *)ctx;
-}
-
-static void errors_of_the_kernel(void **state)
-{
-	static const struct {
-		int err;
-		const char *word;
-	} cases[] = {{-E2BIG, "recover"}, {-EINVAL, "recover"}, {-EPERM, "may not run"},
-		     {-EFAULT, "failed"}};
-	BPFRING_OPTS(bpfring_producer_opts, opts);
-	int result = -EBUSY;
-
-	(void)state;
-	ring(PAGE, NULL);
-	opts.kick = report;
-	opts.kick_ctx = &result;
-	assert_int_equal(open_with(&opts), 0);
-	assert_int_equal(bpfring_producer_kick(p), -EBUSY); /* another drains: no reason to log */
-	bpfring_producer_close(p);
-	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		result = cases[i].err;
-		assert_int_equal(open_with(&opts), 0);
-		assert_int_equal(bpfring_producer_kick(p), result);
-		assert_logged("kick", cases[i].word);
-		bpfring_producer_close(p);
-	}
-	sim_ring_free(r);
-}
-
-static void drain_now(void *flags)
-{
-	assert_true(sim_drain(r, NULL, NULL, *(unsigned int *)flags) > 0);
-}
-
-static void waiting(void **state)
-{
-	BPFRING_OPTS(bpfring_producer_stats, stats);
-	unsigned int loud = 0, silent = SIM_NO_WAKEUP;
-	void *data;
-
-	(void)state;
-	ring(PAGE, NULL);
-	assert_int_equal(open_with(NULL), 0);
-	assert_int_equal(bpfring_producer_reserve_wait(NULL, 8, 0, &data), -EINVAL);
-	assert_int_equal(bpfring_producer_reserve_wait(p, 8, 0, NULL), -EINVAL);
-	assert_int_equal(bpfring_producer_reserve_wait(p, 8, -2, &data), -EINVAL);
-	assert_int_equal(bpfring_producer_reserve_wait(p, PAGE, -1, &data), -E2BIG);
-	assert_int_equal(put_sample(1, 3000), 0);
-	sim_clock_start(1000);
-	assert_int_equal(bpfring_producer_reserve_wait(p, 3000, 0, &data), -ETIMEDOUT);
-	assert_int_equal(sim_clock_now(), 1000);
-	assert_int_equal(bpfring_producer_reserve_wait(p, 3000, 1000 * MSEC, &data), -ETIMEDOUT);
-	assert_int_equal(sim_clock_now(), 1000 + 1000 * MSEC);
-	assert_in_range(sim_clock_sleeps(), 7, 25); /* 1, 2, 4 .. 64, 64 .. ms */
-	/* a drain that notifies */
-	sim_clock_start(0);
-	sim_clock_at(333 * MSEC, drain_now, &loud);
-	assert_int_equal(bpfring_producer_reserve_wait(p, 3000, -1, &data), 0);
-	assert_int_equal(sim_clock_now(), 333 * MSEC);
-	assert_int_equal(bpfring_producer_submit(p, data), 0);
-	/* and one that does not */
-	sim_clock_start(0);
-	sim_clock_at(333 * MSEC, drain_now, &silent);
-	assert_int_equal(bpfring_producer_reserve_wait(p, 3000, -1, &data), 0);
-	assert_in_range(sim_clock_now(), 333 * MSEC, 397 * MSEC);
-	assert_int_equal(bpfring_producer_discard(p, data), 0);
-	assert_int_equal(bpfring_producer_stats(p, &stats), 0);
-	assert_int_equal(stats.waits, 4);
-	assert_in_range(stats.waited_ns, 1666 * MSEC, 1730 * MSEC);
-	/* errors of the first wait */
-	for (int i = 0; i < 3; i++) {
-		static const char *const calls[] = {"alloc", "epoll", "epoll_add"};
-		static const int errors[] = {-ENOMEM, -EMFILE, -ENOSPC};
-
-		bpfring_producer_close(p);
-		assert_int_equal(open_with(NULL), 0);
-		sim_sys_fail(0, calls[i]);
-		assert_int_equal(bpfring_producer_reserve_wait(p, 3000, MSEC, &data), errors[i]);
-		sim_sys_fail(-1, NULL);
-		assert_int_equal(bpfring_producer_reserve_wait(p, 3000, MSEC, &data), -ETIMEDOUT);
-	}
-	done();
-}
-
-static void stop_it(void *ctx)
-{
-	assert_int_equal(bpfring_producer_stop(ctx), 0);
-}
-
-static void stopping(void **state)
-{
-	void *data;
-
-	(void)state;
-	ring(PAGE, NULL);
-	assert_int_equal(open_with(NULL), 0);
-	assert_int_equal(put_sample(1, 3000), 0);
-	sim_clock_start(0);
-	sim_clock_at(5 * MSEC / 2, stop_it, p);
-	assert_int_equal(bpfring_producer_reserve_wait(p, 3000, -1, &data), -ECANCELED);
-	assert_int_equal(sim_clock_now(), 5 * MSEC / 2);
-	assert_int_equal(bpfring_producer_reserve_wait(p, 3000, -1, &data), -ECANCELED);
-	assert_int_equal(bpfring_producer_resume(p), 0);
-	assert_int_equal(bpfring_producer_reserve_wait(p, 3000, MSEC, &data), -ETIMEDOUT);
-	assert_int_equal(bpfring_producer_stop(NULL), -EINVAL);
-	assert_int_equal(bpfring_producer_resume(NULL), -EINVAL);
-	done();
-}
-
 /* Writes a header as another producer may have. */
 static void header(uint64_t pos, uint32_t value)
 {
@@ -457,11 +218,11 @@ static void recovery(void **state)
 	for_each_start(s)
 	{
 		ring(PAGE, s);
-		header(s->pos, 16);				      /* good */
-		header(s->pos + 24, 40 | BPFRING_BUSY_BIT);	      /* abandoned */
-		header(s->pos + 72, 8 | BPFRING_DISCARD_BIT);	      /* discarded */
-		header(s->pos + 88, 8);				      /* good */
-		header(s->pos + 104, 5000);			      /* nonsense */
+		header(s->pos, 16);			      /* good */
+		header(s->pos + 24, 40 | BPFRING_BUSY_BIT);   /* abandoned */
+		header(s->pos + 72, 8 | BPFRING_DISCARD_BIT); /* discarded */
+		header(s->pos + 88, 8);			      /* good */
+		header(s->pos + 104, 5000);		      /* nonsense */
 		sim_ring_set_prod(r, s->pos + 512);
 		assert_int_equal(open_with(NULL), 0);
 		assert_int_equal(bpfring_producer_check(p, &found), 1);
@@ -524,57 +285,6 @@ static void recovery_of_a_large_sample(void **state)
 	done();
 }
 
-static int in_the_child(void *ctx)
-{
-	void *data;
-
-	if (bpfring_producer_submit(p, ctx) != -ECHILD ||
-	    bpfring_producer_reserve(p, 8, &data) != -ECHILD ||
-	    bpfring_producer_reserve_wait(p, 8, -1, &data) != -ECHILD ||
-	    bpfring_producer_stop(p) != -ECHILD || bpfring_producer_kick(p) != -ECHILD ||
-	    bpfring_producer_fd(p) != -ECHILD || bpfring_producer_recover(p, NULL) != -ECHILD)
-		return 1;
-	bpfring_producer_close(p);
-	return 0;
-}
-
-static void in_a_forked_child(void **state)
-{
-	BPFRING_OPTS(bpfring_producer_opts, opts);
-
-	(void)state;
-	for (int threads = 0; threads < 2; threads++) {
-		void *data;
-
-		ring(PAGE, NULL);
-		opts.flags = threads ? BPFRING_PRODUCER_THREADS : 0;
-		assert_int_equal(open_with(&opts), 0);
-		assert_int_equal(bpfring_producer_reserve(p, 8, &data), 0);
-		assert_int_equal(in_child(in_the_child, data), 0);
-		assert_int_equal(sim_drain(r, NULL, NULL, 0), 0);
-		assert_int_equal(bpfring_producer_submit(p, data), 0);
-		assert_int_equal(sim_drain(r, NULL, NULL, 0), 1);
-		done();
-		sim_sys_reset();
-	}
-}
-
-/* Closed producers are kept for the next: as many as are needed, before anything is counted. */
-static int keep_two(void **state)
-{
-	BPFRING_OPTS(bpfring_producer_opts, opts, .flags = BPFRING_PRODUCER_UNCLAIMED);
-	struct bpfring_producer *second;
-
-	(void)state;
-	ring(PAGE, NULL);
-	assert_int_equal(open_with(NULL), 0);
-	assert_int_equal(bpfring_producer_open(&second, r->event_fd, &opts), 0);
-	bpfring_producer_close(second);
-	done();
-	sim_sys_reset();
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -584,14 +294,8 @@ int main(void)
 		rig_test(options_that_contradict),
 		rig_test(the_claim),
 		rig_test(every_failure_of_opening),
-		rig_test(kicks_by_itself),
-		rig_test(what_a_kick_may_return),
-		rig_test(errors_of_the_kernel),
-		rig_test(waiting),
-		rig_test(stopping),
 		rig_test(recovery),
 		rig_test(recovery_of_a_large_sample),
-		rig_test(in_a_forked_child),
 	};
 
 	return cmocka_run_group_tests(tests, keep_two, NULL);

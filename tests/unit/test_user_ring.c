@@ -66,7 +66,8 @@ static void every_order(void **state)
 	(void)state;
 	for_each_path(path) for (unsigned int order = 0; order < 256 * 16; order++)
 	{
-		const unsigned int next[4] = {order & 3, order >> 2 & 3, order >> 4 & 3, order >> 6 & 3};
+		const unsigned int next[4] = {order & 3, order >> 2 & 3, order >> 4 & 3,
+					      order >> 6 & 3};
 		unsigned int ended = 0, drained = 0, expected = 0;
 		struct user_rig rig;
 		void *data[4];

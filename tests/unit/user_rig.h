@@ -112,12 +112,12 @@ static inline int find(void *ctx, uint8_t *data, uint32_t size)
 }
 
 /* Drains exactly these numbers. */
-#define assert_drained(rig, ...)                                                                   \
-	do {                                                                                       \
-		const uint8_t want_[] = {0, __VA_ARGS__};                                          \
-		struct found found_ = {0};                                                         \
-		assert_int_equal(sim_drain((rig)->r, find, &found_, 0), ARRAY_SIZE(want_) - 1);    \
-		assert_memory_equal(found_.numbers, want_ + 1, ARRAY_SIZE(want_) - 1);             \
+#define assert_drained(rig, ...)                                                                \
+	do {                                                                                    \
+		const uint8_t want_[] = {0, __VA_ARGS__};                                       \
+		struct found found_ = {0};                                                      \
+		assert_int_equal(sim_drain((rig)->r, find, &found_, 0), ARRAY_SIZE(want_) - 1); \
+		assert_memory_equal(found_.numbers, want_ + 1, ARRAY_SIZE(want_) - 1);          \
 	} while (0)
 
 #define assert_nothing_drained(rig) assert_int_equal(sim_drain((rig)->r, find, NULL, 0), 0)
