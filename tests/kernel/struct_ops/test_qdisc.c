@@ -132,8 +132,10 @@ static void test_replace_by_other_type(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_discover),   cmocka_unit_test(test_register),
-		cmocka_unit_test(test_incomplete), cmocka_unit_test(test_replace),
+		cmocka_unit_test(test_discover),
+		cmocka_unit_test(test_register),
+		cmocka_unit_test(test_incomplete),
+		cmocka_unit_test(test_replace),
 		cmocka_unit_test(test_replace_by_other_type),
 	};
 	struct bpfring_struct_ops_types *types;
