@@ -149,6 +149,7 @@ void bpfring_ops_explain_register(const struct bpfring_struct_ops *ops, int err)
 void bpfring_ops_explain_replace(const struct bpfring_struct_ops *ops,
 				 const struct bpfring_struct_ops *with, int err)
 {
+	const bool other_type = ops->value_type_id && ops->value_type_id != with->value_type_id;
 	const char *why;
 
 	switch (err) {
@@ -160,12 +161,15 @@ void bpfring_ops_explain_replace(const struct bpfring_struct_ops *ops,
 		break;
 	case -EOPNOTSUPP:
 	case -KERNEL_ENOTSUPP:
-		why = "its type cannot be replaced; unregister it and register the other";
+		/* The kernel asks the new map's type whether it can be replaced, then compares. */
+		why = other_type ? "the new map is of another type"
+				 : "its type cannot be replaced; unregister it and register the "
+				   "other";
 		break;
 	case -EINVAL:
 		if (!ops_in_link_mode(with))
 			why = "the new map was not made for links";
-		else if (ops->value_type_id && ops->value_type_id != with->value_type_id)
+		else if (other_type)
 			why = "the new map is of another type";
 		else
 			why = "the subsystem refuses it; a congestion control has to keep its name";
