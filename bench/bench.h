@@ -60,8 +60,10 @@ enum {
 	KIND_LOOP = 1 << 0,  /* waits for records by itself: libbpf and bpfring's modes */
 	KIND_FLOOR = 1 << 1, /* no-wakeup: what the producer costs when nobody is notified */
 	KIND_DRAIN = 1 << 2, /* takes what is there: libbpf and bpfring's ways of consuming */
-	KIND_USER = 1 << 3,  /* produces into a user ring, see user.h */
-	KIND_USER_THREADS = 1 << 4, /* the same, shared by threads */
+	KIND_HINT = 1 << 3,  /* no ring: updates of task storage */
+	KIND_HINT_BIND = 1 << 4,
+	KIND_USER = 1 << 5,  /* produces into a user ring, see user.h */
+	KIND_USER_THREADS = 1 << 6, /* the same, shared by threads */
 };
 
 struct bench_row {
@@ -94,6 +96,7 @@ extern const struct bench_row rows_paced[];
 extern const struct bench_row rows_busy[];
 extern const struct bench_row rows_hot[];
 extern const struct bench_row rows_burst[];
+extern const struct bench_row rows_hint[];
 extern const struct bench_row rows_user[];
 extern const struct bench_row rows_roundtrip[];
 

@@ -30,6 +30,7 @@ struct impl {
 /* Each ends with an implementation without a name. */
 extern const struct impl impls_libbpf[];
 extern const struct impl impls_bpfring[];
+extern const struct impl impls_hint[];
 extern const struct impl impls_user[];
 
 #endif /* BENCH_IMPL_H */

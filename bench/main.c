@@ -158,9 +158,10 @@ static bool named(const char *name, const char *const *names, unsigned int count
 
 static unsigned int choose_rows(const struct bench_row **ret)
 {
-	static const struct bench_row *const tables[] = {rows_throughput, rows_b2b,   rows_paced,
-							 rows_busy,	  rows_hot,   rows_burst,
-							 rows_user,	  rows_roundtrip};
+	static const struct bench_row *const tables[] = {
+		rows_throughput, rows_b2b,  rows_paced, rows_busy,	rows_hot,
+		rows_burst,	 rows_hint, rows_user,	rows_roundtrip,
+	};
 	const struct bench_row *row;
 	unsigned int count = 0;
 	size_t i;
@@ -180,7 +181,8 @@ static unsigned int choose_rows(const struct bench_row **ret)
 
 static unsigned int choose_impls(const struct bench_row *row, const struct impl **ret)
 {
-	static const struct impl *const tables[] = {impls_libbpf, impls_bpfring, impls_user};
+	static const struct impl *const tables[] = {impls_libbpf, impls_bpfring, impls_hint,
+						    impls_user};
 	const struct impl *impl;
 	unsigned int count = 0;
 	size_t i;

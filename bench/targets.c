@@ -99,6 +99,18 @@ static void check_throughput(struct check *c)
 		"95 %% of libbpf's records/s per adaptive's");
 }
 
+static void check_hint(struct check *c)
+{
+	double update = median(c, "update-elem", METRIC_PRODUCER_NS);
+
+	at_most(c, median(c, "uptr", METRIC_PRODUCER_NS), update / 100,
+		"uptr: ns per hint, a hundredth of bpf_map_update_elem()");
+	at_most(c, median(c, "fallback", METRIC_PRODUCER_NS), update / 100,
+		"fallback: ns per hint, a hundredth of bpf_map_update_elem()");
+	at_most(c, median(c, "uptr", METRIC_P50_NS), 1e5, "uptr: first bind, ns");
+	at_most(c, median(c, "fallback", METRIC_P50_NS), 1e5, "fallback: first bind, ns");
+}
+
 int targets_check(FILE *out, const struct row_results *r, const struct bench_opts *opts,
 		  double overshoot_p99_ns)
 {
@@ -118,6 +130,8 @@ int targets_check(FILE *out, const struct row_results *r, const struct bench_opt
 	else if (!strcmp(family, "burst") && r->row->fraction <= 0.5)
 		at_most(&c, median(&c, "bpfring-adaptive", METRIC_LOST),
 			median(&c, "libbpf", METRIC_LOST), "adaptive: lost, libbpf's");
+	else if (!strcmp(family, "hint"))
+		check_hint(&c);
 	else if (r->row->key == METRIC_RECORDS_PER_S)
 		check_throughput(&c);
 	fflush(out);

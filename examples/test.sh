@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 #
 # test.sh EXAMPLE DIRECTORY: runs an example on the live kernel and looks at what it prints.
-# EXAMPLE: minimal, exectrace, exectrace_json, embed_epoll, embed_sd_event.
+# EXAMPLE: minimal, exectrace, exectrace_json, embed_epoll, embed_sd_event, tcpcc.
 set -eu
 
 example=$1 dir=$2
@@ -94,5 +94,20 @@ exectrace_json)
 	await "xxx\"\],\"args_truncated\":true\}$"
 	stop INT
 	[ "$status" -eq 0 ] || fail "ended with status $status"
+	;;
+tcpcc)
+	"$dir/tcpcc" >"$work/out" 2>&1 || fail "ended with status $?"
+	await "^Done\.$"
+	await "on offer: .*bpfring_cc"
+	await "old connection: bpfring_cc, cwnd [0-9]+"
+	await "before: still in use"
+	await "the last: map [0-9]+ is (ready|tobefree), refcnt 0"
+	! grep -q bpfring_cc /proc/sys/net/ipv4/tcp_available_congestion_control || fail "left behind"
+	# Its word and that of ss have to agree: congestion control and window of each connection.
+	if ! grep -q "ss: not to be had" "$work/out"; then
+		sed -n 's/.* connection: bpfring_cc, cwnd //p' "$work/out" >"$work/own"
+		sed -n 's/^[[:space:]]*bpfring_cc.* cwnd:\([0-9]*\) .*/\1/p' "$work/out" >"$work/ss"
+		cmp "$work/own" "$work/ss" || fail "ss says otherwise"
+	fi
 	;;
 esac

@@ -10,6 +10,8 @@
 #define EVENTS		   64
 #define SPIN_FD_CHECK_NS   50000 /* while spinning, how often the kernel is asked for descriptors */
 #define SPIN_NS_PER_RECORD 32
+#define AWAY_NS		   5000 /* so long between two polls is work of the caller's own */
+#define PILE_RECORDS	   64	/* so many at once, and the cost of a look does not count */
 #define SPIN_BUSY_MAX_NS   4000 /* between two looks that find records */
 #define SPIN_IDLE_MIN_NS   100	/* and that find none: doubles */
 #define SPIN_IDLE_MAX_NS   1000
@@ -308,11 +310,22 @@ static void take_flags(struct bpfring_loop *l, struct turn *t)
 	}
 }
 
+/* Are so many records waiting that taking them now is worth more than sleeping out the window? */
+static bool has_pile(const struct bpfring_consumer *c)
+{
+	uint64_t records = c->cons.records ? c->cons.records : 1;
+
+	return bpfring_cons_avail_data(&c->cons) >=
+	       PILE_RECORDS * ((c->cons.released - c->opened_at) / records);
+}
+
 /* Data that has piled up while the caller was busy elsewhere does not wait for its window. */
 static void hasten(struct bpfring_loop *l, int64_t now)
 {
+	if (now - l->left_at < AWAY_NS) /* straight back: too soon to look again */
+		return;
 	for (struct bpfring_source *s = l->active_first; s; s = s->active_next)
-		if (bpfring_pace_worth_look(&s->pace, now - l->left_at))
+		if (!s->c->armed && has_pile(s->c))
 			s->due = now;
 }
 

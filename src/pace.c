@@ -120,11 +120,6 @@ void bpfring_pace_armed(struct pace *p)
 	p->empty = 0;
 }
 
-bool bpfring_pace_worth_look(const struct pace *p, int64_t away_ns)
-{
-	return p->window && p->gap < away_ns / WORTH_RECORDS;
-}
-
 int64_t bpfring_pace_next(struct pace *p, const struct pace_params *params,
 			  const struct pace_look *look)
 {

@@ -47,12 +47,6 @@ struct pace_look {
 int64_t bpfring_pace_next(struct pace *p, const struct pace_params *params,
 			  const struct pace_look *look);
 
-/*
- * The caller was away from the loop for so long: have so many records come in the meantime, by the
- * rate they came at before, that taking them now is worth more than sleeping out the window?
- */
-bool bpfring_pace_worth_look(const struct pace *p, int64_t away_ns);
-
 /* The ring stays awake although it was to be armed, or was notified: forget the window. */
 void bpfring_pace_armed(struct pace *p);
 

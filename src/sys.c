@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /* The system calls of the library; the only file that knows errno. */
 #define _GNU_SOURCE
+#define _FILE_OFFSET_BITS 64 /* map offsets and lock bytes do not fit into 32 bits */
 #include "sys.h"
 
 #include <bpf/bpf.h>
@@ -45,7 +46,7 @@ void bpfring_sys_free(void *mem)
 
 int bpfring_sys_mmap(void **ret, size_t size, int prot, int flags, int fd, uint64_t offset)
 {
-	void *addr = mmap64(NULL, size, prot, flags, fd, (off64_t)offset);
+	void *addr = mmap(NULL, size, prot, flags, fd, (off_t)offset);
 
 	if (addr == MAP_FAILED)
 		return -errno;
@@ -107,6 +108,11 @@ int bpfring_sys_map_by_path(const char *path)
 	return ret_or_errno(bpf_obj_get(path));
 }
 
+int bpfring_sys_pin(int fd, const char *path)
+{
+	return ret_or_errno(bpf_obj_pin(fd, path));
+}
+
 /* -EINVAL if it is none: the bpf() call describes maps as readily and does not say which it was. */
 int bpfring_sys_prog_type(int fd, uint32_t *ret)
 {
@@ -156,10 +162,10 @@ int bpfring_sys_same_inode(int fd, int other)
 /* Locks one byte for this open file, without waiting: -EAGAIN while another open file has it. */
 int bpfring_sys_lock_byte(int fd, uint64_t offset)
 {
-	struct flock64 lock = {
+	struct flock lock = {
 		.l_type = F_WRLCK,
 		.l_whence = SEEK_SET,
-		.l_start = (off64_t)offset,
+		.l_start = (off_t)offset,
 		.l_len = 1,
 	};
 
@@ -200,7 +206,8 @@ int bpfring_sys_timerfd(void)
 int bpfring_sys_timerfd_set(int fd, int64_t at_ns)
 {
 	struct itimerspec when = {
-		.it_value = {.tv_sec = at_ns / NSEC_PER_SEC, .tv_nsec = at_ns % NSEC_PER_SEC},
+		.it_value = {.tv_sec = (time_t)(at_ns / NSEC_PER_SEC),
+			     .tv_nsec = (long)(at_ns % NSEC_PER_SEC)},
 	};
 
 	return ret_or_errno(timerfd_settime(fd, TFD_TIMER_ABSTIME, &when, NULL));

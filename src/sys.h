@@ -30,6 +30,7 @@ int bpfring_sys_read(int fd, void *buf, size_t size);
 int bpfring_sys_map_info(int fd, struct bpf_map_info *ret);
 int bpfring_sys_map_by_id(uint32_t id);
 int bpfring_sys_map_by_path(const char *path);
+int bpfring_sys_pin(int fd, const char *path);
 int bpfring_sys_prog_type(int fd, uint32_t *ret);
 /* Runs a SEC("syscall") program; @ret is what it returned. */
 int bpfring_sys_prog_run(int fd, int *ret);

@@ -24,6 +24,10 @@
  * Which header for what:
  *	consumer.h  one ring: callbacks, batches, zero-copy peek/release, wait, snapshot, statistics
  *	loop.h      many rings and descriptors on one thread; wait modes; use inside another loop
+ *	struct_ops.h  kernel operations written in BPF: prepare, register, replace; beside it
+ *		      struct_ops_types.h, struct_ops_watch.h and struct_ops_report.h
+ *	task_storage.h  memory that threads share with BPF programs; names.h: values in it by name
+ *	probe.h     what this kernel has and this process may use
  *	producer.h  the other direction: samples for BPF programs that drain a user ring
  *	recovery.h  for a user ring that another producer left blocked
  *	ring.h      the inline data path beneath, on any memory; user_ring.h: of the producer
@@ -35,9 +39,16 @@
 #include <bpfring/common.h>
 #include <bpfring/consumer.h>
 #include <bpfring/loop.h>
+#include <bpfring/names.h>
+#include <bpfring/probe.h>
 #include <bpfring/producer.h>
 #include <bpfring/recovery.h>
 #include <bpfring/ring.h>
+#include <bpfring/struct_ops.h>
+#include <bpfring/struct_ops_report.h>
+#include <bpfring/struct_ops_types.h>
+#include <bpfring/struct_ops_watch.h>
+#include <bpfring/task_storage.h>
 #include <bpfring/user_ring.h>
 
 #endif /* BPFRING_H */

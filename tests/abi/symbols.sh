@@ -9,8 +9,9 @@ library=$1 include=$2 map=$3
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# Prototypes begin with BPFRING_API and have their name before the first parenthesis.
-cat "$include"/bpfring/*.h | grep '^BPFRING_API' |
+# Prototypes begin with BPFRING_API and have their name before the first parenthesis, on the same
+# line or the next.
+cat "$include"/bpfring/*.h | sed -n '/^BPFRING_API/ { /(/! { N; s/\n/ /; }; p; }' |
 	sed 's/^[^(]*[ *]\(bpfring_[a-z0-9_]*\)(.*/\1/' | sort >"$work/headers"
 if grep -vx 'bpfring_[a-z0-9_]*' "$work/headers"; then
 	echo "symbols: this prototype was not understood" >&2

@@ -24,6 +24,7 @@ enum {
 	OP_NUMBER,  /* reserve and submit 8 bytes */
 	OP_DISCARD, /* reserve and discard 8 bytes */
 	OP_PAIR,    /* reserve two, submit the second, then the first; 0 if the two do not fit */
+	OP_LARGE,   /* reserve and submit LARGE_SIZE bytes */
 };
 
 /* Sizes that OP_PAIR can reserve; the verifier wants constants. */
@@ -31,6 +32,8 @@ enum {
 #define PAIR_SIZE_1 9
 #define PAIR_SIZE_2 500
 #define PAIR_SIZE_3 1352
+
+#define LARGE_SIZE ((8 << 20) - 8) /* 8 MiB with its header */
 
 struct busy_args {
 	unsigned long long address; /* read from there before it submits */

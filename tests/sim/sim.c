@@ -241,7 +241,7 @@ int sim_output(struct sim_ring *r, const void *payload, uint64_t size, unsigned 
 	if (!record)
 		return -EAGAIN;
 	if (size)
-		memcpy(record, payload, size);
+		memcpy(record, payload, (size_t)size);
 	sim_submit(r, record, flags);
 	return 0;
 }

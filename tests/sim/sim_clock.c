@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /* A clock that moves only while the library sleeps. */
-#include "sim_clock.h"
+#include "sim_internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>

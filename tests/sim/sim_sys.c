@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
-/* Faults, maps and books of the replaced system; its clock is in sim_clock.c. */
+/* Maps and books of the replaced system; its clock is in sim_clock.c, its faults in sim_fault.c. */
 #define _GNU_SOURCE
 #include "sim_sys.h"
 
@@ -11,7 +11,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "sim_clock.h"
+#include "sim_internal.h"
 #include "sys.h"
 
 #define MAX_MAPS 2048
@@ -26,83 +26,10 @@ static struct {
 	int prog_fd;
 	int (*prog)(void *ctx);
 	void *prog_ctx;
-	/* faults */
-	const char *fail_name;
-	long fail_at; /* counts down; -1: none */
-	int fail_error;
-	bool fail_always;
-	const char *failed;
-	int failed_error;
 	/* books */
 	unsigned long allocations;
 	unsigned long mappings;
 } sys;
-
-/* Every wrapped call, with an error that the true one can give; 0: it cannot fail. */
-static struct call {
-	const char *name;
-	int error;
-	unsigned long count;
-} calls[] = {
-	{"alloc", -ENOMEM, 0},
-	{"mmap", -ENOMEM, 0},
-	{"wipe_on_fork", -ENOMEM, 0},
-	{"dup", -EMFILE, 0},
-	{"open", -EMFILE, 0},
-	{"read", -EIO, 0},
-	{"map_info", -EPERM, 0},
-	{"map_by_id", -EPERM, 0},
-	{"map_by_path", -EACCES, 0},
-	{"same_inode", -EOVERFLOW, 0},
-	{"prog_type", -EPERM, 0},
-	{"prog_run", -EPERM, 0},
-	{"lock_byte", -ENOLCK, 0},
-	{"eventfd", -ENFILE, 0},
-	{"timerfd", -EMFILE, 0},
-	{"timerfd_set", -EINVAL, 0},
-	{"epoll", -EMFILE, 0},
-	{"epoll_add", -ENOSPC, 0},
-	{"epoll_del", -ENOENT, 0},
-	{"epoll_wait", -EBADF, 0},
-	{"eventfd_set", 0, 0},
-	{"eventfd_clear", 0, 0},
-	{"readable", 0, 0},
-	{"now", 0, 0},
-	{NULL, 0, 0},
-};
-
-static struct call *find(const char *name)
-{
-	struct call *call = calls;
-
-	while (call->name && strcmp(call->name, name))
-		call++;
-	if (!call->name) {
-		fprintf(stderr, "sim_sys: no call is named %s\n", name);
-		abort();
-	}
-	return call;
-}
-
-/* Counts a call; its error if it is to fail now. */
-static int enter(const char *name)
-{
-	struct call *call = find(name);
-	int err = 0;
-
-	__atomic_fetch_add(&call->count, 1, __ATOMIC_RELAXED);
-	if (!call->error || (sys.fail_name && strcmp(sys.fail_name, name)))
-		return 0;
-	if (sys.fail_always)
-		err = sys.fail_error;
-	else if (sys.fail_at >= 0 && sys.fail_at-- == 0)
-		err = call->error;
-	if (err) {
-		sys.failed = name;
-		sys.failed_error = err;
-	}
-	return err;
-}
 
 void sim_sys_reset(void)
 {
@@ -111,10 +38,10 @@ void sim_sys_reset(void)
 	memset(&sys, 0, sizeof(sys));
 	sys.allocations = allocations;
 	sys.mappings = mappings;
-	sys.fail_at = -1;
 	sys.lookup = -ENOENT;
 	sys.word_size = 8;
 	sim_clock_stop();
+	sim_sys_fail(-1, NULL);
 	sim_sys_count_reset();
 }
 
@@ -179,44 +106,6 @@ void sim_sys_set_lookup(int fd_or_error)
 	sys.lookup = fd_or_error;
 }
 
-void sim_sys_fail(long n, const char *name)
-{
-	sys.fail_at = n;
-	sys.fail_name = name;
-	sys.fail_always = false;
-	sys.failed = NULL;
-}
-
-void sim_sys_fail_always(const char *name, int err)
-{
-	sim_sys_fail(-1, name);
-	sys.fail_error = err;
-	sys.fail_always = true;
-}
-
-const char *sim_sys_failed(int *err)
-{
-	if (err)
-		*err = sys.failed_error;
-	return sys.failed;
-}
-
-unsigned long sim_sys_count(const char *name)
-{
-	unsigned long sum = 0;
-
-	for (const struct call *call = calls; call->name; call++)
-		if (name ? !strcmp(call->name, name) : call->error != 0)
-			sum += __atomic_load_n(&call->count, __ATOMIC_RELAXED);
-	return sum;
-}
-
-void sim_sys_count_reset(void)
-{
-	for (struct call *call = calls; call->name; call++)
-		__atomic_store_n(&call->count, 0, __ATOMIC_RELAXED);
-}
-
 unsigned long sim_sys_live_allocations(void)
 {
 	return sys.allocations;
@@ -238,16 +127,16 @@ void sim_sys_set_word_size(unsigned int size)
 	type __wrap_bpfring_sys_##name(__VA_ARGS__); \
 	type __wrap_bpfring_sys_##name(__VA_ARGS__)
 
-#define ENTER(name)                     \
-	do {                            \
-		int err_ = enter(name); \
-		if (err_)               \
-			return err_;    \
+#define ENTER(name)                             \
+	do {                                    \
+		int err_ = sim_sys_enter(name); \
+		if (err_)                       \
+			return err_;            \
 	} while (0)
 
 WRAP(void *, alloc, size_t size)
 {
-	void *mem = enter("alloc") ? NULL : __real_bpfring_sys_alloc(size);
+	void *mem = sim_sys_enter("alloc") ? NULL : __real_bpfring_sys_alloc(size);
 
 	sys.allocations += mem != NULL;
 	return mem;
@@ -415,13 +304,13 @@ WRAP(int, eventfd, void)
 
 WRAP(void, eventfd_set, int fd)
 {
-	enter("eventfd_set");
+	sim_sys_enter("eventfd_set");
 	__real_bpfring_sys_eventfd_set(fd);
 }
 
 WRAP(void, eventfd_clear, int fd)
 {
-	enter("eventfd_clear");
+	sim_sys_enter("eventfd_clear");
 	__real_bpfring_sys_eventfd_clear(fd);
 }
 
@@ -455,9 +344,15 @@ WRAP(int, epoll_del, int epoll_fd, int fd)
 	return __real_bpfring_sys_epoll_del(epoll_fd, fd);
 }
 
+WRAP(int, pin, int fd, const char *path)
+{
+	ENTER("pin");
+	return __real_bpfring_sys_pin(fd, path);
+}
+
 WRAP(bool, readable, int fd)
 {
-	enter("readable");
+	sim_sys_enter("readable");
 	return __real_bpfring_sys_readable(fd);
 }
 
@@ -473,7 +368,7 @@ WRAP(int, epoll_wait, int epoll_fd, struct epoll_event *ret, int max, int64_t ti
 
 WRAP(int64_t, now, void)
 {
-	enter("now");
+	sim_sys_enter("now");
 	return sim_clock_runs() ? sim_clock_look() : __real_bpfring_sys_now();
 }
 

@@ -267,7 +267,7 @@ int main(int argc, char **argv)
 		printf("skipped: %s\n", cannot);
 		return 77;
 	}
-	s.ring = ring_new(number_argument(argc, argv, "--ring", 65536));
+	s.ring = ring_new((size_t)number_argument(argc, argv, "--ring", 65536));
 	map_ring();
 	open_consumer(!strcmp(argument(argc, argv, "--flags", ""), "loud"));
 	began = monotonic();

@@ -158,7 +158,7 @@ int main(int argc, char **argv)
 {
 	const uint64_t records = number_argument(argc, argv, "--records", 1000000);
 	const unsigned int count = (unsigned int)number_argument(argc, argv, "--producers", 1);
-	const size_t size = number_argument(argc, argv, "--ring", 65536);
+	const size_t size = (size_t)number_argument(argc, argv, "--ring", 65536);
 	const unsigned int word = (unsigned int)number_argument(argc, argv, "--word", 8);
 	const uint64_t start = number_argument(argc, argv, "--start", 0);
 	struct consumer consumer = {

@@ -174,8 +174,8 @@ static int embed(struct rig *rig)
 static const struct {
 	const char *name;
 	scenario_fn fn;
-	bool from_start;    /* faults begin with the scenario, not where it says */
-	unsigned int least; /* calls that can fail in it */
+	bool from_start; /* faults begin with the scenario, not where it says */
+	long least;	 /* calls that can fail in it */
 } scenarios[] = {
 	{"open, exclusive", open_exclusive, true, 10},
 	{"open pinned", open_pinned, true, 7},

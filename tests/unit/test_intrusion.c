@@ -243,6 +243,35 @@ static void a_busy_head_that_is_discarded(void **state)
 	scene_close(&s);
 }
 
+/* The caller was busy elsewhere, and records have piled up: the window is not slept out. */
+static void a_pile_after_work_elsewhere(void **state)
+{
+	BPFRING_OPTS(bpfring_loop_opts, opts, .wait = BPFRING_WAIT_COALESCE,
+		     .max_latency_ns = 1000 * MSEC);
+	struct scene s;
+
+	(void)state;
+	sim_clock_start(1000 * MSEC);
+	scene_open(&s, &opts);
+	for (uint64_t i = 0; i < 2; i++)
+		put_number(s.rig.r, i);
+	assert_int_equal(bpfring_loop_poll(s.loop, -1), 2);
+	for (uint64_t round = 0; round < 10; round++) {
+		unsigned long sleeps = sim_clock_sleeps();
+
+		for (uint64_t i = 0; i < 200; i++)
+			put_number(s.rig.r, 2 + round * 200 + i);
+		sim_clock_advance(20 * USEC);
+		assert_int_equal(bpfring_loop_poll(s.loop, -1), 200);
+		assert_int_equal(sim_clock_sleeps(), sleeps);
+	}
+	/* a few are no pile, and without time in between nothing is looked at */
+	put_number(s.rig.r, 2002);
+	sim_clock_advance(20 * USEC);
+	assert_int_equal(bpfring_loop_poll(s.loop, 0), 0);
+	scene_close(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -255,6 +284,7 @@ int main(void)
 		rig_test(the_longest_times),
 		rig_test(woken_beside_records),
 		rig_test(a_busy_head_that_is_discarded),
+		rig_test(a_pile_after_work_elsewhere),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /* The loop: what can be put into it, whose turn it is, when it returns. */
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "rig.h"
@@ -48,13 +48,8 @@ static void options(void **state)
 		uint64_t later[2];
 	} newer = {.known = {.sz = sizeof(newer)}};
 	struct bpfring_loop_opts bad[] = {
-		{.sz = 4},
-		{.wait = 4},
-		{.wait = UINT32_MAX},
-		{.reserved = 1},
-		{.max_latency_ns = -1},
-		{.tick_ns = -1},
-		{.budget_ns = -1},
+		{.sz = sizeof(size_t) - 1}, {.wait = 4},     {.wait = UINT32_MAX}, {.reserved = 1},
+		{.max_latency_ns = -1},	    {.tick_ns = -1}, {.budget_ns = -1},
 	};
 	struct bpfring_loop *l = NULL;
 
@@ -108,7 +103,7 @@ static void null_arguments(void **state)
 	assert_int_equal(bpfring_loop_dispatch(l), -EINVAL); /* no loop_fd() yet */
 	assert_int_equal(bpfring_loop_stats(NULL, &stats), -EINVAL);
 	assert_int_equal(bpfring_loop_stats(l, NULL), -EINVAL);
-	stats.sz = 15;
+	stats.sz = offsetof(struct bpfring_loop_stats, sleeps) - 1;
 	assert_int_equal(bpfring_loop_stats(l, &stats), -EINVAL);
 	bpfring_loop_free(l);
 	rig_close(&rig);
@@ -151,55 +146,6 @@ static void adding_and_removing(void **state)
 	assert_int_equal(bpfring_loop_poll(l, 0), 0);
 	bpfring_loop_free(l);
 	rig_close(&rig);
-}
-
-static void descriptors(void **state)
-{
-	int event = eventfd(0, EFD_CLOEXEC), regular = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
-	struct bpfring_loop *l = loop_new(0, 0);
-	int calls = 0;
-
-	(void)state;
-	assert_int_equal(bpfring_loop_add_fd(l, 4000, EPOLLIN, on_fd, &calls), -EBADF);
-	assert_int_equal(bpfring_loop_add_fd(l, -1, EPOLLIN, on_fd, &calls), -EBADF);
-	assert_int_equal(bpfring_loop_add_fd(l, regular, EPOLLIN, on_fd, &calls), -EPERM);
-	assert_int_equal(bpfring_loop_remove_fd(l, event), -ENOENT);
-	assert_int_equal(bpfring_loop_add_fd(l, event, EPOLLIN, on_fd, &calls), 0);
-	assert_int_equal(bpfring_loop_add_fd(l, event, EPOLLIN, on_fd, &calls), -EEXIST);
-	assert_int_equal(bpfring_loop_poll(l, 0), 0);
-	assert_int_equal(calls, 0);
-	assert_int_equal(write(event, &(uint64_t){1}, 8), 8);
-	assert_int_equal(bpfring_loop_poll(l, -1), 0); /* descriptors are no records */
-	assert_int_equal(calls, 1);
-	assert_int_equal(bpfring_loop_remove_fd(l, event), 0);
-	assert_int_equal(write(event, &(uint64_t){1}, 8), 8);
-	assert_int_equal(bpfring_loop_poll(l, 0), 0);
-	assert_int_equal(calls, 1);
-	assert_int_equal(bpfring_loop_add_fd(l, event, EPOLLIN, on_fd, &calls), 0);
-	assert_int_equal(bpfring_loop_poll(l, 0), 0);
-	assert_int_equal(calls, 2);
-	bpfring_loop_free(l);
-	close(event);
-	close(regular);
-}
-
-/* Closed before it was removed, while a duplicate lives: epoll goes on reporting it. */
-static void a_descriptor_closed_too_early(void **state)
-{
-	int event = eventfd(0, EFD_CLOEXEC), copy = dup(event), calls = 0;
-	struct bpfring_loop *l = loop_new(0, 0);
-
-	(void)state;
-	assert_int_equal(bpfring_loop_add_fd(l, event, EPOLLIN, on_fd, &calls), 0);
-	close(event);
-	assert_int_equal(bpfring_loop_remove_fd(l, event), 0);
-	assert_logged("closed before");
-	assert_int_equal(write(copy, &(uint64_t){1}, 8), 8);
-	for (int i = 0; i < 3; i++)
-		assert_int_equal(bpfring_loop_poll(l, 0), 0);
-	assert_int_equal(calls, 0);
-	bpfring_loop_free(l);
-	close(copy);
 }
 
 static void records_of_many_rings(void **state)
@@ -401,8 +347,6 @@ int main(void)
 		rig_test(options),
 		rig_test(null_arguments),
 		rig_test(adding_and_removing),
-		rig_test(descriptors),
-		rig_test(a_descriptor_closed_too_early),
 		rig_test(records_of_many_rings),
 		rig_test(cost_of_a_wake_up),
 		rig_test(fairness),
@@ -410,6 +354,12 @@ int main(void)
 		rig_test(budgets_of_bytes_and_time),
 		rig_test(time_outs),
 	};
+	struct rlimit files;
 
+	/* 500 rings need more descriptors than the usual soft limit of 1024 allows */
+	if (!getrlimit(RLIMIT_NOFILE, &files)) {
+		files.rlim_cur = files.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &files);
+	}
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
-/* Callbacks that add, remove and close, themselves and others that have work pending; errors. */
+/* Callbacks that add, remove and close, themselves and others that have work pending. */
 #include <errno.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -112,7 +112,7 @@ static void crowd_close(struct crowd *crowd)
 	close(crowd->event);
 }
 
-static unsigned long rings_in(const struct crowd *crowd)
+static uint64_t rings_in(const struct crowd *crowd)
 {
 	struct bpfring_loop_stats stats = {.sz = sizeof(stats)};
 
@@ -130,7 +130,7 @@ static void callbacks_that_change_the_loop(void **state)
 		for (int action = 0; action < ACTIONS; action++) {
 			struct member members[RINGS];
 			struct crowd crowd;
-			unsigned long records = 0, pending = 0;
+			uint64_t records = 0, pending = 0;
 
 			crowd_open(&crowd, members, (enum action)action);
 			if (armed) /* they sleep, so that it is events that tell */
@@ -282,129 +282,6 @@ static void a_loop_used_from_its_own_callback(void **state)
 	rig_close(&rig);
 }
 
-static void errors_of_callbacks(void **state)
-{
-	static const int results[] = {-EIO, -EBUSY, -EBADMSG, -1, BPFRING_STOP};
-
-	(void)state;
-	for (size_t k = 0; k < ARRAY_SIZE(results); k++) {
-		struct counter failing = {.result_at = 2, .result = results[k]};
-		struct counter fine = {0};
-		struct bpfring_loop *l = NULL;
-		struct rig rigs[2];
-		int total = 0, err;
-
-		assert_int_equal(bpfring_loop_new(&l, NULL), 0);
-		for (int i = 0; i < 2; i++) {
-			rig_open(&rigs[i], PAGE, NULL, 0);
-			for (int n = 0; n < 5; n++)
-				put(rigs[i].r, 8);
-		}
-		assert_int_equal(bpfring_loop_add(l, rigs[0].c, count_record, &failing), 0);
-		assert_int_equal(bpfring_loop_add(l, rigs[1].c, count_record, &fine), 0);
-		/* the failing one first: the other keeps its turn for the next call */
-		err = bpfring_loop_poll(l, -1);
-		assert_int_equal(err, results[k] == BPFRING_STOP ? 2 : results[k]);
-		assert_int_equal(failing.records, 2);
-		assert_int_equal(fine.records, 0);
-		for (int i = 0; i < 3; i++)
-			total += bpfring_loop_poll(l, 0);
-		assert_int_equal(total, 8);
-		assert_int_equal(failing.records, 5);
-		assert_int_equal(fine.records, 5);
-		/* and run() ends with it */
-		failing = (struct counter){.result_at = 3, .result = results[k]};
-		for (int n = 0; n < 5; n++)
-			put(rigs[0].r, 8);
-		assert_int_equal(bpfring_loop_run(l), results[k] == BPFRING_STOP ? 0 : results[k]);
-		assert_int_equal(failing.records, 3);
-		bpfring_loop_free(l);
-		for (int i = 0; i < 2; i++)
-			rig_close(&rigs[i]);
-	}
-}
-
-static int fail_fd(void *ctx, int fd, uint32_t events)
-{
-	(void)fd;
-	(void)events;
-	return *(int *)ctx;
-}
-
-static void errors_of_descriptors(void **state)
-{
-	static int results[] = {-EIO, BPFRING_STOP};
-	int event = eventfd(1, EFD_CLOEXEC);
-
-	(void)state;
-	for (size_t k = 0; k < ARRAY_SIZE(results); k++) {
-		struct counter counter = {0};
-		struct bpfring_loop *l = NULL;
-		struct rig rig;
-
-		rig_open(&rig, PAGE, NULL, 0);
-		assert_int_equal(bpfring_loop_new(&l, NULL), 0);
-		assert_int_equal(bpfring_loop_add(l, rig.c, count_record, &counter), 0);
-		assert_int_equal(bpfring_loop_poll(l, 0), 0); /* asleep */
-		assert_int_equal(bpfring_loop_add_fd(l, event, EPOLLIN, fail_fd, &results[k]), 0);
-		put(rig.r, 8);
-		/* its edge is told in the same breath as the descriptor that fails: not forgotten */
-		assert_int_equal(bpfring_loop_run(l), results[k] == -EIO ? -EIO : 0);
-		assert_int_equal(bpfring_loop_remove_fd(l, event), 0);
-		if (!counter.records)
-			assert_int_equal(bpfring_loop_poll(l, 0), 1);
-		assert_int_equal(counter.records, 1);
-		bpfring_loop_free(l);
-		rig_close(&rig);
-	}
-	close(event);
-}
-
-/* A ring that is broken is taken out; the others go on. */
-static void broken_rings(void **state)
-{
-	(void)state;
-	for (int busy = 0; busy < 2; busy++) {
-		for (int armed = 0; armed < 2; armed++) {
-			struct counter counters[2] = {0};
-			struct bpfring_loop *l = NULL;
-			struct rig rigs[2];
-			int err = 0;
-
-			assert_int_equal(bpfring_loop_new(&l, NULL), 0);
-			for (int i = 0; i < 2; i++) {
-				rig_open(&rigs[i], PAGE, NULL, 0);
-				rigs[i].map->info.id = 7;
-				assert_int_equal(
-					bpfring_loop_add(l, rigs[i].c, count_record, &counters[i]),
-					0);
-			}
-			if (armed)
-				assert_int_equal(bpfring_loop_poll(l, 0), 0);
-			put(rigs[0].r, 8);
-			put(rigs[0].r, 8);
-			if (busy)
-				sim_ring_set_cons(rigs[0].r, 16);
-			else
-				*sim_ring_header(rigs[0].r, 16) = 9;
-			for (int i = 0; i < 5 && !err; i++) {
-				err = bpfring_loop_poll(l, 0);
-				err = err > 0 ? 0 : err;
-			}
-			assert_int_equal(err, busy ? -EBUSY : -EBADMSG);
-			assert_logged("events", "42", busy ? "second consumer" : "corrupt");
-			assert_int_equal(bpfring_loop_remove(l, rigs[0].c), -ENOENT);
-			for (int i = 0; i < 10; i++) {
-				put(rigs[1].r, 8);
-				assert_int_equal(bpfring_loop_poll(l, 10 * MSEC), 1);
-			}
-			bpfring_loop_free(l);
-			for (int i = 0; i < 2; i++)
-				rig_close(&rigs[i]);
-		}
-	}
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -412,9 +289,6 @@ int main(void)
 		rig_test(descriptors_that_change_the_loop),
 		rig_test(a_removed_descriptor_is_not_called),
 		rig_test(a_loop_used_from_its_own_callback),
-		rig_test(errors_of_callbacks),
-		rig_test(errors_of_descriptors),
-		rig_test(broken_rings),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

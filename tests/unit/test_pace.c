@@ -256,21 +256,6 @@ static void sleeps_ended_by_force(void **state)
 	assert_true(bpfring_pace_next(&c.pace, &c.params, &forced) > 0);
 }
 
-static void worth_a_look_at_once(void **state)
-{
-	struct course c = course_new(BPFRING_WAIT_ADAPTIVE);
-	unsigned int armed;
-
-	(void)state;
-	assert_false(bpfring_pace_worth_look(&c.pace, 1000 * MSEC)); /* not awake */
-	run(&c, 1000, 20 * MSEC, &armed);
-	assert_false(bpfring_pace_worth_look(&c.pace, 0));
-	assert_false(bpfring_pace_worth_look(&c.pace, 10 * USEC));
-	assert_true(bpfring_pace_worth_look(&c.pace, MSEC));
-	bpfring_pace_armed(&c.pace);
-	assert_false(bpfring_pace_worth_look(&c.pace, MSEC));
-}
-
 /* The rate is forgotten, but not in a moment. */
 static void the_highest_rate_fades(void **state)
 {
@@ -347,7 +332,6 @@ int main(void)
 		cmocka_unit_test(windows_fit_the_ring),
 		cmocka_unit_test(the_first_look_measures_nothing),
 		cmocka_unit_test(sleeps_ended_by_force),
-		cmocka_unit_test(worth_a_look_at_once),
 		cmocka_unit_test(the_highest_rate_fades),
 		cmocka_unit_test(a_slow_stream_and_a_long_window),
 		cmocka_unit_test(anything_at_all),

@@ -19,7 +19,7 @@ static void put(struct sim_ring *r, uint8_t number, uint64_t size)
 	uint8_t *payload = sim_reserve(r, size);
 
 	assert_non_null(payload);
-	memset(payload, number, size);
+	memset(payload, number, (size_t)size);
 	sim_submit(r, payload, 0);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
-/* The clock of sim_sys.h, as the wrapped calls use it. */
-#ifndef TESTS_SIM_CLOCK_H
-#define TESTS_SIM_CLOCK_H
+/* Clock and faults of sim_sys.h, as the wrapped calls use them. */
+#ifndef TESTS_SIM_INTERNAL_H
+#define TESTS_SIM_INTERNAL_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -16,4 +16,7 @@ int sim_clock_sleep(int epoll_fd, struct epoll_event *ret, int max, int64_t time
 		    sim_epoll_wait_fn look);
 void sim_sys_settle(void);
 
-#endif /* TESTS_SIM_CLOCK_H */
+/* Counts a call; its error if it is to fail now. */
+int sim_sys_enter(const char *name);
+
+#endif /* TESTS_SIM_INTERNAL_H */

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
+/*
+ * Task storage, the BPF half of bpfring/task_storage.h. Include <linux/bpf.h> and
+ * <bpf/bpf_helpers.h> (or vmlinux.h) before.
+ *
+ *	struct hint { __u64 in_gc; };
+ *	struct hint_value { struct hint __uptr *hint; };
+ *
+ *	BPFRING_TASK_STORAGE(hints, struct hint_value);
+ *	BPFRING_TASK_MEMBER(hints, hint, struct hint);
+ *
+ *	struct hint *hint = bpfring_task_get(hints, task, hint);
+ *	if (hint && hint->in_gc) ...
+ *
+ * What is shared lives in user memory: read each word once, trust none of them.
+ *
+ * The fall-back for kernels before 6.13 is in the same program; which one is used is a constant when
+ * the program is loaded, and the verifier drops the other. On the fall-back the pointer is good until
+ * the RCU read-side section ends: programs that can sleep must not use it.
+ *
+ * Needs clang 15, which writes type tags of members into BTF.
+ */
+#ifndef BPFRING_TASK_STORAGE_BPF_H
+#define BPFRING_TASK_STORAGE_BPF_H
+
+#ifndef __uptr
+#define __uptr __attribute__((btf_type_tag("uptr")))
+#endif
+
+/* 1: UPTR, 2: FALLBACK; alone in its section, so that the loader finds it without a look at BTF. */
+const volatile __u32 bpfring_task_path __attribute__((weak)) SEC(".rodata.bpfring") = 1;
+
+#define bpfring_priv_task_fallback() (bpfring_task_path == 2)
+
+/* What user space asks of NAME_bind on the fall-back. */
+enum bpfring_task_op {
+	BPFRING_TASK_OP_GET = 0,
+	BPFRING_TASK_OP_SET = 1,
+	BPFRING_TASK_OP_DELETE = 2,
+};
+
+/*
+ * BPFRING_TASK_STORAGE(name, value) - the map, and what the fall-back needs of it: who owns a slot,
+ * and a program by which a thread reaches its own element on kernels without pidfds of threads.
+ */
+#define BPFRING_TASK_STORAGE(name, value_type)                                                  \
+	struct {                                                                                \
+		__uint(type, BPF_MAP_TYPE_TASK_STORAGE);                                        \
+		__uint(map_flags, BPF_F_NO_PREALLOC);                                           \
+		__type(key, int);                                                               \
+		__type(value, value_type);                                                      \
+	} name SEC(".maps");                                                                    \
+	struct {                                                                                \
+		__uint(type, BPF_MAP_TYPE_ARRAY);                                               \
+		__uint(map_flags, BPF_F_MMAPABLE);                                              \
+		__uint(max_entries, 1);                                                         \
+		__type(key, __u32);                                                             \
+		__type(value, __u64);                                                           \
+	} name##_owner SEC(".maps");                                                            \
+	/* the value first: the verifier refuses an address in the context that was computed */ \
+	struct name##_request {                                                                 \
+		value_type value;                                                               \
+		__u64 op;                                                                       \
+	};                                                                                      \
+	SEC("?syscall")                                                                         \
+	int name##_bind(struct name##_request *request)                                         \
+	{                                                                                       \
+		struct task_struct *task = bpf_get_current_task_btf();                          \
+		__u64 op = request->op;                                                         \
+		value_type *value;                                                              \
+                                                                                                \
+		if (!bpfring_priv_task_fallback())                                              \
+			return -95; /* EOPNOTSUPP */                                            \
+		if (op == BPFRING_TASK_OP_DELETE)                                               \
+			return (int)bpf_task_storage_delete(&name, task);                       \
+		value = bpf_task_storage_get(                                                   \
+			&name, task, 0,                                                         \
+			op == BPFRING_TASK_OP_SET ? BPF_LOCAL_STORAGE_GET_F_CREATE : 0);        \
+		if (!value)                                                                     \
+			return op == BPFRING_TASK_OP_SET ? -12 : -2; /* ENOMEM : ENOENT */      \
+		if (op == BPFRING_TASK_OP_SET)                                                  \
+			__builtin_memcpy(value, &request->value, sizeof(*value));               \
+		else                                                                            \
+			__builtin_memcpy(&request->value, value, sizeof(*value));               \
+		return 0;                                                                       \
+	}
+
+/* BPFRING_TASK_MEMBER(name, member, type) - the slots of one __uptr member, for the fall-back. */
+#define BPFRING_TASK_MEMBER(name, member, type_)   \
+	struct {                                   \
+		__uint(type, BPF_MAP_TYPE_ARRAY);  \
+		__uint(map_flags, BPF_F_MMAPABLE); \
+		__uint(max_entries, 1);            \
+		__type(key, __u32);                \
+		__type(value, type_);              \
+	} name##_##member SEC(".maps")
+
+/*
+ * The slot that @ref, the content of an __uptr member on the fall-back, stands for: its number plus
+ * one in the lower half, in the upper half the generation of its owner. Another generation means
+ * that the slot went on to somebody else.
+ */
+static __attribute__((always_inline)) inline void *bpfring_priv_task_slot(void *owners, void *slots,
+									  __u64 ref)
+{
+	__u32 index = (__u32)ref - 1;
+	volatile __u64 *owner;
+
+	if (!ref)
+		return (void *)0;
+	owner = bpf_map_lookup_elem(owners, &index);
+	if (!owner || *owner != ref >> 32)
+		return (void *)0;
+	return bpf_map_lookup_elem(slots, &index);
+}
+
+/*
+ * bpfring_task_member(name, value, member) - what a member points to; NULL: nothing is shared.
+ * @value: the element, not NULL, from bpf_task_storage_get(&name, ...)
+ */
+#define bpfring_task_member(name, value, member_)                                          \
+	({                                                                                 \
+		__typeof__((value)->member_) shared_;                                      \
+		/* volatile: nothing may be computed from the pointer before the branch */ \
+		if (bpfring_priv_task_fallback())                                          \
+			shared_ = bpfring_priv_task_slot(                                  \
+				&name##_owner, &name##_##member_,                          \
+				*(volatile __u64 *)(void *)&(value)->member_);             \
+		else                                                                       \
+			shared_ = (value)->member_;                                        \
+		shared_;                                                                   \
+	})
+
+/* bpfring_task_get(name, task, member) - the same, from a trusted pointer to the task. */
+#define bpfring_task_get(name, task, member_)                                                \
+	({                                                                                   \
+		__typeof__(*name.value) *element_ = bpf_task_storage_get(&name, task, 0, 0); \
+		element_ ? bpfring_task_member(name, element_, member_) : (void *)0;         \
+	})
+
+#endif /* BPFRING_TASK_STORAGE_BPF_H */

@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
+/*
+ * struct_ops: kernel operations written in BPF (a congestion control, a scheduler, ...): prepared,
+ * registered, replaced, watched, inspected and unregistered.
+ *
+ * A handle stands for one struct_ops map, for a link that registers it, or for both. It comes from
+ * a BPF object that is about to be loaded, or from a descriptor, an id or a pin of what another
+ * process loaded. The usual life:
+ *
+ *	obj = bpf_object__open(...);
+ *	bpfring_struct_ops_open_object(&ops, obj, "my_cc", NULL);
+ *	bpfring_struct_ops_set_string(ops, "name", "my_cc_2");
+ *	bpfring_struct_ops_prepare(ops, BPFRING_STRUCT_OPS_AUTO);
+ *	bpf_object__load(obj);
+ *	bpfring_struct_ops_register(ops);
+ *	bpfring_struct_ops_pin_link(ops, "/sys/fs/bpf/my_cc");      to outlive this process
+ *	...
+ *	bpfring_struct_ops_unregister(ops);
+ *	bpfring_struct_ops_wait_released(ops, -1);
+ *	bpfring_struct_ops_close(ops);
+ *
+ * Two modes of registration. With a link (Linux 6.4) it lasts as long as the link: a descriptor or
+ * a pin of it; it can be replaced at once, without a gap. Without one (legacy) storing the map's
+ * value registers it, and it stays, also after the process, until it is deleted.
+ *
+ * States of a map: INIT (no value yet) -> READY (link mode: has its value, links may register it),
+ * or INIT -> INUSE (legacy: registered) -> TOBEFREE (unregistered, the kernel may still use it). A
+ * value is stored once and never changes: to change something, load another map and replace.
+ *
+ * Threads: one thread at a time uses a handle. Needs: Linux 5.6, CAP_BPF for loading; the other calls
+ * need only descriptors, by id also CAP_SYS_ADMIN. docs/struct_ops.md has the table of operations by
+ * mode and kernel version.
+ */
+#ifndef BPFRING_STRUCT_OPS_H
+#define BPFRING_STRUCT_OPS_H
+
+#include <bpfring/common.h>
+#include <bpfring/struct_ops_types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct bpf_object;
+struct bpf_program;
+struct bpfring_struct_ops;
+
+/**
+ * struct bpfring_struct_ops_opts - how a handle is opened.
+ * @sz:    sizeof(struct bpfring_struct_ops_opts)
+ * @types: the kernel's types, to share among handles; must outlive the handle. NULL: the handle
+ *         loads them when it needs them
+ */
+struct bpfring_struct_ops_opts {
+	size_t sz;
+	const struct bpfring_struct_ops_types *types;
+};
+
+/* ---- Open and close ---- */
+
+/**
+ * bpfring_struct_ops_open() - a handle on a map or a link by its descriptor.
+ * @ret:  the handle; free it with bpfring_struct_ops_close()
+ * @fd:   a struct_ops map or a struct_ops link; it is duplicated
+ * @opts: NULL for defaults
+ *
+ * From a link the handle learns the map by its id; without CAP_SYS_ADMIN it goes on without the map:
+ * detaching, replacing and watching work, what needs the map gives -ENOENT.
+ *
+ * Return: 0, or -EINVAL: @ret is NULL, or neither a map nor a link of struct_ops; -E2BIG: @opts is
+ * from a newer library; -EBADF: @fd is closed; -ENOMEM, -EMFILE, -ENFILE.
+ */
+BPFRING_API int bpfring_struct_ops_open(struct bpfring_struct_ops **ret, int fd,
+					const struct bpfring_struct_ops_opts *opts);
+
+/**
+ * bpfring_struct_ops_open_pinned() - the same for a map or a link pinned in a BPF file system.
+ * Return: as bpfring_struct_ops_open(), and -ENOENT: no such pin; -EACCES, -EPERM.
+ */
+BPFRING_API int bpfring_struct_ops_open_pinned(struct bpfring_struct_ops **ret, const char *path,
+					       const struct bpfring_struct_ops_opts *opts);
+
+/**
+ * bpfring_struct_ops_open_id() - the same for a map by its id. Needs CAP_SYS_ADMIN.
+ * Return: as bpfring_struct_ops_open(), and -ENOENT: no such map; -EPERM.
+ */
+BPFRING_API int bpfring_struct_ops_open_id(struct bpfring_struct_ops **ret, uint32_t map_id,
+					   const struct bpfring_struct_ops_opts *opts);
+
+/**
+ * bpfring_struct_ops_open_link_id() - the same for a link by its id. Needs CAP_SYS_ADMIN.
+ * Return: as bpfring_struct_ops_open(), and -ENOENT: no such link; -EPERM.
+ */
+BPFRING_API int bpfring_struct_ops_open_link_id(struct bpfring_struct_ops **ret, uint32_t link_id,
+						const struct bpfring_struct_ops_opts *opts);
+
+/**
+ * bpfring_struct_ops_open_object() - a handle on a map of a BPF object, loaded or still to be loaded.
+ * @obj:  must stay open until the map is registered, stored or replaces another
+ * @name: the variable in SEC(".struct_ops") or SEC(".struct_ops.link")
+ *
+ * Return: 0, or -ENOENT: the object has no such map (libbpf before 1.2 does not see the section
+ * ".struct_ops.link": use ".struct_ops", bpfring_struct_ops_prepare() chooses the mode); -EINVAL:
+ * NULL, or a map of another type; -E2BIG: @opts; -ENOMEM.
+ */
+BPFRING_API int bpfring_struct_ops_open_object(struct bpfring_struct_ops **ret,
+					       struct bpf_object *obj, const char *name,
+					       const struct bpfring_struct_ops_opts *opts);
+
+/**
+ * bpfring_struct_ops_close() - close the handle's descriptors and free it.
+ * @ops: NULL is fine
+ *
+ * If it has the last reference of an unpinned link, this unregisters. Ends its watch.
+ */
+BPFRING_API void bpfring_struct_ops_close(struct bpfring_struct_ops *ops);
+
+/** bpfring_struct_ops_map_fd() - the handle's own descriptor of the map, -1 if it has none. */
+BPFRING_API int bpfring_struct_ops_map_fd(const struct bpfring_struct_ops *ops);
+/** bpfring_struct_ops_link_fd() - the handle's own descriptor of the link, -1 if it has none. */
+BPFRING_API int bpfring_struct_ops_link_fd(const struct bpfring_struct_ops *ops);
+/** bpfring_struct_ops_map_id() - id of the map, 0 if it has none. */
+BPFRING_API uint32_t bpfring_struct_ops_map_id(const struct bpfring_struct_ops *ops);
+/** bpfring_struct_ops_link_id() - id of the link, 0 if it has none. */
+BPFRING_API uint32_t bpfring_struct_ops_link_id(const struct bpfring_struct_ops *ops);
+
+/* ---- Prepare: handles of bpfring_struct_ops_open_object(), before bpf_object__load() ---- */
+
+/**
+ * bpfring_struct_ops_set_int() - set an integer, boolean, enum or flags member.
+ * @member: its name in the object's struct
+ *
+ * Return: 0, or -ERANGE: @value does not fit the member; -EINVAL: NULL, or not a member of that
+ * kind (pointers to data are always refused); -ENOENT: the object's struct has no such member;
+ * -EBUSY: the handle is not of an object, or the object is loaded already; -EOPNOTSUPP: needs
+ * libbpf 1.4.
+ */
+BPFRING_API int bpfring_struct_ops_set_int(struct bpfring_struct_ops *ops, const char *member,
+					   int64_t value);
+
+/** bpfring_struct_ops_set_uint() - the same for values above INT64_MAX too. */
+BPFRING_API int bpfring_struct_ops_set_uint(struct bpfring_struct_ops *ops, const char *member,
+					    uint64_t value);
+
+/**
+ * bpfring_struct_ops_set_string() - set an array of char; the rest of it becomes zero.
+ * Return: as bpfring_struct_ops_set_int(); -ERANGE: too long for the member, final NUL included.
+ */
+BPFRING_API int bpfring_struct_ops_set_string(struct bpfring_struct_ops *ops, const char *member,
+					      const char *value);
+
+/**
+ * bpfring_struct_ops_set_program() - choose the program of a function member.
+ * @prog: a SEC("struct_ops") program of the same object; NULL: none. A program that then has no
+ *        member left is not loaded.
+ *
+ * Return: as bpfring_struct_ops_set_int(); -EINVAL also for a program of another type.
+ */
+BPFRING_API int bpfring_struct_ops_set_program(struct bpfring_struct_ops *ops, const char *member,
+					       struct bpf_program *prog);
+
+/**
+ * bpfring_struct_ops_set_optional() - what if the running kernel lacks a member that is set?
+ * @member:   its name; NULL: all members
+ * @optional: non-zero: bpfring_struct_ops_prepare() drops it; 0, the default: it fails
+ *
+ * Return: as bpfring_struct_ops_set_int(), but never -EOPNOTSUPP.
+ */
+BPFRING_API int bpfring_struct_ops_set_optional(struct bpfring_struct_ops *ops, const char *member,
+						int optional);
+
+enum bpfring_struct_ops_mode {
+	BPFRING_STRUCT_OPS_AUTO = 0,   /* a link where kernel and type take one, else legacy */
+	BPFRING_STRUCT_OPS_LINK = 1,   /* a link or nothing */
+	BPFRING_STRUCT_OPS_LEGACY = 2, /* without a link */
+};
+
+/**
+ * bpfring_struct_ops_prepare() - fit the map to the running kernel: drop what is optional and
+ * missing, choose the mode. The last step before bpf_object__load().
+ * @mode: enum bpfring_struct_ops_mode
+ *
+ * Return: number of members dropped, see bpfring_struct_ops_dropped(), or -ENOENT: the kernel lacks
+ * the type, or a member that is set and not optional (the log names each); -EOPNOTSUPP: the kernel
+ * knows no links, or it lacks a member and libbpf is older than 1.4; -EINVAL: NULL, unknown mode;
+ * -EBUSY: not of an object, or loaded already; -ENOMEM, or as bpfring_struct_ops_types_load().
+ */
+BPFRING_API int bpfring_struct_ops_prepare(struct bpfring_struct_ops *ops,
+					   enum bpfring_struct_ops_mode mode);
+
+/**
+ * bpfring_struct_ops_dropped() - names of what bpfring_struct_ops_prepare() dropped, from 0. Ask before
+ * the map is stored or registered: the handle then forgets the object.
+ * @ret: lives as long as the object
+ * Return: 0; -ENOENT: there are not so many; -EINVAL: NULL.
+ */
+BPFRING_API int bpfring_struct_ops_dropped(const struct bpfring_struct_ops *ops, unsigned int index,
+					   const char **ret);
+
+/* ---- Register, replace, unregister ---- */
+
+/**
+ * bpfring_struct_ops_store() - give a link-mode map its value without registering it: INIT -> READY.
+ *
+ * For maps that another process is to register, or that are to replace another. Registering and
+ * replacing do this by themselves if the handle is of an object.
+ *
+ * Return: 0, also if it is READY already; -ENODATA: the handle is not of an object, so nobody here
+ * knows the value; -EOPNOTSUPP: a legacy map, where storing is registering; -EINVAL: NULL, the object
+ * is not loaded, or the kernel refuses a member (the log says which); -E2BIG, -EPERM, -ENOMEM;
+ * libbpf 1.2 and 1.3 cannot store alone: they register too, and the handle then has the link.
+ */
+BPFRING_API int bpfring_struct_ops_store(struct bpfring_struct_ops *ops);
+
+/**
+ * bpfring_struct_ops_register() - make the kernel offer it.
+ *
+ * In link mode the handle gets a link; it lasts while a descriptor or a pin of it does. The map may
+ * have been loaded by another process, which then has to have stored its value.
+ *
+ * Return: 0, or
+ * -EEXIST: the kernel has operations of that name; -EBUSY: this handle has a link already, the map
+ * is registered (legacy) or was unregistered (a map is not registered twice), or, for types of which
+ * there is one at a time, another one is in use; -EINVAL: NULL, the object is not loaded, the kernel
+ * refuses a member or misses one; -EOPNOTSUPP: the type cannot be registered, or not in this mode;
+ * -ENODATA: the map has no value, and the handle is not of an object; -ENOENT: the handle has no map;
+ * -E2BIG: the programs need more trampolines than the kernel has room for; -EPERM, -ENOMEM, or
+ * another error of the subsystem. The log explains each.
+ */
+BPFRING_API int bpfring_struct_ops_register(struct bpfring_struct_ops *ops);
+
+/**
+ * bpfring_struct_ops_replace() - put another map into a link, at once: there is always one of both.
+ * @ops:      has the link
+ * @with:     the new map, in link mode and READY, or of a loaded object
+ * @expected: replace only if the link has this map now; NULL: whatever it has
+ *
+ * On success the two handles have changed maps: @ops has the link and the new map, @with the old map,
+ * no longer registered; wait for it with bpfring_struct_ops_wait_released(), or close it.
+ *
+ * Return: 0, or -EPERM: the link has another map than @expected; -ENOLINK: it was detached; -EINVAL:
+ * NULL, @with is not READY or of another type, or the subsystem refuses (congestion controls: another
+ * name); -EOPNOTSUPP: the type cannot be replaced; -ENOENT: @ops has no link, or @with or @expected no
+ * map; or as bpfring_struct_ops_store().
+ */
+BPFRING_API int bpfring_struct_ops_replace(struct bpfring_struct_ops *ops,
+					   struct bpfring_struct_ops *with,
+					   const struct bpfring_struct_ops *expected);
+
+/**
+ * bpfring_struct_ops_unregister() - take it out of the kernel, whoever else holds it.
+ *
+ * With a link: detaches it; before Linux 6.11 it can only close the handle's descriptor. Legacy:
+ * deletes the value. The kernel may go on using it for what began before (connections).
+ *
+ * Return: 0, also if the link was detached already; -EBUSY: before 6.11, and another descriptor or a
+ * pin keeps the link (the handle's own is closed); -ENOENT: it was never registered; -EINPROGRESS: a
+ * legacy map that was unregistered already; -ENOLINK: a link-mode map, and the handle has no link:
+ * open the link; -EINVAL: NULL.
+ */
+BPFRING_API int bpfring_struct_ops_unregister(struct bpfring_struct_ops *ops);
+
+/**
+ * bpfring_struct_ops_wait_released() - wait until the kernel has let go of an unregistered map.
+ * @timeout_ns: -1 for ever; 0 to look once
+ *
+ * No event tells; it looks every 1 to 16 ms.
+ *
+ * Return: 0; -ETIMEDOUT: still in use, or still registered by another link; -EBUSY: a legacy map that
+ * is registered; -ENOENT: the handle has no map; -EINVAL: NULL, a time-out below -1.
+ */
+BPFRING_API int bpfring_struct_ops_wait_released(struct bpfring_struct_ops *ops,
+						 int64_t timeout_ns);
+
+/**
+ * bpfring_struct_ops_pin_link() - pin the link, so that the registration outlives the process.
+ * Return: 0; -ENOENT: the handle has no link, or no such directory; -EEXIST: the file exists;
+ * -EINVAL: NULL; -EPERM, -EACCES: not on a BPF file system, or not permitted. Unpin with unlink().
+ */
+BPFRING_API int bpfring_struct_ops_pin_link(struct bpfring_struct_ops *ops, const char *path);
+
+/** bpfring_struct_ops_pin_map() - the same for the map. */
+BPFRING_API int bpfring_struct_ops_pin_map(struct bpfring_struct_ops *ops, const char *path);
+
+/* ---- Look ---- */
+
+enum bpfring_struct_ops_map_state {
+	BPFRING_STRUCT_OPS_INIT = 0,
+	BPFRING_STRUCT_OPS_INUSE = 1,
+	BPFRING_STRUCT_OPS_TOBEFREE = 2,
+	BPFRING_STRUCT_OPS_READY = 3,
+};
+
+/**
+ * struct bpfring_struct_ops_status - where a handle's map and link stand now.
+ * @sz:          set by the caller: sizeof(struct bpfring_struct_ops_status)
+ * @state:       enum bpfring_struct_ops_map_state
+ * @refcnt:      references that are not descriptors or pins: registrations, and users such as sockets
+ * @map_id:      the handle's map
+ * @link_id:     the handle's link, 0: none
+ * @link_map_id: the map that is in the link; 0: no link, or detached
+ */
+struct bpfring_struct_ops_status {
+	size_t sz;
+	uint32_t state;
+	uint32_t refcnt;
+	uint32_t map_id;
+	uint32_t link_id;
+	uint32_t link_map_id;
+	uint32_t reserved;
+};
+
+/**
+ * bpfring_struct_ops_status() - read them.
+ * Return: 0; -ENOENT: the handle has no map, or the kernel no such type; -EPERM: the descriptor does
+ * not allow reading; -EINVAL: NULL, bad size, or the object is not loaded; or as
+ * bpfring_struct_ops_types_load().
+ */
+BPFRING_API int bpfring_struct_ops_status(struct bpfring_struct_ops *ops,
+					  struct bpfring_struct_ops_status *ret);
+
+/** bpfring_struct_ops_state_name() - "init", "inuse", "tobefree", "ready"; "?" for other values. */
+BPFRING_API const char *bpfring_struct_ops_state_name(uint32_t state);
+
+/**
+ * bpfring_struct_ops_next_id() - walk all struct_ops maps of the system. Needs CAP_SYS_ADMIN.
+ * @after: 0 at first, then the id of the last one
+ *
+ * Return: 0; -ENOENT: that was the last one; -EPERM; -EINVAL: NULL.
+ */
+BPFRING_API int bpfring_struct_ops_next_id(uint32_t after, uint32_t *ret);
+
+/* struct_ops_report.h and struct_ops_watch.h continue: everything about a map, and its end. */
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* BPFRING_STRUCT_OPS_H */

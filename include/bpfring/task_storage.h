@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
+/*
+ * Task storage: memory that a thread and the BPF programs looking at that thread both read and write.
+ *
+ * A runtime tells a scheduler what its threads are doing - in garbage collection, holding a lock,
+ * serving an urgent request - with plain stores, and reads back what BPF wrote. The BPF program
+ * declares a task storage map whose value has members tagged __uptr (bpf/task_storage.bpf.h); this
+ * library gives every thread a *cell*, memory for all __uptr members of the value, and puts its
+ * address into the thread's element of the map:
+ *
+ *	struct bpfring_task_storage *ts;
+ *	struct hint *hint;
+ *
+ *	bpfring_task_storage_open_pinned(&ts, "/sys/fs/bpf/hints", NULL);
+ *	member = bpfring_task_storage_find(ts, "hint", sizeof(*hint));
+ *	bpfring_task_storage_bind(ts, member, (void **)&hint);      in every thread
+ *	hint->in_gc = 1;                                            that is all
+ *
+ * Two paths, one interface:
+ *	UPTR	  Linux 6.13: the kernel pins the page of the cell. Cells of many threads share a page.
+ *	FALLBACK  Linux 6.1: cells are slots of a memory-mapped array map, the element holds their
+ *		  number. BPF programs that can sleep must not use it (see docs/task_storage.md).
+ * The loader of the BPF object chooses with bpfring_task_storage_prepare() before it loads.
+ *
+ * Members: the value may have several __uptr members, and ordinary ones beside them. Both are known
+ * by their index, which bpfring_task_storage_find() looks up by name.
+ *
+ * Reuse: a cell is given to another thread only when BPF can no longer write to it on behalf of
+ * the thread that had it; docs/task_storage.md has the argument.
+ *
+ * Exit: a thread that bound itself is unbound when it ends (pthread_exit() or return), a process
+ * that dies takes its elements with it. exec() keeps the element of the calling thread: BPF sees the
+ * last values until the new program binds or ends; unbind first if that matters.
+ *
+ * Fork: the child shares nothing. Until its first bind, memory behind inherited pointers is a
+ * private copy; then the same address (UPTR) or a new one (FALLBACK) is shared on behalf of the
+ * child. So ask bpfring_task_storage_bind() for the pointer again after a fork. Children made by
+ * vfork() use the memory of their parent, here as everywhere.
+ *
+ * Threads: everything may be called from any thread, except close. Not from signal handlers.
+ * All users of one map in a process share one handle: open returns the one that is there.
+ *
+ * Needs: no capability for who was handed the map's descriptor or its pin, but the kernel shows
+ * the map's BTF only to CAP_SYS_ADMIN: others declare the members in the options.
+ */
+#ifndef BPFRING_TASK_STORAGE_H
+#define BPFRING_TASK_STORAGE_H
+
+#include <bpfring/common.h>
+#include <sys/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct bpf_map;
+struct bpf_object;
+struct bpfring_task_storage;
+
+/* How cells reach BPF. */
+enum bpfring_task_path {
+	BPFRING_TASK_AUTO = 0,	   /* UPTR where the kernel has it */
+	BPFRING_TASK_UPTR = 1,	   /* Linux 6.13 */
+	BPFRING_TASK_FALLBACK = 2, /* Linux 6.1 */
+};
+
+struct bpfring_task_prepare_opts {
+	size_t sz;	      /* sizeof(struct bpfring_task_prepare_opts) */
+	uint32_t path;	      /* enum bpfring_task_path */
+	uint32_t max_threads; /* FALLBACK: slots, of all processes together; 0: 16384 */
+};
+
+/**
+ * bpfring_task_storage_prepare() - make an object use one path; before it is loaded.
+ * @obj:  opened, not loaded
+ * @name: of a map declared with BPFRING_TASK_STORAGE()
+ * @opts: NULL: UPTR where this kernel has it, tried out, else FALLBACK
+ *
+ * All task storage maps of one object take the same path. Without this call an object takes UPTR.
+ *
+ * Return: the path taken (> 0), or
+ * -EINVAL: NULL, unknown path, or the object was not built with bpf/task_storage.bpf.h; -ENOENT: no
+ * such map; -EOPNOTSUPP: UPTR was asked for and the kernel lacks it; -EPERM: it could not be tried
+ * because this process may not create maps; -EBUSY: loaded already; -E2BIG: newer options; -ENOMEM.
+ */
+BPFRING_API int bpfring_task_storage_prepare(struct bpf_object *obj, const char *name,
+					     const struct bpfring_task_prepare_opts *opts);
+
+/**
+ * bpfring_task_storage_pin() - pin a map and, on the fall-back, what belongs to it.
+ * @obj:  loaded
+ * @name: of the map
+ * @path: in a BPF file system, for bpfring_task_storage_open_pinned(); the fall-back adds
+ *        path_owner, path_bind and path_MEMBER
+ *
+ * A pin that is there is replaced: programs that refresh find the new map.
+ *
+ * Return: 0, or -EINVAL, -ENOENT: no such map; -ENAMETOOLONG; what the file system says.
+ */
+BPFRING_API int bpfring_task_storage_pin(const struct bpf_object *obj, const char *name,
+					 const char *path);
+
+/* Flags of struct bpfring_task_member. */
+enum {
+	BPFRING_TASK_MEMBER_UPTR = 1U
+				   << 0, /* a pointer; offset is its own, size what it points to */
+	BPFRING_TASK_MEMBER_PROCESS = 1U
+				      << 1, /* points to one memory for all threads of a process */
+};
+
+/* A member of the map's value. */
+struct bpfring_task_member {
+	char name[64];
+	uint32_t offset; /* in the value */
+	uint32_t size;	 /* of the member; of what an __uptr member points to */
+	uint32_t align;	 /* of the same; 0: 8 */
+	uint32_t flags;	 /* BPFRING_TASK_MEMBER_* */
+};
+
+/* How cells are placed; what costs memory buys threads that do not disturb each other's caches. */
+enum bpfring_task_packing {
+	BPFRING_TASK_DENSE = 0, /* as many as fit a page */
+	BPFRING_TASK_LINE = 1,	/* a cache line (64 bytes) of its own for each */
+	BPFRING_TASK_PAGE = 2,	/* a page of its own */
+};
+
+/* Flags of struct bpfring_task_storage_opts. */
+enum {
+	BPFRING_TASK_NODUMP = 1U << 0, /* leave cells out of core dumps (FALLBACK: always) */
+	BPFRING_TASK_NOFORK = 1U << 1, /* a forked child finds zeroes, no copy (FALLBACK: always) */
+};
+
+struct bpfring_task_storage_opts {
+	size_t sz;	  /* sizeof(struct bpfring_task_storage_opts) */
+	uint32_t flags;	  /* BPFRING_TASK_NODUMP, ... */
+	uint32_t packing; /* enum bpfring_task_packing */
+	/* The members, for processes that may not read the map's BTF. They must all be given. */
+	const struct bpfring_task_member *members;
+	uint32_t member_count;
+	/* By descriptor only: the fall-back's map of owners, program, and array of slots per __uptr
+	 * member, in the order of the members. 0, 0, NULL: the path is UPTR.
+	 */
+	int owner_fd;
+	int bind_fd;
+	uint32_t reserved;
+	const int *slot_fds;
+};
+
+/**
+ * bpfring_task_storage_open() - open a task storage map by file descriptor.
+ * @ret:    the handle; bpfring_task_storage_close() as often as it was opened
+ * @map_fd: duplicated
+ * @opts:   NULL for defaults; if the map is open in this process already, its options stay
+ *
+ * Return: 0, or
+ * -EINVAL: NULL, unknown flags, not a task storage map, no __uptr member, or members that do not
+ * fit the value; -E2BIG: newer options; -EPERM: the members were not given and the map's BTF cannot
+ * be read without CAP_SYS_ADMIN, or the descriptor is read-only; -EOPNOTSUPP: an __uptr inside a
+ * nested struct or array; -EBADF; -ENOMEM; -EMFILE, -ENFILE; -EAGAIN: no thread-specific key is
+ * left (PTHREAD_KEYS_MAX).
+ */
+BPFRING_API int bpfring_task_storage_open(struct bpfring_task_storage **ret, int map_fd,
+					  const struct bpfring_task_storage_opts *opts);
+
+/**
+ * bpfring_task_storage_open_pinned() - the same by pin; finds the fall-back's parts beside it.
+ * Return: as bpfring_task_storage_open(), and -ENOENT, -EACCES, -ENAMETOOLONG.
+ */
+BPFRING_API int bpfring_task_storage_open_pinned(struct bpfring_task_storage **ret,
+						 const char *path,
+						 const struct bpfring_task_storage_opts *opts);
+
+/**
+ * bpfring_task_storage_open_map() - the same for a map of libbpf. On the fall-back use open_object().
+ */
+BPFRING_API int bpfring_task_storage_open_map(struct bpfring_task_storage **ret,
+					      const struct bpf_map *map,
+					      const struct bpfring_task_storage_opts *opts);
+
+/**
+ * bpfring_task_storage_open_object() - the same for a map of a loaded object, by name.
+ * Return: as bpfring_task_storage_open(), and -ENOENT: no such map.
+ */
+BPFRING_API int bpfring_task_storage_open_object(struct bpfring_task_storage **ret,
+						 const struct bpf_object *obj, const char *name,
+						 const struct bpfring_task_storage_opts *opts);
+
+/**
+ * bpfring_task_storage_close() - the last close unbinds all threads and frees the cells.
+ * @ts: NULL is fine
+ *
+ * Pointers to cells become invalid. No other thread may be inside a call with this handle. In a
+ * forked child it frees memory and descriptors only.
+ */
+BPFRING_API void bpfring_task_storage_close(struct bpfring_task_storage *ts);
+
+/* The path of the map: BPFRING_TASK_UPTR or BPFRING_TASK_FALLBACK. */
+BPFRING_API int bpfring_task_storage_path(const struct bpfring_task_storage *ts);
+
+/* How many members the value has, ordinary ones included. */
+BPFRING_API int bpfring_task_storage_member_count(const struct bpfring_task_storage *ts);
+
+/**
+ * bpfring_task_storage_member() - describe a member.
+ * Return: 0; -ENOENT: @index is none; -EINVAL: @ret is NULL.
+ */
+BPFRING_API int bpfring_task_storage_member(const struct bpfring_task_storage *ts, int index,
+					    struct bpfring_task_member *ret);
+
+/**
+ * bpfring_task_storage_find() - the index of a member, and a check that both sides mean the same.
+ * @name: as in the BPF program
+ * @size: sizeof what it points to (__uptr) or of itself; it must agree with the BPF program's
+ *
+ * Return: the index (>= 0); -ENOENT: no such member; -EINVAL: NULL; -ERANGE: another size.
+ */
+BPFRING_API int bpfring_task_storage_find(const struct bpfring_task_storage *ts, const char *name,
+					  size_t size);
+
+/**
+ * bpfring_task_storage_bind() - the calling thread's memory of a member; share it if it is not yet.
+ * @member: index of an __uptr member; the first call binds all of them
+ * @ret:    zeroed when the thread is first bound; valid until it is unbound
+ *
+ * A few nanoseconds when the thread is bound. Members that BPF wrote into the element before keep
+ * their values, but the kernel replaces the element as a whole: what BPF changes in ordinary members
+ * in the very moment is lost.
+ *
+ * Return: 0, or
+ * -EINVAL: not an __uptr member, or NULL; -ENOMEM: no memory for cell or element; -ENOSPC: the
+ * fall-back has no slot left (max_threads); -EOPNOTSUPP: the kernel has no pidfds of threads
+ * (6.9) and this is not the first thread of the process, or UPTR memory cannot be pinned; -EMFILE,
+ * -ENFILE; -EPERM: the descriptor is read-only.
+ */
+BPFRING_API int bpfring_task_storage_bind(struct bpfring_task_storage *ts, int member, void **ret);
+
+/**
+ * bpfring_task_storage_bind_thread() - the same for another thread of this process.
+ * @tid: as gettid() says there
+ *
+ * Keeps a descriptor until that thread is unbound. Its cell comes back when it binds itself and
+ * ends, on bpfring_task_storage_unbind_thread(), or when it is found dead.
+ *
+ * Return: as bpfring_task_storage_bind(), and -ESRCH: this process has no such thread.
+ */
+BPFRING_API int bpfring_task_storage_bind_thread(struct bpfring_task_storage *ts, pid_t tid,
+						 int member, void **ret);
+
+/**
+ * bpfring_task_storage_unbind() - share no more: the element of the calling thread is deleted.
+ *
+ * Its cell becomes invalid. A BPF program that runs at this moment may still write to the old memory,
+ * which nobody else is given.
+ *
+ * Return: 0, also if it was not bound; -EMFILE, -ENFILE, -EAGAIN: the element could not be
+ * deleted; the cell is given up all the same.
+ */
+BPFRING_API int bpfring_task_storage_unbind(struct bpfring_task_storage *ts);
+
+/**
+ * bpfring_task_storage_unbind_thread() - the same for another thread of this process.
+ *
+ * The caller sees to it that this thread does not use its cell any more.
+ */
+BPFRING_API int bpfring_task_storage_unbind_thread(struct bpfring_task_storage *ts, pid_t tid);
+
+/**
+ * bpfring_task_storage_share() - memory of the caller's own as a member of the calling thread.
+ * @member: index of an __uptr member
+ * @mem:    private or shared anonymous memory, heap, stack, static data, memfd, or a private file
+ *          mapping; aligned for the member and inside one page. It must stay until unbind. NULL:
+ *          back to the cell.
+ *
+ * Return: as bpfring_task_storage_bind(), and -EINVAL: misaligned; -EOPNOTSUPP: crosses a page,
+ * or the map is on the fall-back; -EFAULT: the kernel does not pin such memory (read-only, not
+ * mapped, secretmem, shared file mapping): the log names which.
+ */
+BPFRING_API int bpfring_task_storage_share(struct bpfring_task_storage *ts, int member, void *mem);
+
+/**
+ * bpfring_task_storage_set() - write an ordinary member of a thread's element. A system call or more.
+ * @tid:    0: the calling thread; another thread; or a thread of another process
+ * @member: index of an ordinary member
+ * @data:   @size bytes
+ *
+ * The other members keep their values, as with bpfring_task_storage_bind(). With another process on
+ * the UPTR path, the element must not exist before the first call: what that process shares through
+ * it would be cut off, and the kernel does not tell.
+ *
+ * Return: 0, or -EINVAL: not an ordinary member, NULL; -ERANGE: wrong size; -ESRCH: no such
+ * thread; -EEXIST: the other process's element exists; -EOPNOTSUPP: no pidfds of threads (6.9);
+ * -ENOMEM, -EMFILE, -ENFILE, -EPERM.
+ */
+BPFRING_API int bpfring_task_storage_set(struct bpfring_task_storage *ts, pid_t tid, int member,
+					 const void *data, size_t size);
+
+/**
+ * bpfring_task_storage_get() - read an ordinary member of a thread's element.
+ * Return: 0, or as bpfring_task_storage_set(), and -ENOENT: the thread has no element.
+ */
+BPFRING_API int bpfring_task_storage_get(struct bpfring_task_storage *ts, pid_t tid, int member,
+					 void *data, size_t size);
+
+/**
+ * bpfring_task_storage_replace() - move all bound threads to another map, say of a new scheduler.
+ * @map_fd: a map with the same members
+ * @opts:   as at open, if the path is FALLBACK; else NULL
+ *
+ * Pointers stay valid and memory keeps its contents; on the fall-back a store in this very moment may
+ * be lost.
+ *
+ * Return: number of threads moved, or as bpfring_task_storage_open(); -EINVAL: other members;
+ * -EBUSY: on the fall-back, another process has taken slots of the same numbers. Then nothing
+ * changed.
+ */
+BPFRING_API int bpfring_task_storage_replace(struct bpfring_task_storage *ts, int map_fd,
+					     const struct bpfring_task_storage_opts *opts);
+
+/**
+ * bpfring_task_storage_refresh() - notice whether the pin names another map now, and move to it.
+ *
+ * Return: 0: it does not; > 0: threads moved plus one; as bpfring_task_storage_replace();
+ * -EINVAL: not opened by pin; -ENOENT: the pin is gone.
+ */
+BPFRING_API int bpfring_task_storage_refresh(struct bpfring_task_storage *ts);
+
+/**
+ * bpfring_task_storage_reap() - take back the cells of dead threads that others had bound.
+ * Return: number of cells.
+ */
+BPFRING_API int bpfring_task_storage_reap(struct bpfring_task_storage *ts);
+
+struct bpfring_task_storage_stats {
+	size_t sz;	    /* sizeof(struct bpfring_task_storage_stats) */
+	uint64_t bound;	    /* threads that share now */
+	uint64_t binds;	    /* threads bound so far */
+	uint64_t cell_size; /* bytes from one cell to the next */
+	uint64_t bytes;	    /* memory that holds cells in use, whole pages */
+	uint64_t retired;   /* cells given back that may not be reused yet */
+	uint64_t lost;	    /* cells that never will be, after an error */
+};
+
+/**
+ * bpfring_task_storage_stats() - counters and the memory in use.
+ * @ret: set @ret->sz before
+ * Return: 0; -EINVAL.
+ */
+BPFRING_API int bpfring_task_storage_stats(const struct bpfring_task_storage *ts,
+					   struct bpfring_task_storage_stats *ret);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* BPFRING_TASK_STORAGE_H */

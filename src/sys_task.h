@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
+/* The system as task storage and the probe see it; the rules of sys.h. */
+#ifndef BPFRING_SYS_TASK_H
+#define BPFRING_SYS_TASK_H
+
+#include <linux/bpf.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct btf;
+
+pid_t bpfring_sys_gettid(void);
+pid_t bpfring_sys_getpid(void);
+bool bpfring_sys_is_our_thread(pid_t tid);
+int bpfring_sys_pidfd(pid_t tid, unsigned int flags);
+bool bpfring_sys_pidfd_ended(int pidfd);
+
+/* Maps onto @addr, whatever is there. */
+int bpfring_sys_mmap_at(void *addr, size_t size, int prot, int flags, int fd);
+/* Puts a mapping onto @to, whatever is there. */
+int bpfring_sys_move_mapping(void *addr, size_t size, void *to);
+int bpfring_sys_madvise(void *addr, size_t size, int advice);
+int bpfring_sys_wait_for_rcu(void);
+int bpfring_sys_urandom(void *buf, size_t size);
+
+int bpfring_sys_elem_lookup(int map_fd, const void *key, void *value);
+int bpfring_sys_elem_update(int map_fd, const void *key, const void *value, uint64_t flags);
+int bpfring_sys_elem_delete(int map_fd, const void *key);
+int bpfring_sys_prog_run_ctx(int prog_fd, void *ctx, uint32_t size);
+void bpfring_sys_unlink(const char *path);
+int bpfring_sys_btf_by_id(struct btf **ret, uint32_t id);
+int bpfring_sys_btf_of_kernel(struct btf **ret);
+int bpfring_sys_btf_load_raw(const void *data, uint32_t size);
+struct bpf_map_create_opts;
+int bpfring_sys_map_create(enum bpf_map_type type, uint32_t key_size, uint32_t value_size,
+			   uint32_t max_entries, const struct bpf_map_create_opts *opts);
+
+/* The call itself, for what libbpf 1.1 has no function for. */
+int bpfring_sys_bpf(int cmd, union bpf_attr *attr, uint32_t size);
+
+#endif /* BPFRING_SYS_TASK_H */

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
+/* Another map takes the place of the one that is open: a scheduler was loaded anew. */
+#include <errno.h>
+#include <string.h>
+
+#include "log.h"
+#include "sys.h"
+#include "task_storage.h"
+
+/*
+ * Every thread is shared through the new map, then no longer through the old one: programs of both see
+ * the same memory for a moment. A thread that is gone does not count.
+ */
+static int move_threads(struct bpfring_task_storage *ts, struct map *old)
+{
+	int moved = 0, first_error = 0;
+
+	for (unsigned int i = 0; i < TASK_BUCKETS; i++) {
+		for (struct binding *b = ts->buckets[i]; b; b = b->next) {
+			struct task_id id = {b->tid, b->pidfd};
+			struct map new = ts->map;
+			int err;
+
+			if (!b->has_cell)
+				continue;
+			ts->map = *old; /* ordinary members come along */
+			err = bpfring_task_element_read(ts, id);
+			if (err)
+				memset(bpfring_task_value(ts), 0, ts->layout.value_size);
+			ts->map = new;
+			bpfring_task_element_refer(ts, b);
+			err = bpfring_task_element_write(ts, id, BPF_ANY);
+			if (err && err != -ENOENT && err != -ESRCH && !first_error)
+				first_error = err;
+			moved += !err;
+			ts->map = *old;
+			bpfring_task_element_delete(ts, id);
+			ts->map = new;
+		}
+	}
+	return first_error ? first_error : moved;
+}
+
+/* Takes over @map and @parts. */
+static int move(struct bpfring_task_storage *ts, struct map *map, struct task_parts *parts)
+{
+	struct task_parts old_parts = ts->parts;
+	struct map old = ts->map;
+	int err = task_forked(ts) ? bpfring_task_after_fork(ts) : 0;
+
+	if (!err)
+		err = ts->path->move(ts, parts);
+	if (err) {
+		bpfring_task_parts_close(parts, ts->layout.shared_count);
+		bpfring_map_close(map);
+		return err;
+	}
+	ts->map = *map;
+	ts->parts = *parts;
+	/* By pidfd only: the program belongs to one map, and elements of both are needed. */
+	ts->parts.bind_fd = -1;
+	err = move_threads(ts, &old);
+	ts->parts.bind_fd = parts->bind_fd;
+	bpfring_task_parts_close(&old_parts, ts->layout.shared_count);
+	bpfring_map_close(&old);
+	return err;
+}
+
+/* Takes over @map. @pin: where parts are found; NULL: in @opts */
+static int replace(struct bpfring_task_storage *ts, struct map *map,
+		   const struct bpfring_task_storage_opts *opts, const char *pin)
+{
+	bool fallback = ts->path->name == BPFRING_TASK_FALLBACK;
+	struct task_layout layout;
+	struct task_parts parts;
+	struct bpfring_task_storage_opts known = *opts;
+	int err;
+
+	if (ts->opts.member_count &&
+	    !known.member_count) { /* declared at open, as BTF was not readable */
+		known.members = ts->layout.members;
+		known.member_count = ts->layout.count;
+	}
+	err = bpfring_task_describe(&layout, map, &known, NULL, fallback);
+	if (err)
+		goto close_map;
+	err = bpfring_task_layout_equal(&ts->layout, &layout, map->name) ? 0 : -EINVAL;
+	bpfring_task_parts_none(&parts);
+	if (!err && fallback)
+		err = pin ? bpfring_task_parts_from_pin(&parts, pin, &layout)
+			  : bpfring_task_parts_from_opts(&parts, &known, layout.shared_count);
+	if (!err && fallback && parts.owner_fd < 0)
+		err = -EINVAL;
+	bpfring_task_layout_free(&layout);
+	if (!err)
+		return move(ts, map, &parts);
+close_map:
+	bpfring_map_close(map);
+	return err;
+}
+
+int bpfring_task_storage_replace(struct bpfring_task_storage *ts, int map_fd,
+				 const struct bpfring_task_storage_opts *opts)
+{
+	struct bpfring_task_storage_opts known;
+	struct map map;
+	int err = bpfring_task_opts_read(&known, opts);
+
+	if (!err)
+		err = bpfring_map_open(&map, map_fd);
+	if (err)
+		return err;
+	bpfring_task_lock();
+	err = replace(ts, &map, &known, NULL);
+	bpfring_task_unlock();
+	return err;
+}
+
+int bpfring_task_storage_refresh(struct bpfring_task_storage *ts)
+{
+	struct bpfring_task_storage_opts none = {.sz = sizeof(none)};
+	struct map map;
+	int err;
+
+	if (!ts->pin)
+		return -EINVAL;
+	err = bpfring_map_open_pinned(&map, ts->pin);
+	if (err)
+		return err;
+	bpfring_task_lock();
+	if (map.id == ts->map.id) {
+		bpfring_map_close(&map);
+		err = 0;
+	} else {
+		err = replace(ts, &map, &none, ts->pin);
+		err += err >= 0;
+	}
+	bpfring_task_unlock();
+	return err;
+}

@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
+/* Reports and discovery, held against what bpftool says about the same maps and types. */
+#include "util.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static char *run(const char *command)
+{
+	FILE *p = popen(command, "r"); /* NOLINT(cert-env33-c): its words are our own */
+	size_t size = 0, n;
+	char *text = NULL;
+
+	assert_non_null(p);
+	do {
+		text = realloc(text, size + 65536);
+		assert_non_null(text);
+		n = fread(text + size, 1, 65535, p);
+		size += n;
+	} while (n);
+	text[size] = '\0';
+	if (pclose(p)) {
+		free(text);
+		return NULL;
+	}
+	return text;
+}
+
+/*
+ * bpftool prints "name":"prototype program/prog_id:N" or "name":"prototype 0" for functions, numbers
+ * and strings for the rest.
+ */
+static void expect_member(const char *dump, const struct bpfring_struct_ops_value *v)
+{
+	char key[128], value[128] = "";
+	const char *at, *end;
+	uint32_t word;
+
+	snprintf(key, sizeof(key), "\"%s\":", v->member->name);
+	at = strstr(strstr(dump, "\"data\":"), key);
+	if (!at)
+		fail_msg("bpftool knows no %s in\n%s", key, dump);
+	at += strlen(key);
+	switch (v->member->kind) {
+	case BPFRING_STRUCT_OPS_FUNCTION:
+		end = strchr(at + 1, '"');
+		snprintf(value, sizeof(value), v->prog_id ? "/prog_id:%u" : " %u", v->prog_id);
+		at = end - strlen(value);
+		break;
+	case BPFRING_STRUCT_OPS_INTEGER:
+		assert_int_equal(v->member->size, 4); /* in tcp_congestion_ops they all are */
+		memcpy(&word, v->data, sizeof(word));
+		snprintf(value, sizeof(value), "%u,", word);
+		break;
+	case BPFRING_STRUCT_OPS_STRING:
+		snprintf(value, sizeof(value), "\"%s\"", (const char *)v->data);
+		break;
+	default:
+		break; /* the kernel's own: there all the same */
+	}
+	if (strncmp(at, value, strlen(value)))
+		fail_msg("%s is not %s in\n%s", key, value, dump);
+}
+
+static void test_against_bpftool(void **state)
+{
+	struct fixture *f = *state;
+	struct bpfring_struct_ops *ops;
+	struct ops_bpf *skel = load(f, "cc_first", BPFRING_STRUCT_OPS_LEGACY, &ops);
+	struct bpfring_struct_ops_report *report;
+	const struct bpfring_struct_ops_value *v;
+	char command[128], text[64], *dump;
+	unsigned int i;
+
+	assert_return_code(bpfring_struct_ops_register(ops), 0);
+	assert_return_code(bpfring_struct_ops_inspect(ops, &report), 0);
+	assert_int_equal(report->state, BPFRING_STRUCT_OPS_INUSE);
+	assert_false(report->link_mode);
+	snprintf(command, sizeof(command), "bpftool -j struct_ops dump id %u 2>/dev/null",
+		 report->map_id);
+	dump = run(command);
+	if (dump) {
+		for (i = 0; !bpfring_struct_ops_report_get_value(report, i, &v); i++)
+			expect_member(dump, v);
+		assert_int_equal(i, report->type->member_count);
+		assert_non_null(strstr(dump, "\"state\":\"BPF_STRUCT_OPS_STATE_INUSE\""));
+		snprintf(text, sizeof(text), "\"counter\":%u", report->refcnt);
+		assert_non_null(strstr(dump, text));
+	} else {
+		print_message("not looked at: what bpftool says; it is not here\n");
+	}
+	free(dump);
+	bpfring_struct_ops_report_free(report);
+	assert_return_code(bpfring_struct_ops_unregister(ops), 0);
+	bpfring_struct_ops_close(ops);
+	ops_bpf__destroy(skel);
+}
+
+/* Each type as "[id] STRUCT 'name' size=N vlen=N" and its members as "'name' type_id=N bits_offset=N". */
+static void test_types_against_bpftool(void **state)
+{
+	struct fixture *f = *state;
+	const struct bpfring_struct_ops_type *type;
+	char *dump = run("bpftool btf dump file /sys/kernel/btf/vmlinux format raw 2>/dev/null");
+	unsigned int count = 0;
+
+	if (!dump) {
+		print_message("not looked at: no bpftool\n");
+		skip();
+	}
+	for (unsigned int i = 0; !bpfring_struct_ops_types_get(f->types, i, &type); i++) {
+		const struct bpfring_struct_ops_member *member;
+		char text[256], *at;
+
+		if (strcmp(type->module, "vmlinux"))
+			continue;
+		count++;
+		snprintf(text, sizeof(text),
+			 "\n[%u] STRUCT 'bpf_struct_ops_%s' size=%u vlen=", type->value_type_id,
+			 type->name, type->value_size);
+		assert_non_null(strstr(dump, text));
+		snprintf(text, sizeof(text), "'data' type_id=%u bits_offset=%u\n", type->type_id,
+			 type->data_offset * 8);
+		assert_non_null(strstr(dump, text));
+		snprintf(text, sizeof(text), "\n[%u] STRUCT '%s' size=%u vlen=%u\n", type->type_id,
+			 type->name, type->data_size, type->member_count);
+		at = strstr(dump, text);
+		assert_non_null(at);
+		at += strlen(text);
+		for (unsigned int j = 0; !bpfring_struct_ops_type_get_member(type, j, &member);
+		     j++) {
+			snprintf(text, sizeof(text), "\t'%s' type_id=%u bits_offset=%u",
+				 *member->name ? member->name : "(anon)", member->type_id,
+				 member->offset * 8);
+			assert_memory_equal(at, text, strlen(text));
+			at = strchr(at, '\n') + 1;
+		}
+	}
+	free(dump);
+	assert_true(count >= 2); /* bpf_dummy_ops and tcp_congestion_ops, at the least */
+}
+
+static void test_types(void **state)
+{
+	struct fixture *f = *state;
+	const struct bpfring_struct_ops_type *type, *same;
+	const struct bpfring_struct_ops_member *member;
+
+	assert_return_code(bpfring_struct_ops_types_find(f->types, "tcp_congestion_ops", &type), 0);
+	assert_string_equal(type->module, "vmlinux");
+	assert_return_code(
+		bpfring_struct_ops_types_find(f->types, "tcp_congestion_ops___v2", &same), 0);
+	assert_ptr_equal(type, same);
+	assert_return_code(bpfring_struct_ops_type_find_member(type, "ssthresh", &member), 0);
+	assert_int_equal(member->kind, BPFRING_STRUCT_OPS_FUNCTION);
+	assert_int_equal(member->size, sizeof(void *));
+	assert_return_code(bpfring_struct_ops_type_find_member(type, "name", &member), 0);
+	assert_int_equal(member->kind, BPFRING_STRUCT_OPS_STRING);
+	assert_int_equal(member->size, 16);
+	assert_return_code(bpfring_struct_ops_type_find_member(type, "flags", &member), 0);
+	assert_int_equal(member->kind, BPFRING_STRUCT_OPS_INTEGER);
+	assert_return_code(bpfring_struct_ops_type_find_member(type, "owner", &member), 0);
+	assert_int_equal(member->kind, BPFRING_STRUCT_OPS_POINTER);
+	assert_return_code(bpfring_struct_ops_type_find_member(type, "list", &member), 0);
+	assert_int_equal(member->kind, BPFRING_STRUCT_OPS_OTHER);
+	assert_int_equal(bpfring_struct_ops_type_find_member(type, "nothing", &member), -ENOENT);
+	assert_int_equal(bpfring_struct_ops_types_find(f->types, "no_such_ops", &type), -ENOENT);
+	assert_int_equal(bpfring_struct_ops_types_get(f->types, 100000, &type), -ENOENT);
+	/* bpf_struct_ops_link and others are called so, but are no types. */
+	assert_int_equal(bpfring_struct_ops_types_find(f->types, "link", &type), -ENOENT);
+	assert_int_equal(bpfring_struct_ops_types_find(f->types, "value", &type), -ENOENT);
+}
+
+static char *print(const struct bpfring_struct_ops_report *report,
+		   int (*fn)(const struct bpfring_struct_ops_report *, FILE *))
+{
+	char *text;
+	size_t size;
+	FILE *stream = open_memstream(&text, &size);
+
+	assert_non_null(stream);
+	assert_return_code(fn(report, stream), 0);
+	fclose(stream);
+	return text;
+}
+
+static void test_print(void **state)
+{
+	struct fixture *f = *state;
+	struct bpfring_struct_ops *ops;
+	struct ops_bpf *skel = load(f, "cc_first", BPFRING_STRUCT_OPS_LINK, &ops);
+	struct bpfring_struct_ops_report *report;
+	char expected[256], *text;
+	struct connection c;
+	int stats = bpf_enable_stats(BPF_STATS_RUN_TIME);
+
+	assert_return_code(stats, errno);
+	assert_return_code(bpfring_struct_ops_register(ops), 0);
+	connect_with(&c, "bpfring_test");
+	transfer(&c, 1 << 20);
+	assert_return_code(bpfring_struct_ops_inspect(ops, &report), 0);
+	assert_int_equal(report->link_count, 1);
+	assert_int_equal(report->link_ids[0], bpfring_struct_ops_link_id(ops));
+	assert_true(report->refcnt >= 2); /* the link and the socket */
+
+	text = print(report, bpfring_struct_ops_report_text);
+	snprintf(expected, sizeof(expected),
+		 "map %u 'cc_first': tcp_congestion_ops of vmlinux, link mode\n  state ready, "
+		 "refcnt "
+		 "%u, links: %u\n",
+		 report->map_id, report->refcnt, report->link_ids[0]);
+	assert_memory_equal(text, expected, strlen(expected));
+	assert_non_null(strstr(text, "\n  name             \"bpfring_test\"\n"));
+	assert_non_null(strstr(text, " 'cc_avoid_1' tag "));
+	assert_non_null(strstr(text, " calls, "));
+	assert_null(strstr(text, "owner")); /* zero */
+	free(text);
+
+	text = print(report, bpfring_struct_ops_report_json);
+	snprintf(expected, sizeof(expected),
+		 "{\"map\":{\"id\":%u,\"name\":\"cc_first\",\"flags\":8192,\"mode\":\"link\"},"
+		 "\"type\":\"tcp_congestion_ops\",\"module\":\"vmlinux\",\"state\":\"ready\","
+		 "\"refcnt\":%u,\"links\":[%u],\"members\":{",
+		 report->map_id, report->refcnt, report->link_ids[0]);
+	assert_memory_equal(text, expected, strlen(expected));
+	assert_non_null(strstr(text, ",\"name\":\"bpfring_test\""));
+	assert_non_null(strstr(text, "\"release\":null"));
+	assert_non_null(strstr(text, "\"name\":\"cc_avoid_1\""));
+	assert_non_null(strstr(text, "\"list\":{\"next\":0,\"prev\":0}"));
+	free(text);
+
+	assert_int_equal(bpfring_struct_ops_report_text(report, NULL), -EINVAL);
+	assert_int_equal(bpfring_struct_ops_report_json(NULL, stderr), -EINVAL);
+	bpfring_struct_ops_report_free(report);
+	bpfring_struct_ops_report_free(NULL);
+	disconnect(&c);
+	close(stats);
+	bpfring_struct_ops_close(ops);
+	ops_bpf__destroy(skel);
+}
+
+static void test_enumerate(void **state)
+{
+	struct fixture *f = *state;
+	struct bpfring_struct_ops *ops;
+	struct ops_bpf *skel = load(f, "dummy", BPFRING_STRUCT_OPS_LEGACY, &ops);
+	uint32_t id = 0, expected;
+	bool found = false;
+
+	assert_int_equal(bpfring_struct_ops_next_id(0, NULL), -EINVAL);
+	assert_state(ops, BPFRING_STRUCT_OPS_INIT); /* opens the map */
+	expected = bpfring_struct_ops_map_id(ops);
+	while (!bpfring_struct_ops_next_id(id, &id)) {
+		assert_int_not_equal(id, 0);
+		found |= id == expected;
+	}
+	assert_true(found);
+	bpfring_struct_ops_close(ops);
+	ops_bpf__destroy(skel);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_types),
+		cmocka_unit_test(test_types_against_bpftool),
+		cmocka_unit_test(test_against_bpftool),
+		cmocka_unit_test(test_print),
+		cmocka_unit_test(test_enumerate),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}

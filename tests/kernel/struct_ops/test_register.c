@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
+/* Registering and unregistering in both modes: every state, and every refusal of the kernel. */
+#include "util.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#define NAME "bpfring_test"
+
+static void test_legacy_states(void **state)
+{
+	struct fixture *f = *state;
+	struct bpfring_struct_ops *ops;
+	struct ops_bpf *skel = load(f, "cc_first", BPFRING_STRUCT_OPS_LEGACY, &ops);
+	struct connection c;
+
+	assert_state(ops, BPFRING_STRUCT_OPS_INIT);
+	assert_int_equal(bpfring_struct_ops_unregister(ops), -ENOENT);
+	assert_false(available(NAME));
+
+	assert_return_code(bpfring_struct_ops_register(ops), 0);
+	assert_int_equal(bpfring_struct_ops_link_fd(ops), -1);
+	assert_state(ops, BPFRING_STRUCT_OPS_INUSE);
+	assert_true(available(NAME));
+	assert_int_equal(bpfring_struct_ops_register(ops), -EBUSY);
+	assert_int_equal(bpfring_struct_ops_wait_released(ops, 0), -EBUSY);
+
+	connect_with(&c, NAME);
+	transfer(&c, 1 << 20);
+	assert_true(skel->bss->calls_1 > 0);
+	assert_return_code(bpfring_struct_ops_unregister(ops), 0);
+	assert_state(ops, BPFRING_STRUCT_OPS_TOBEFREE);
+	assert_false(available(NAME));
+	assert_int_equal(bpfring_struct_ops_unregister(ops), -EINPROGRESS);
+	assert_int_equal(bpfring_struct_ops_register(ops), -EBUSY);
+	assert_int_equal(bpfring_struct_ops_wait_released(ops, 20000000), -ETIMEDOUT);
+	transfer(&c, 1 << 16); /* the connection keeps it */
+	disconnect(&c);
+	assert_return_code(bpfring_struct_ops_wait_released(ops, 5000000000), 0);
+	assert_int_equal(refcnt_of(ops), 0);
+
+	bpfring_struct_ops_close(ops);
+	ops_bpf__destroy(skel);
+}
+
+static void test_link_states(void **state)
+{
+	struct fixture *f = *state;
+	struct bpfring_struct_ops *ops;
+	struct ops_bpf *skel = load(f, "cc_first", BPFRING_STRUCT_OPS_LINK, &ops);
+	struct connection c;
+
+	assert_state(ops, BPFRING_STRUCT_OPS_INIT);
+	assert_int_equal(bpfring_struct_ops_unregister(ops), -ENOLINK);
+	assert_return_code(bpfring_struct_ops_store(ops), 0);
+	assert_state(ops, BPFRING_STRUCT_OPS_READY);
+	assert_return_code(bpfring_struct_ops_store(ops), 0);
+	assert_false(available(NAME));
+
+	assert_return_code(bpfring_struct_ops_register(ops), 0);
+	assert_true(bpfring_struct_ops_link_fd(ops) >= 0);
+	assert_int_not_equal(bpfring_struct_ops_link_id(ops), 0);
+	assert_state(ops, BPFRING_STRUCT_OPS_READY);
+	assert_true(refcnt_of(ops) > 0);
+	assert_true(available(NAME));
+	assert_int_equal(bpfring_struct_ops_register(ops), -EBUSY);
+
+	connect_with(&c, NAME);
+	transfer(&c, 1 << 20);
+	assert_return_code(bpfring_struct_ops_unregister(ops), 0);
+	assert_false(available(NAME));
+	assert_int_equal(bpfring_struct_ops_wait_released(ops, 20000000), -ETIMEDOUT);
+	disconnect(&c);
+	assert_return_code(bpfring_struct_ops_wait_released(ops, 5000000000), 0);
+	/* Once more: nothing to do, or before 6.11, when it took the link away, nothing to do it with. */
+	assert_int_equal(bpfring_struct_ops_unregister(ops),
+			 kernel_can(f, BPFRING_STRUCT_OPS_CAN_DETACH) ? 0 : -ENOLINK);
+
+	bpfring_struct_ops_close(ops);
+	ops_bpf__destroy(skel);
+}
+
+/* A link that was detached does not keep the handle from registering the map anew. */
+static void test_register_again(void **state)
+{
+	struct fixture *f = *state;
+	struct bpfring_struct_ops *ops, *again;
+	struct ops_bpf *skel = load(f, "cc_first", BPFRING_STRUCT_OPS_LINK, &ops);
+	BPFRING_OPTS(bpfring_struct_ops_opts, opts, .types = f->types);
+
+	for (int i = 0; i < 3; i++) {
+		assert_return_code(bpfring_struct_ops_register(ops), 0);
+		assert_true(available(NAME));
+		assert_return_code(
+			bpfring_struct_ops_open(&again, bpfring_struct_ops_map_fd(ops), &opts), 0);
+		bpfring_struct_ops_close(ops); /* the last of the link */
+		assert_false(available(NAME));
+		ops = again;
+	}
+	bpfring_struct_ops_close(ops);
+	ops_bpf__destroy(skel);
+}
+
+static void test_auto_mode(void **state)
+{
+	struct fixture *f = *state;
+	struct bpfring_struct_ops *ops;
+	struct ops_bpf *skel = load(f, "cc_first", BPFRING_STRUCT_OPS_AUTO, &ops);
+
+	assert_return_code(bpfring_struct_ops_register(ops), 0);
+	assert_int_equal(bpfring_struct_ops_link_fd(ops) >= 0,
+			 kernel_can(f, BPFRING_STRUCT_OPS_CAN_LINK));
+	assert_return_code(bpfring_struct_ops_unregister(ops), 0);
+	bpfring_struct_ops_close(ops);
+	ops_bpf__destroy(skel);
+}
+
+static void test_same_name(enum bpfring_struct_ops_mode mode, void **state)
+{
+	struct fixture *f = *state;
+	struct ops_bpf *skel = load_all(f, mode);
+	struct bpfring_struct_ops *first = handle(f, skel, "cc_first");
+	struct bpfring_struct_ops *second = handle(f, skel, "cc_second");
+
+	assert_return_code(bpfring_struct_ops_register(first), 0);
+	last_log();
+	assert_int_equal(bpfring_struct_ops_register(second), -EEXIST);
+	assert_non_null(strstr(last_log(), "operations of that name"));
+	assert_int_equal(bpfring_struct_ops_link_fd(second), -1);
+	assert_return_code(bpfring_struct_ops_unregister(first), 0);
+	assert_return_code(bpfring_struct_ops_register(second), 0); /* the failure left it usable */
+	assert_return_code(bpfring_struct_ops_unregister(second), 0);
+	bpfring_struct_ops_close(first);
+	bpfring_struct_ops_close(second);
+	ops_bpf__destroy(skel);
+}
+
+static void test_same_name_link(void **state)
+{
+	test_same_name(BPFRING_STRUCT_OPS_LINK, state);
+}
+
+static void test_same_name_legacy(void **state)
+{
+	test_same_name(BPFRING_STRUCT_OPS_LEGACY, state);
+}
+
+static void test_refused_members(enum bpfring_struct_ops_mode mode, void **state)
+{
+	struct fixture *f = *state;
+	struct ops_bpf *skel = load_all(f, mode);
+	struct bpfring_struct_ops *ops = handle(f, skel, "cc_incomplete");
+
+	last_log();
+	assert_int_equal(bpfring_struct_ops_register(ops), -EINVAL);
+	assert_non_null(strstr(last_log(), "undo_cwnd"));
+	assert_state(ops, BPFRING_STRUCT_OPS_INIT);
+	bpfring_struct_ops_close(ops);
+
+	ops = handle(f, skel, "cc_bad_flags");
+	assert_int_equal(bpfring_struct_ops_register(ops), -EINVAL);
+	if (libbpf_is_new() && kernel_can(f, BPFRING_STRUCT_OPS_CAN_LINK))
+		assert_non_null(strstr(last_log(), "refuses member 'flags'"));
+	assert_state(ops, BPFRING_STRUCT_OPS_INIT);
+	bpfring_struct_ops_close(ops);
+	ops_bpf__destroy(skel);
+}
+
+static void test_refused_members_link(void **state)
+{
+	test_refused_members(BPFRING_STRUCT_OPS_LINK, state);
+}
+
+static void test_refused_members_legacy(void **state)
+{
+	test_refused_members(BPFRING_STRUCT_OPS_LEGACY, state);
+}
+
+/* bpf_dummy_ops is made for running programs by hand; it lets nobody register. */
+static void test_dummy(void **state)
+{
+	struct fixture *f = *state;
+	struct bpfring_struct_ops *ops;
+	struct ops_bpf *skel = load(f, "dummy", BPFRING_STRUCT_OPS_LEGACY, &ops);
+
+	last_log();
+	assert_int_equal(bpfring_struct_ops_register(ops), -EOPNOTSUPP);
+	assert_non_null(strstr(last_log(), "cannot be registered"));
+	assert_state(ops, BPFRING_STRUCT_OPS_INIT);
+	bpfring_struct_ops_close(ops);
+	ops_bpf__destroy(skel);
+
+	skel = load(f, "dummy", BPFRING_STRUCT_OPS_LINK, &ops);
+	assert_int_equal(bpfring_struct_ops_register(ops), -EOPNOTSUPP);
+	assert_non_null(strstr(last_log(), "cannot be registered"));
+	assert_int_equal(bpfring_struct_ops_link_fd(ops), -1);
+	bpfring_struct_ops_close(ops);
+	ops_bpf__destroy(skel);
+}
+
+/* The rules of the map itself, which the library relies on. */
+static void test_map_rules(void **state)
+{
+	struct fixture *f = *state;
+	struct bpfring_struct_ops *ops;
+	struct ops_bpf *skel = load(f, "cc_first", BPFRING_STRUCT_OPS_LINK, &ops);
+	const uint32_t zero = 0, one = 1;
+	static char value[4096];
+	int fd;
+
+	assert_return_code(bpfring_struct_ops_store(ops), 0);
+	fd = bpfring_struct_ops_map_fd(ops);
+	assert_int_equal(bpf_map_update_elem(fd, &one, value, BPF_ANY), -E2BIG);
+	assert_int_equal(bpf_map_update_elem(fd, &zero, value, BPF_NOEXIST), -EINVAL);
+	assert_int_equal(bpf_map_update_elem(fd, &zero, value, BPF_ANY), -EBUSY);
+	assert_int_equal(bpf_map_delete_elem(fd, &zero), -EOPNOTSUPP);
+	assert_int_equal(bpf_map_lookup_elem(fd, &one, value), -ENOENT);
+	bpfring_struct_ops_close(ops);
+	ops_bpf__destroy(skel);
+}
+
+static void test_store_errors(void **state)
+{
+	struct fixture *f = *state;
+	struct bpfring_struct_ops *ops, *bare;
+	struct ops_bpf *skel = load(f, "cc_first", BPFRING_STRUCT_OPS_LEGACY, &ops);
+	BPFRING_OPTS(bpfring_struct_ops_opts, opts, .types = f->types);
+
+	assert_int_equal(bpfring_struct_ops_store(ops), -EOPNOTSUPP);
+	assert_state(ops, BPFRING_STRUCT_OPS_INIT);
+	assert_return_code(bpfring_struct_ops_open(&bare, bpfring_struct_ops_map_fd(ops), &opts),
+			   0);
+	assert_int_equal(bpfring_struct_ops_register(bare), -ENODATA);
+	bpfring_struct_ops_close(bare);
+	bpfring_struct_ops_close(ops);
+	ops_bpf__destroy(skel);
+
+	skel = ops_bpf__open();
+	ops = handle(f, skel, "cc_first");
+	assert_int_equal(bpfring_struct_ops_register(ops), -EINVAL);
+	assert_int_equal(bpfring_struct_ops_store(ops), -EINVAL);
+	assert_int_equal(bpfring_struct_ops_map_fd(ops), -1);
+	bpfring_struct_ops_close(ops);
+	ops_bpf__destroy(skel);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_legacy_states),
+		cmocka_unit_test(test_link_states),
+		cmocka_unit_test(test_register_again),
+		cmocka_unit_test(test_auto_mode),
+		cmocka_unit_test(test_same_name_link),
+		cmocka_unit_test(test_same_name_legacy),
+		cmocka_unit_test(test_refused_members_link),
+		cmocka_unit_test(test_refused_members_legacy),
+		cmocka_unit_test(test_dummy),
+		cmocka_unit_test(test_map_rules),
+		cmocka_unit_test(test_store_errors),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}

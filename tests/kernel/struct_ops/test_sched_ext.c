@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
+/* sched_ext: one scheduler at a time, no replacing, and a kernel that ejects. Needs Linux 6.12. */
+#include "util.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "scx.skel.h"
+
+static struct scx_bpf *load_scx(struct fixture *f, struct bpfring_struct_ops **first,
+				struct bpfring_struct_ops **second)
+{
+	BPFRING_OPTS(bpfring_struct_ops_opts, opts, .types = f->types);
+	struct scx_bpf *skel = scx_bpf__open();
+
+	assert_non_null(skel);
+	assert_return_code(bpfring_struct_ops_open_object(first, skel->obj, "scx_first", &opts), 0);
+	assert_return_code(bpfring_struct_ops_open_object(second, skel->obj, "scx_second", &opts),
+			   0);
+	assert_return_code(bpfring_struct_ops_prepare(*first, BPFRING_STRUCT_OPS_LINK), 0);
+	assert_return_code(bpfring_struct_ops_prepare(*second, BPFRING_STRUCT_OPS_LINK), 0);
+	assert_return_code(scx_bpf__load(skel), errno);
+	return skel;
+}
+
+static void assert_scx(const char *expected)
+{
+	char state[32] = "";
+	int fd;
+
+	for (int i = 0; i < 500 && strncmp(state, expected, strlen(expected)); i++) {
+		if (i)
+			usleep(10000);
+		fd = open("/sys/kernel/sched_ext/state", O_RDONLY | O_CLOEXEC);
+		assert_return_code(fd, errno);
+		assert_return_code(read(fd, state, sizeof(state) - 1), errno);
+		close(fd);
+	}
+	assert_memory_equal(state, expected, strlen(expected));
+}
+
+static void test_register(void **state)
+{
+	struct bpfring_struct_ops *first, *second;
+	struct scx_bpf *skel = load_scx(*state, &first, &second);
+
+	assert_return_code(bpfring_struct_ops_register(first), 0);
+	assert_scx("enabled");
+	assert_true(skel->bss->enabled > 0);
+	last_log();
+	assert_int_equal(bpfring_struct_ops_register(second), -EBUSY);
+	assert_non_null(strstr(last_log(), "there can be only one"));
+	assert_return_code(bpfring_struct_ops_unregister(first), 0);
+	assert_scx("disabled");
+	assert_return_code(bpfring_struct_ops_wait_released(first, 5000000000), 0);
+	assert_return_code(bpfring_struct_ops_register(second), 0);
+	assert_scx("enabled");
+	bpfring_struct_ops_close(second);
+	assert_scx("disabled");
+	bpfring_struct_ops_close(first);
+	scx_bpf__destroy(skel);
+}
+
+static void test_replace(void **state)
+{
+	struct bpfring_struct_ops *first, *second;
+	struct scx_bpf *skel = load_scx(*state, &first, &second);
+
+	assert_return_code(bpfring_struct_ops_register(first), 0);
+	last_log();
+	assert_int_equal(bpfring_struct_ops_replace(first, second, NULL), -EOPNOTSUPP);
+	assert_non_null(strstr(last_log(), "cannot be replaced"));
+	assert_scx("enabled");
+	bpfring_struct_ops_close(first);
+	bpfring_struct_ops_close(second);
+	scx_bpf__destroy(skel);
+}
+
+static int on_event(void *ctx, struct bpfring_struct_ops *ops,
+		    const struct bpfring_struct_ops_event *event)
+{
+	char *reason = ctx;
+
+	(void)ops;
+	assert_int_equal(event->kind, BPFRING_STRUCT_OPS_DETACHED);
+	snprintf(reason, 64, "%s", event->reason);
+	return BPFRING_STOP;
+}
+
+/* SysRq-S throws the scheduler out as a failing one would be; the link does not notice. */
+static void test_ejected(void **state)
+{
+	struct bpfring_struct_ops *first, *second;
+	struct scx_bpf *skel = load_scx(*state, &first, &second);
+	BPFRING_OPTS(bpfring_struct_ops_watch_opts, opts, .poll_ns = 20000000);
+	int fd = open("/proc/sysrq-trigger", O_WRONLY | O_CLOEXEC);
+	struct bpfring_loop *l;
+	char reason[64] = "";
+
+	if (fd < 0) {
+		print_message("not looked at: no SysRq\n");
+		skip();
+	}
+	assert_return_code(bpfring_struct_ops_register(first), 0);
+	assert_scx("enabled");
+	assert_return_code(bpfring_loop_new(&l, NULL), 0);
+	assert_return_code(bpfring_struct_ops_watch(first, l, on_event, reason, &opts), 0);
+	assert_int_equal(bpfring_loop_poll(l, 50000000), 0);
+	assert_string_equal(reason, "");
+	assert_int_equal(write(fd, "S", 1), 1);
+	close(fd);
+	for (int i = 0; i < 100 && !*reason; i++)
+		assert_return_code(bpfring_loop_poll(l, 100000000), 0);
+	assert_string_equal(reason, "sched_ext is disabled");
+	bpfring_struct_ops_close(first);
+	bpfring_struct_ops_close(second);
+	bpfring_loop_free(l);
+	scx_bpf__destroy(skel);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_register),
+		cmocka_unit_test(test_replace),
+		cmocka_unit_test(test_ejected),
+	};
+	struct bpfring_struct_ops_types *types;
+	const struct bpfring_struct_ops_type *type;
+	int err;
+
+	if (bpfring_struct_ops_types_load(&types))
+		return 77;
+	err = bpfring_struct_ops_types_find(types, "sched_ext_ops", &type);
+	bpfring_struct_ops_types_free(types);
+	if (err) {
+		printf("skipped: this kernel has no sched_ext\n");
+		return 77;
+	}
+	return cmocka_run_group_tests(tests, setup, teardown);
+}

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
+#include "util.h"
+
+#include <bpf/bpf.h>
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static char log_text[8192];
+static size_t log_size;
+
+static void keep_log(enum bpfring_log_level level, const char *fmt, va_list args)
+{
+	int n = vsnprintf(log_text + log_size, sizeof(log_text) - log_size, fmt, args);
+
+	(void)level;
+	if (n > 0 && log_size + (size_t)n < sizeof(log_text))
+		log_size += (size_t)n;
+}
+
+const char *last_log(void)
+{
+	static char copy[sizeof(log_text)];
+
+	memcpy(copy, log_text, sizeof(copy));
+	log_text[0] = '\0';
+	log_size = 0;
+	return copy;
+}
+
+static int print_errors(enum libbpf_print_level level, const char *fmt, va_list args)
+{
+	/* Programs of which the verifier complains are worth seeing, expected refusals are not. */
+	return level == LIBBPF_WARN && getenv("VERBOSE") ? vfprintf(stderr, fmt, args) : 0;
+}
+
+/* A legacy registration outlives the test that failed with it, and its name is taken. */
+static void clean_up(struct fixture *f)
+{
+	BPFRING_OPTS(bpfring_struct_ops_opts, opts, .types = f->types);
+	struct bpfring_struct_ops *ops;
+	uint32_t id = 0;
+
+	while (!bpfring_struct_ops_next_id(id, &id)) {
+		struct bpfring_struct_ops_report *report;
+
+		if (bpfring_struct_ops_open_id(&ops, id, &opts))
+			continue;
+		if (!bpfring_struct_ops_inspect(ops, &report)) {
+			if (!strncmp(report->map_name, "cc_", 3) &&
+			    report->state == BPFRING_STRUCT_OPS_INUSE)
+				bpfring_struct_ops_unregister(ops);
+			bpfring_struct_ops_report_free(report);
+		}
+		bpfring_struct_ops_close(ops);
+	}
+}
+
+int setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+
+	if (geteuid()) {
+		print_message("skipped: needs root\n");
+		exit(77);
+	}
+	assert_non_null(f);
+	libbpf_set_print(print_errors);
+	bpfring_set_log(keep_log);
+	assert_return_code(bpfring_struct_ops_types_load(&f->types), 0);
+	clean_up(f);
+	snprintf(f->dir, sizeof(f->dir), "/tmp/bpfring-test-%d", getpid());
+	assert_return_code(mkdir(f->dir, 0700), errno);
+	assert_return_code(mount("bpf", f->dir, "bpf", 0, NULL), errno);
+	*state = f;
+	return 0;
+}
+
+int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	clean_up(f);
+	umount2(f->dir, MNT_DETACH);
+	rmdir(f->dir);
+	bpfring_struct_ops_types_free(f->types);
+	free(f);
+	return 0;
+}
+
+bool libbpf_is_new(void)
+{
+	return libbpf_major_version() > 1 || libbpf_minor_version() >= 4;
+}
+
+bool kernel_can(const struct fixture *f, unsigned int feature)
+{
+	return bpfring_struct_ops_types_features(f->types) & feature;
+}
+
+void need_links(const struct fixture *f)
+{
+	if (kernel_can(f, BPFRING_STRUCT_OPS_CAN_LINK))
+		return;
+	print_message("not looked at: this kernel has no struct_ops links (6.4 has)\n");
+	skip();
+}
+
+struct bpfring_struct_ops *handle(struct fixture *f, struct ops_bpf *skel, const char *map)
+{
+	BPFRING_OPTS(bpfring_struct_ops_opts, opts, .types = f->types);
+	struct bpfring_struct_ops *ops;
+
+	assert_return_code(bpfring_struct_ops_open_object(&ops, skel->obj, map, &opts), 0);
+	return ops;
+}
+
+struct ops_bpf *load_all(struct fixture *f, enum bpfring_struct_ops_mode mode)
+{
+	bool refused = mode == BPFRING_STRUCT_OPS_LINK &&
+		       !kernel_can(f, BPFRING_STRUCT_OPS_CAN_LINK);
+	struct ops_bpf *skel = ops_bpf__open();
+	struct bpf_map *map;
+
+	assert_non_null(skel);
+	bpf_object__for_each_map(map, skel->obj)
+	{
+		struct bpfring_struct_ops *ops;
+
+		if (bpf_map__type(map) != BPF_MAP_TYPE_STRUCT_OPS)
+			continue;
+		ops = handle(f, skel, bpf_map__name(map));
+		assert_int_equal(bpfring_struct_ops_prepare(ops, mode), refused ? -EOPNOTSUPP : 0);
+		bpfring_struct_ops_close(ops);
+	}
+	if (refused) {
+		ops_bpf__destroy(skel);
+		need_links(f);
+	}
+	assert_return_code(ops_bpf__load(skel), errno);
+	return skel;
+}
+
+struct ops_bpf *load(struct fixture *f, const char *map, enum bpfring_struct_ops_mode mode,
+		     struct bpfring_struct_ops **ret)
+{
+	struct ops_bpf *skel = load_all(f, mode);
+
+	*ret = handle(f, skel, map);
+	return skel;
+}
+
+static struct bpfring_struct_ops_status status_of(struct bpfring_struct_ops *ops)
+{
+	BPFRING_OPTS(bpfring_struct_ops_status, status);
+
+	assert_return_code(bpfring_struct_ops_status(ops, &status), 0);
+	return status;
+}
+
+void assert_state(struct bpfring_struct_ops *ops, uint32_t state)
+{
+	assert_string_equal(bpfring_struct_ops_state_name(status_of(ops).state),
+			    bpfring_struct_ops_state_name(state));
+}
+
+uint32_t refcnt_of(struct bpfring_struct_ops *ops)
+{
+	return status_of(ops).refcnt;
+}
+
+bool available(const char *name)
+{
+	FILE *f = fopen("/proc/sys/net/ipv4/tcp_available_congestion_control", "r");
+	bool found = false;
+	char word[32];
+
+	assert_non_null(f);
+	while (!found && fscanf(f, "%31s", word) == 1)
+		found = !strcmp(word, name);
+	fclose(f);
+	return found;
+}
+
+void connect_with(struct connection *ret, const char *name)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET,
+				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t size = sizeof(address);
+	int listener = socket(AF_INET, SOCK_STREAM, 0);
+	/* Reset at the end: no port is left waiting. */
+	const struct linger now = {.l_onoff = 1};
+
+	ret->client = socket(AF_INET, SOCK_STREAM, 0);
+	assert_return_code(listener, errno);
+	assert_return_code(ret->client, errno);
+	assert_return_code(bind(listener, (struct sockaddr *)&address, size), errno);
+	assert_return_code(listen(listener, 1), errno);
+	assert_return_code(getsockname(listener, (struct sockaddr *)&address, &size), errno);
+	assert_return_code(
+		setsockopt(ret->client, IPPROTO_TCP, TCP_CONGESTION, name, (socklen_t)strlen(name)),
+		errno);
+	assert_return_code(setsockopt(ret->client, SOL_SOCKET, SO_LINGER, &now, sizeof(now)),
+			   errno);
+	assert_return_code(connect(ret->client, (struct sockaddr *)&address, size), errno);
+	ret->server = accept(listener, NULL, NULL);
+	assert_return_code(ret->server, errno);
+	close(listener);
+}
+
+void transfer(const struct connection *c, size_t bytes)
+{
+	static const char data[16384];
+	static char sink[sizeof(data)];
+
+	while (bytes) {
+		size_t size = bytes < sizeof(data) ? bytes : sizeof(data);
+
+		assert_int_equal(send(c->client, data, size, 0), size);
+		assert_int_equal(recv(c->server, sink, size, MSG_WAITALL), size);
+		bytes -= size;
+	}
+}
+
+void disconnect(struct connection *c)
+{
+	close(c->client);
+	close(c->server);
+}

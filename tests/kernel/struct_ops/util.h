@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
+/* What the tests of struct_ops share. */
+#ifndef UTIL_H
+#define UTIL_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <bpf/libbpf.h>
+#include <bpfring/bpfring.h>
+#include <stdbool.h>
+
+#include "ops.skel.h"
+
+/* A pid-specific path below a BPF file system of our own, removed at the end. */
+struct fixture {
+	struct bpfring_struct_ops_types *types;
+	char dir[64];
+};
+
+int setup(void **state);    /* group set-up: mounts, loads the types; skips without privileges */
+int teardown(void **state); /* group tear-down */
+
+/* libbpf >= 1.4: can set members, and knows which a kernel lacks. */
+bool libbpf_is_new(void);
+bool kernel_can(const struct fixture *f, unsigned int feature);
+void need_links(const struct fixture *f); /* skips the test before Linux 6.4 */
+
+/* Opens, prepares @map in @mode and loads. */
+struct ops_bpf *load(struct fixture *f, const char *map, enum bpfring_struct_ops_mode mode,
+		     struct bpfring_struct_ops **ret);
+
+/* Loads all maps in @mode; a kernel that does not have it has to say so, then the test is skipped. */
+struct ops_bpf *load_all(struct fixture *f, enum bpfring_struct_ops_mode mode);
+struct bpfring_struct_ops *handle(struct fixture *f, struct ops_bpf *skel, const char *map);
+
+void assert_state(struct bpfring_struct_ops *ops, uint32_t state);
+uint32_t refcnt_of(struct bpfring_struct_ops *ops);
+
+/* Is a congestion control of that name on offer? */
+bool available(const char *name);
+
+/* A connection over loopback whose client uses that congestion control. */
+struct connection {
+	int client, server;
+};
+void connect_with(struct connection *ret, const char *name);
+void transfer(const struct connection *c, size_t bytes);
+void disconnect(struct connection *c);
+
+/* Messages of the library since the last call, to look for a word in. */
+const char *last_log(void);
+
+#endif /* UTIL_H */

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
+#define _GNU_SOURCE
+#include "fixture.h"
+
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum bpfring_task_path tested_path;
+
+struct task_test_bpf *fixture_load(void)
+{
+	BPFRING_OPTS(bpfring_task_prepare_opts, opts, .path = tested_path,
+		     .max_threads = MAX_THREADS);
+	struct task_test_bpf *skel = task_test_bpf__open();
+
+	assert_non_null(skel);
+	assert_int_equal(bpfring_task_storage_prepare(skel->obj, "store", &opts), tested_path);
+	assert_int_equal(task_test_bpf__load(skel), 0);
+	skel->bss->target_tgid = getpid();
+	skel->bss->syscall_nr = SYS_getpgid;
+	assert_int_equal(task_test_bpf__attach(skel), 0);
+	return skel;
+}
+
+int fixture_setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+
+	f->path = tested_path;
+	f->skel = fixture_load();
+	assert_int_equal(bpfring_task_storage_open_object(&f->ts, f->skel->obj, "store", NULL), 0);
+	assert_int_equal(bpfring_task_storage_path(f->ts), tested_path);
+	f->cell = bpfring_task_storage_find(f->ts, "cell", sizeof(struct task_cell_test));
+	f->small = bpfring_task_storage_find(f->ts, "small", sizeof(struct task_small_test));
+	assert_true(f->cell >= 0);
+	assert_true(f->small >= 0);
+	*state = f;
+	return 0;
+}
+
+int fixture_teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	bpfring_task_storage_close(f->ts);
+	task_test_bpf__destroy(f->skel);
+	free(f);
+	return 0;
+}
+
+void fixture_look(void)
+{
+	syscall(SYS_getpgid, 0);
+}
+
+struct task_cell_test *bind_cell(struct fixture *f)
+{
+	void *cell = NULL;
+
+	assert_int_equal(bpfring_task_storage_bind(f->ts, f->cell, &cell), 0);
+	assert_non_null(cell);
+	return cell;
+}
+
+void join_child(pid_t pid)
+{
+	int status;
+
+	assert_true(pid > 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+int fixture_main(int argc, char **argv, int (*run)(void))
+{
+	struct bpfring_probe_result uptr = {.sz = sizeof(uptr)};
+
+	tested_path = argc > 1 && !strcmp(argv[1], "fallback") ? BPFRING_TASK_FALLBACK
+							       : BPFRING_TASK_UPTR;
+	if (getuid()) {
+		puts("skipped: needs root");
+		return 77;
+	}
+	bpfring_probe(BPFRING_FEATURE_UPTR, &uptr);
+	if (tested_path == BPFRING_TASK_UPTR && uptr.state != BPFRING_PROBE_YES) {
+		printf("skipped: %s\n", uptr.reason);
+		return 77;
+	}
+	return run();
+}

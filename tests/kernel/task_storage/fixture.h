@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
+/* The BPF program loaded for one path, its maps opened by the library. */
+#ifndef TASK_FIXTURE_H
+#define TASK_FIXTURE_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <bpfring/names.h>
+#include <bpfring/probe.h>
+#include <bpfring/task_storage.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "task_test.h"
+#include "task_test.skel.h"
+
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
+
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+#define MAX_THREADS   16384
+
+struct fixture {
+	enum bpfring_task_path path;
+	struct task_test_bpf *skel;
+	struct bpfring_task_storage *ts;
+	int cell, small; /* members */
+};
+
+/* Which path the running program tests: from its argument. */
+extern enum bpfring_task_path tested_path;
+
+struct task_test_bpf *fixture_load(void);
+int fixture_setup(void **state);
+int fixture_teardown(void **state);
+
+/* Lets BPF look at the calling thread: one system call that it hooks. */
+void fixture_look(void);
+
+struct task_cell_test *bind_cell(struct fixture *f);
+
+/* What child processes assert: they cannot use CMocka. */
+#define CHILD_CHECK(condition)                                                            \
+	do {                                                                              \
+		if (!(condition)) {                                                       \
+			dprintf(2, "%s:%d: child: %s\n", __FILE__, __LINE__, #condition); \
+			_exit(1);                                                         \
+		}                                                                         \
+	} while (0)
+void join_child(pid_t pid);
+
+int fixture_main(int argc, char **argv, int (*run)(void));
+
+#endif /* TASK_FIXTURE_H */

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
+/* The probe against trying by hand: as root, without privileges, and beside bpftool. */
+#define _GNU_SOURCE
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <bpf/bpf.h>
+#include <bpfring/probe.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static struct bpfring_probe_result probe(enum bpfring_feature feature)
+{
+	struct bpfring_probe_result r = {.sz = sizeof(r)};
+
+	assert_int_equal(bpfring_probe(feature, &r), 0);
+	return r;
+}
+
+static int made(int fd)
+{
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
+static bool grep(const char *command)
+{
+	return WEXITSTATUS(system(command)) == 0;
+}
+
+static bool kernel_has_type(const char *name)
+{
+	char command[256];
+
+	snprintf(command, sizeof(command),
+		 "bpftool btf dump file /sys/kernel/btf/vmlinux format raw 2>/dev/null | "
+		 "grep -q \"STRUCT '%s'\"",
+		 name);
+	return grep(command);
+}
+
+static void by_hand(void **state)
+{
+	struct bpf_map_create_opts overwrite = {.sz = sizeof(overwrite), .map_flags = 1U << 19};
+
+	(void)state;
+	assert_int_equal(probe(BPFRING_FEATURE_RINGBUF).state,
+			 made(bpf_map_create(BPF_MAP_TYPE_RINGBUF, "t", 0, 0, 4096, NULL)));
+	assert_int_equal(probe(BPFRING_FEATURE_USER_RINGBUF).state,
+			 made(bpf_map_create(BPF_MAP_TYPE_USER_RINGBUF, "t", 0, 0, 4096, NULL)));
+	assert_int_equal(probe(BPFRING_FEATURE_OVERWRITE).state,
+			 made(bpf_map_create(BPF_MAP_TYPE_RINGBUF, "t", 0, 0, 4096, &overwrite)));
+	assert_int_equal(probe(BPFRING_FEATURE_PIDFD_THREAD).state,
+			 made((int)syscall(SYS_pidfd_open, getpid(), O_EXCL)));
+	assert_int_equal(probe(BPFRING_FEATURE_SCHED_EXT).state,
+			 kernel_has_type("bpf_struct_ops_sched_ext_ops"));
+	assert_int_equal(probe(BPFRING_FEATURE_STRUCT_OPS).state,
+			 kernel_has_type("bpf_struct_ops_tcp_congestion_ops"));
+}
+
+static void beside_bpftool(void **state)
+{
+	static const struct {
+		enum bpfring_feature feature;
+		const char *map;
+	} kinds[] = {
+		{BPFRING_FEATURE_RINGBUF, "ringbuf"},
+		{BPFRING_FEATURE_USER_RINGBUF, "user_ringbuf"},
+		{BPFRING_FEATURE_TASK_STORAGE, "task_storage"},
+	};
+	char command[256];
+
+	(void)state;
+	if (!grep("bpftool feature probe kernel >/tmp/bpfring_features 2>/dev/null"))
+		skip();
+	for (unsigned int i = 0; i < 3; i++) {
+		snprintf(command, sizeof(command),
+			 "grep -q 'map_type %s is available' /tmp/bpfring_features", kinds[i].map);
+		assert_int_equal(probe(kinds[i].feature).state, grep(command));
+	}
+	unlink("/tmp/bpfring_features");
+}
+
+static void says_why(void **state)
+{
+	(void)state;
+	for (int i = 0; i < BPFRING_FEATURE_COUNT; i++) {
+		struct bpfring_probe_result r = probe((enum bpfring_feature)i);
+
+		printf("%-20s %d %s\n", bpfring_feature_name((enum bpfring_feature)i), r.state,
+		       r.reason);
+		assert_int_equal(r.state == BPFRING_PROBE_YES, r.err == 0);
+		assert_int_equal(r.state == BPFRING_PROBE_YES, r.reason[0] == '\0');
+	}
+	assert_null(bpfring_feature_name(BPFRING_FEATURE_COUNT));
+	assert_int_equal(bpfring_probe(BPFRING_FEATURE_COUNT, &(struct bpfring_probe_result){0}),
+			 -EINVAL);
+	assert_int_equal(bpfring_probe(BPFRING_FEATURE_UPTR, NULL), -EINVAL);
+}
+
+/* Without privileges: what needs CAP_BPF is forbidden, what does not works. */
+static void without_privileges(void **state)
+{
+	pid_t pid = fork();
+	int status;
+
+	(void)state;
+	if (!pid) {
+		if (setgroups(0, NULL) || setgid(65534) || setuid(65534))
+			_exit(1);
+		_exit(probe(BPFRING_FEATURE_TASK_STORAGE).state != BPFRING_PROBE_NOT_PERMITTED ||
+		      probe(BPFRING_FEATURE_UPTR).state != BPFRING_PROBE_NOT_PERMITTED ||
+		      probe(BPFRING_FEATURE_STRUCT_OPS).state != BPFRING_PROBE_NOT_PERMITTED ||
+		      probe(BPFRING_FEATURE_PIDFD_THREAD).state == BPFRING_PROBE_NOT_PERMITTED);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(by_hand),
+		cmocka_unit_test(beside_bpftool),
+		cmocka_unit_test(says_why),
+		cmocka_unit_test(without_privileges),
+	};
+
+	if (getuid()) {
+		puts("skipped: needs root");
+		return 77;
+	}
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
