@@ -237,17 +237,15 @@ static int publish(struct bpfring_prod *p, uint64_t pos)
 	return 0;
 }
 
-/* Marks a sample as submitted; publishes it if its turn came meanwhile. */
+/* A sample is marked as submitted: publishes it if its turn came meanwhile. */
 static int offer(struct bpfring_prod *p, uint64_t index, uint16_t word)
 {
 	uint16_t *state = &p->states[index];
 
 	for (;;) {
+		uint64_t pos = __atomic_load_n(&p->published, __ATOMIC_SEQ_CST); /* P4 */
 		uint16_t expected = word;
-		uint64_t pos;
 
-		__atomic_store_n(state, word, __ATOMIC_SEQ_CST);	/* P4 */
-		pos = __atomic_load_n(&p->published, __ATOMIC_SEQ_CST); /* P4 */
 		if (!is_at(p, pos, index, word))
 			return __atomic_load_n(&p->lost, __ATOMIC_RELAXED) ? -EBUSY : 0;
 		if (!__atomic_compare_exchange_n(state, &expected, 0, false, __ATOMIC_SEQ_CST,
@@ -259,13 +257,24 @@ static int offer(struct bpfring_prod *p, uint64_t index, uint16_t word)
 		 * what we took is a later one in its place, whose turn has not come: put it back,
 		 * on its submitter's behalf.
 		 */
+		__atomic_store_n(state, word, __ATOMIC_SEQ_CST); /* P4 */
 	}
+}
+
+/*
+ * P4: moves a sample on, if it is as we saw it: of two threads that end it one is refused. From
+ * RESERVED to 0 it is ours alone, and nobody takes its turn from us.
+ */
+static bool advance(uint16_t *state, uint16_t from, uint16_t to)
+{
+	return __atomic_compare_exchange_n(state, &from, to, false, __ATOMIC_SEQ_CST,
+					   __ATOMIC_RELAXED);
 }
 
 int bpfring_shared_end(struct bpfring_prod *p, void *data, uint32_t discard)
 {
 	uint64_t index = bpfring_priv_index(p, data), pos;
-	uint16_t *state, word;
+	uint16_t *state, word, submitted;
 
 	if (!*p->owner)
 		return -ECHILD;
@@ -275,19 +284,17 @@ int bpfring_shared_end(struct bpfring_prod *p, void *data, uint32_t discard)
 	word = __atomic_load_n(state, __ATOMIC_RELAXED);
 	if (!(word & BPFRING_STATE_RESERVED))
 		return -EINVAL;
-	/* P4: from here on the sample is ours alone; of two threads that end it one is refused. Acquire,
-	 * so that nothing below is done before.
-	 */
-	if (!__atomic_compare_exchange_n(state, &word, 0, false, __ATOMIC_ACQUIRE,
-					 __ATOMIC_RELAXED))
+	submitted = (uint16_t)((word & STATE_LAP) | BPFRING_STATE_SUBMITTED);
+	/* P4: acquire, with the store in publish(): the counters of the turn before. */
+	pos = __atomic_load_n(&p->published, __ATOMIC_ACQUIRE);
+	if (!discard && !is_at(p, pos, index, word))
+		return advance(state, word, submitted) ? offer(p, index, submitted) : -EINVAL;
+	if (!advance(state, word, 0))
 		return -EINVAL;
 	if (discard)
 		((uint32_t *)data)[-2] |= discard;
-	/* P4: acquire, with the store in publish(): the counters of the turn before. While the state
-	 * is 0 nobody takes the turn from us.
-	 */
-	pos = __atomic_load_n(&p->published, __ATOMIC_ACQUIRE);
 	if (is_at(p, pos, index, word))
 		return publish(p, pos);
-	return offer(p, index, (uint16_t)((word & STATE_LAP) | BPFRING_STATE_SUBMITTED));
+	__atomic_store_n(state, submitted, __ATOMIC_SEQ_CST); /* P4 */
+	return offer(p, index, submitted);
 }

@@ -245,6 +245,8 @@ static inline int bpfring_priv_prod_reserve(struct bpfring_prod *p, uint64_t siz
 	else
 		*bpfring_priv_state(p, pos) = BPFRING_STATE_RESERVED;
 	p->reserve_pos = pos + total;
+	/* The next header, while the caller writes this payload: it is not in the nearest cache. */
+	__builtin_prefetch(p->data + ((pos + total) & p->mask), 1);
 	return 0;
 }
 
