@@ -240,8 +240,9 @@ BPFRING_API int bpfring_struct_ops_register(struct bpfring_struct_ops *ops);
  *
  * Return: 0, or -EPERM: the link has another map than @expected; -ENOLINK: it was detached; -EINVAL:
  * NULL, @with is not READY or of another type, or the subsystem refuses (congestion controls: another
- * name); -EOPNOTSUPP: the type cannot be replaced; -ENOENT: @ops has no link, or @with or @expected no
- * map; or as bpfring_struct_ops_store().
+ * name); -EOPNOTSUPP: the type cannot be replaced (the kernel asks that of @with first, also where it is
+ * another one); -ENOENT: @ops has no link, or @with or @expected no map; or as
+ * bpfring_struct_ops_store().
  */
 BPFRING_API int bpfring_struct_ops_replace(struct bpfring_struct_ops *ops,
 					   struct bpfring_struct_ops *with,
