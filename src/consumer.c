@@ -170,10 +170,7 @@ void bpfring_consumer_close(struct bpfring_consumer *c)
 	 */
 	bpfring_cons_cancel(&c->cons);
 	bpfring_priv_publish(&c->cons, c->cons.released);
-	if (c->waiter) {
-		bpfring_waiter_fini(c->waiter);
-		bpfring_sys_free(c->waiter);
-	}
+	bpfring_waiter_free(c->waiter);
 	bpfring_mapping_free(&c->mapping);
 	bpfring_guard_free(c->guard);
 	bpfring_sys_close(c->claim_fd);

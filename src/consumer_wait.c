@@ -48,29 +48,17 @@ void bpfring_consumer_busy_over(struct bpfring_consumer *c, int64_t now)
 
 static int make_waiter(struct bpfring_consumer *c, struct waiter **ret)
 {
-	struct waiter *w = bpfring_sys_alloc(sizeof(*w));
-	int err;
+	struct waiter *w;
+	int err = bpfring_waiter_new(&w, c->map.fd, EPOLLIN | EPOLLET);
 
-	if (!w)
-		return -ENOMEM;
-	err = bpfring_waiter_init(w);
 	if (err)
-		goto free_waiter;
-	err = bpfring_sys_epoll_add(w->epoll_fd, c->map.fd, EPOLLIN | EPOLLET, c);
-	if (err)
-		goto fini_waiter;
+		return err;
 	/* W6: sequentially consistent, like the three other accesses of waiter and woken: either a
 	 * bpfring_consumer_wakeup() at this moment sees the waiter, or we see that we were woken.
 	 */
 	atomic_store(&c->waiter, w);
 	*ret = w;
 	return 0;
-
-fini_waiter:
-	bpfring_waiter_fini(w);
-free_waiter:
-	bpfring_sys_free(w);
-	return err;
 }
 
 /* Counts a notification; @ready: it brought a record. */

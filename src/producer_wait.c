@@ -57,39 +57,22 @@ static int wait_for_turn(struct wait_node *node, int64_t deadline)
 
 static int make_waiter(struct bpfring_producer *p, struct waiter **ret)
 {
-	struct waiter *w = bpfring_sys_alloc(sizeof(*w));
-	int err;
+	struct waiter *w;
+	int err = bpfring_waiter_new(&w, p->map.fd, EPOLLOUT | EPOLLET);
 
-	if (!w)
-		return -ENOMEM;
-	err = bpfring_waiter_init(w);
 	if (err)
-		goto free_waiter;
-	err = bpfring_sys_epoll_add(w->epoll_fd, p->map.fd, EPOLLOUT | EPOLLET, p);
-	if (err)
-		goto fini_waiter;
+		return err;
 	/* P6: sequentially consistent, like the other accesses of waiter and stopped: either a
 	 * bpfring_producer_stop() at this moment sees the waiter, or we see that we are stopped.
 	 */
 	atomic_store(&p->waiter, w);
 	*ret = w;
 	return 0;
-
-fini_waiter:
-	bpfring_waiter_fini(w);
-free_waiter:
-	bpfring_sys_free(w);
-	return err;
 }
 
 void bpfring_producer_wait_fini(struct bpfring_producer *p)
 {
-	struct waiter *w = atomic_exchange(&p->waiter, NULL);
-
-	if (w) {
-		bpfring_waiter_fini(w);
-		bpfring_sys_free(w);
-	}
+	bpfring_waiter_free(atomic_exchange(&p->waiter, NULL));
 }
 
 void bpfring_patience_init(struct patience *ret, const struct bpfring_producer *p)

@@ -27,6 +27,37 @@ void bpfring_waiter_fini(struct waiter *w)
 	bpfring_sys_close(w->epoll_fd);
 }
 
+int bpfring_waiter_new(struct waiter **ret, int fd, uint32_t events)
+{
+	struct waiter *w = bpfring_sys_alloc(sizeof(*w));
+	int err;
+
+	if (!w)
+		return -ENOMEM;
+	err = bpfring_waiter_init(w);
+	if (err)
+		goto free_waiter;
+	err = bpfring_sys_epoll_add(w->epoll_fd, fd, events, NULL);
+	if (err)
+		goto fini_waiter;
+	*ret = w;
+	return 0;
+
+fini_waiter:
+	bpfring_waiter_fini(w);
+free_waiter:
+	bpfring_sys_free(w);
+	return err;
+}
+
+void bpfring_waiter_free(struct waiter *w)
+{
+	if (!w)
+		return;
+	bpfring_waiter_fini(w);
+	bpfring_sys_free(w);
+}
+
 void bpfring_waiter_touch(struct waiter *w)
 {
 	bpfring_sys_eventfd_set(w->wake_fd);

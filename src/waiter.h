@@ -16,6 +16,10 @@ struct waiter {
 int bpfring_waiter_init(struct waiter *w);
 void bpfring_waiter_fini(struct waiter *w);
 
+/* One of its own for a single descriptor; NULL may be freed. */
+int bpfring_waiter_new(struct waiter **ret, int fd, uint32_t events);
+void bpfring_waiter_free(struct waiter *w);
+
 /* Sets flags and ends the present, or else the next, sleep. Any thread, signal handlers. */
 void bpfring_waiter_wake(struct waiter *w, unsigned int flags);
 
