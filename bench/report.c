@@ -135,7 +135,7 @@ static void print_verdict(FILE *out, const struct row_results *r)
 	unsigned int i;
 
 	for (i = 0; i < r->count; i++) {
-		if (strncmp(r->impls[i]->name, "bpfring-", 8))
+		if (strncmp(r->impls[i]->name, "bpfring", 7))
 			continue;
 		value = median_of(r, i, key);
 		if (isnan(value))

@@ -91,7 +91,7 @@ static void check_throughput(struct check *c)
 	unsigned int i;
 
 	for (i = 0; i < c->r->count; i++) {
-		if (!strncmp(c->r->impls[i]->name, "bpfring-", 8))
+		if (!strncmp(c->r->impls[i]->name, "bpfring", 7))
 			best = fmax(best, median(c, c->r->impls[i]->name, METRIC_RECORDS_PER_S));
 	}
 	at_most(c, libbpf / best, 1, "libbpf's records/s per those of the best mode");
@@ -109,6 +109,20 @@ static void check_hint(struct check *c)
 		"fallback: ns per hint, a hundredth of bpf_map_update_elem()");
 	at_most(c, median(c, "uptr", METRIC_P50_NS), 1e5, "uptr: first bind, ns");
 	at_most(c, median(c, "fallback", METRIC_P50_NS), 1e5, "fallback: first bind, ns");
+}
+
+static void check_producer(struct check *c)
+{
+	if (c->r->row->key == METRIC_PRODUCER_NS)
+		at_most(c, median(c, "bpfring", METRIC_PRODUCER_NS),
+			median(c, "libbpf", METRIC_PRODUCER_NS) / 1.5,
+			"ns per sample, libbpf's by 1.5");
+	else
+		at_most(c, median(c, "libbpf", METRIC_RECORDS_PER_S),
+			median(c, "bpfring", METRIC_RECORDS_PER_S), "libbpf's samples/s");
+	/* where libbpf would need a mutex as well */
+	at_most(c, median(c, "bpfring-mt", METRIC_PRODUCER_NS),
+		median(c, "libbpf-mutex", METRIC_PRODUCER_NS), "mt: ns per sample, libbpf's");
 }
 
 int targets_check(FILE *out, const struct row_results *r, const struct bench_opts *opts,
@@ -130,6 +144,8 @@ int targets_check(FILE *out, const struct row_results *r, const struct bench_opt
 	else if (!strcmp(family, "burst") && r->row->fraction <= 0.5)
 		at_most(&c, median(&c, "bpfring-adaptive", METRIC_LOST),
 			median(&c, "libbpf", METRIC_LOST), "adaptive: lost, libbpf's");
+	else if (!strncmp(family, "producer", 8) && strcmp(family, "producer-blocking") != 0)
+		check_producer(&c);
 	else if (!strcmp(family, "hint"))
 		check_hint(&c);
 	else if (r->row->key == METRIC_RECORDS_PER_S)

@@ -52,13 +52,6 @@ static void producer_free(struct bpfring_producer *p)
 	pthread_mutex_unlock(&closed_lock);
 }
 
-int bpfring_producer_usable(const struct bpfring_producer *p)
-{
-	if (atomic_load_explicit(&p->closed, memory_order_relaxed))
-		return -EBADF;
-	return *p->guard ? 0 : -ECHILD;
-}
-
 static int check_map(const struct map *map)
 {
 	char buf[24];

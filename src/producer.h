@@ -5,6 +5,7 @@
 
 #include <bpfring/producer.h>
 #include <bpfring/recovery.h>
+#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -30,8 +31,9 @@ struct kick {
 	void *ctx;
 	uint64_t every_samples; /* 0: never */
 	uint64_t every_bytes;
-	atomic_uint_least64_t next_samples; /* published samples at which it is due */
-	atomic_uint_least64_t next_pos;	    /* producer position at which to look at the fill */
+	/* These two as the data path: inside the lock, if there is one. */
+	uint64_t next_samples; /* published samples at which it is due */
+	uint64_t next_pos;     /* producer position at which to look at the fill */
 	atomic_uint_least64_t kicks, errors, drained;
 	atomic_bool warned;
 };
@@ -74,7 +76,12 @@ struct bpfring_producer {
 };
 
 /* 0, -EBADF, -ECHILD */
-int bpfring_producer_usable(const struct bpfring_producer *p);
+static inline int bpfring_producer_usable(const struct bpfring_producer *p)
+{
+	if (atomic_load_explicit(&p->closed, memory_order_relaxed))
+		return -EBADF;
+	return *p->guard ? 0 : -ECHILD;
+}
 
 /* Takes space, without regard to threads that wait. 0 or -errno, as bpfring_producer_reserve(). */
 int bpfring_producer_try(struct bpfring_producer *p, size_t size, void **ret);
@@ -98,8 +105,8 @@ static inline bool bpfring_producer_can_kick(const struct bpfring_producer *p)
 {
 	return p->kick.prog_fd >= 0 || p->kick.fn;
 }
-/* After samples were ended: kicks if that is due. */
-void bpfring_producer_kick_if_due(struct bpfring_producer *p);
+/* After samples were ended, inside the lock: whether a kick is due by itself now. */
+bool bpfring_producer_kick_due(struct bpfring_producer *p);
 
 /*
  * Looks at everything between the positions of a mapped ring, and with @repair makes it passable.

@@ -3,7 +3,7 @@
 #include <errno.h>
 
 #include "options.h"
-#include "prod_shared.h"
+#include "prod_lock.h"
 #include "producer.h"
 
 static bool many_threads(const struct bpfring_producer *p)
@@ -11,122 +11,181 @@ static bool many_threads(const struct bpfring_producer *p)
 	return p->flags & BPFRING_PRODUCER_THREADS;
 }
 
-/* With a second producer about, what is in the way will never be drained. */
-static int full_or_lost(const struct bpfring_producer *p, int err)
+static void enter_to_reserve(struct bpfring_producer *p)
 {
-	return err == -ENOSPC && __atomic_load_n(&p->prod.lost, __ATOMIC_RELAXED) ? -EBUSY : err;
+	if (many_threads(p))
+		bpfring_prod_lock_turn(&p->prod);
+}
+
+static void enter(struct bpfring_producer *p)
+{
+	if (many_threads(p))
+		bpfring_prod_lock(&p->prod);
+}
+
+static void leave(struct bpfring_producer *p)
+{
+	if (many_threads(p))
+		bpfring_prod_unlock(&p->prod);
+}
+
+/* Inside, as end() too. With a second producer about, what is in the way will never be drained. */
+static int take(struct bpfring_producer *p, size_t size, void **ret)
+{
+	int err = size > p->prod.max_sample ? -E2BIG
+					    : bpfring_priv_prod_reserve(&p->prod, size, ret);
+
+	return err == -ENOSPC && p->prod.lost ? -EBUSY : err;
 }
 
 static int end(struct bpfring_producer *p, void *data, uint32_t discard)
 {
-	if (many_threads(p))
-		return bpfring_shared_end(&p->prod, data, discard);
 	return bpfring_priv_prod_end(&p->prod, p->mapping.size / 8, data, discard);
 }
 
 int bpfring_producer_try(struct bpfring_producer *p, size_t size, void **ret)
 {
-	if (size > p->prod.max_sample)
-		return -E2BIG;
-	return full_or_lost(p, many_threads(p) ? bpfring_shared_reserve(&p->prod, size, ret)
-					       : bpfring_priv_prod_reserve(&p->prod, size, ret));
+	int err = bpfring_producer_usable(p); /* before the lock: a child may find it taken */
+
+	if (err)
+		return err;
+	enter_to_reserve(p);
+	err = take(p, size, ret);
+	leave(p);
+	return err;
 }
 
-/* Who may not reserve at all now. */
-static int may_reserve(const struct bpfring_producer *p)
+/* Whether threads wait for space: they come first. */
+static bool others_wait(const struct bpfring_producer *p)
 {
-	if (atomic_load_explicit(&p->closed, memory_order_relaxed))
-		return -EBADF;
-	if (__atomic_load_n(&p->prod.waiters, __ATOMIC_RELAXED))
-		return *p->guard ? -ENOSPC : -ECHILD; /* they come first */
-	return 0;
+	return __atomic_load_n(&p->prod.waiters, __ATOMIC_RELAXED);
 }
 
 int bpfring_priv_producer_reserve(struct bpfring_producer *p, size_t size, void **ret)
 {
-	int err = may_reserve(p);
+	int err = bpfring_producer_usable(p);
 
+	if (!err && others_wait(p))
+		err = -ENOSPC;
 	return err ? err : bpfring_producer_try(p, size, ret);
 }
 
 int bpfring_priv_producer_reserve_batch(struct bpfring_producer *p, struct bpfring_sample *samples,
 					unsigned int count)
 {
-	int err = may_reserve(p);
+	int err = bpfring_producer_usable(p);
 	unsigned int n;
 
 	if (err)
 		return err;
-	if (many_threads(p))
-		return full_or_lost(p, bpfring_shared_reserve_batch(&p->prod, samples, count));
+	if (others_wait(p))
+		return -ENOSPC;
+	enter_to_reserve(p);
 	for (n = 0; n < count && n < INT32_MAX && !err; n += !err)
-		err = bpfring_producer_try(p, samples[n].size, &samples[n].data);
+		err = take(p, samples[n].size, &samples[n].data);
+	leave(p);
 	return n ? (int)n : err;
 }
 
 int bpfring_priv_producer_end(struct bpfring_producer *p, void *data, uint32_t discard)
 {
-	int err;
+	int err = bpfring_producer_usable(p);
+	bool kick;
 
-	if (atomic_load_explicit(&p->closed, memory_order_relaxed))
-		return -EBADF;
+	if (err)
+		return err;
+	enter(p);
 	err = end(p, data, discard);
-	if (!err)
-		bpfring_producer_kick_if_due(p);
+	kick = !err && bpfring_producer_kick_due(p);
+	leave(p);
+	if (kick)
+		bpfring_producer_kick(p);
 	return err;
 }
 
 int bpfring_priv_producer_submit_batch(struct bpfring_producer *p,
 				       const struct bpfring_sample *samples, unsigned int count)
 {
-	int err = 0, done = 0;
+	int err = bpfring_producer_usable(p), done = 0;
+	bool kick;
 
-	if (atomic_load_explicit(&p->closed, memory_order_relaxed))
-		return -EBADF;
-	while (count--) { /* backwards, as bpfring_prod_submit_batch() */
+	if (err)
+		return err;
+	enter(p);
+	while (count-- &&
+	       (!err || err == -EINVAL)) { /* backwards, as bpfring_prod_submit_batch() */
 		err = end(p, samples[count].data, 0);
-		if (err && err != -EINVAL)
-			return err;
 		done += !err;
 	}
-	if (done)
-		bpfring_producer_kick_if_due(p);
+	kick = done && bpfring_producer_kick_due(p);
+	leave(p);
+	if (kick)
+		bpfring_producer_kick(p);
+	if (err && err != -EINVAL)
+		return err;
 	return done ? done : err;
+}
+
+/*
+ * A look at the ring from outside of it. Nothing else of a producer is written by functions that take
+ * it as const. In a forked child the lock may be that of a thread which does not exist there.
+ */
+static bool enter_to_look(const struct bpfring_producer *p)
+{
+	if (!*p->guard)
+		return false;
+	enter((struct bpfring_producer *)(uintptr_t)p);
+	return true;
+}
+
+static void leave_looking(const struct bpfring_producer *p, bool entered)
+{
+	if (entered)
+		leave((struct bpfring_producer *)(uintptr_t)p);
 }
 
 int bpfring_producer_stats(const struct bpfring_producer *p, struct bpfring_producer_stats *ret)
 {
 	const struct bpfring_prod *prod = &p->prod;
 	struct bpfring_producer_stats now;
-	uint64_t published, fill, max_fill;
+	uint64_t fill;
+	bool entered;
 
 	if (atomic_load(&p->closed))
 		return -EBADF;
-	published = __atomic_load_n(&prod->published, __ATOMIC_RELAXED);
-	fill = published - bpfring_priv_load_cons(prod, published);
-	max_fill = __atomic_load_n(&prod->max_fill, __ATOMIC_RELAXED);
-	if (fill <= prod->mask + 1 && fill > max_fill)
-		max_fill = fill;
+	entered = enter_to_look(p);
+	fill = prod->published - bpfring_priv_load_cons(prod, prod->published);
+	if (fill > prod->mask + 1 || fill < prod->max_fill)
+		fill = prod->max_fill;
 	now = (struct bpfring_producer_stats){
-		.samples = __atomic_load_n(&prod->samples, __ATOMIC_RELAXED),
-		.bytes = published - p->opened_at,
-		.discards = __atomic_load_n(&prod->discards, __ATOMIC_RELAXED),
-		.full = __atomic_load_n(&prod->full, __ATOMIC_RELAXED),
+		.samples = prod->samples,
+		.bytes = prod->published - p->opened_at,
+		.discards = prod->discards,
+		.full = prod->full,
 		.waits = atomic_load_explicit(&p->waits, memory_order_relaxed),
 		.waited_ns = atomic_load_explicit(&p->waited_ns, memory_order_relaxed),
 		.kicks = atomic_load_explicit(&p->kick.kicks, memory_order_relaxed),
 		.kick_errors = atomic_load_explicit(&p->kick.errors, memory_order_relaxed),
 		.drained = atomic_load_explicit(&p->kick.drained, memory_order_relaxed),
-		.max_fill = max_fill,
+		.max_fill = fill,
 		.ring_size = p->mapping.size,
 	};
+	leave_looking(p, entered);
 	return bpfring_options_write(ret, &now, sizeof(now),
 				     offsetof(struct bpfring_producer_stats, bytes));
 }
 
 size_t bpfring_producer_free_space(const struct bpfring_producer *p)
 {
-	return atomic_load(&p->closed) ? 0 : (size_t)bpfring_prod_free_space(&p->prod);
+	uint64_t space;
+	bool entered;
+
+	if (atomic_load(&p->closed))
+		return 0;
+	entered = enter_to_look(p);
+	space = bpfring_prod_free_space(&p->prod);
+	leave_looking(p, entered);
+	return (size_t)space;
 }
 
 uint64_t bpfring_producer_cons_pos(const struct bpfring_producer *p)
@@ -138,5 +197,13 @@ uint64_t bpfring_producer_cons_pos(const struct bpfring_producer *p)
 
 uint64_t bpfring_producer_prod_pos(const struct bpfring_producer *p)
 {
-	return __atomic_load_n(&p->prod.published, __ATOMIC_RELAXED);
+	uint64_t pos;
+	bool entered;
+
+	if (atomic_load(&p->closed))
+		return 0;
+	entered = enter_to_look(p);
+	pos = p->prod.published;
+	leave_looking(p, entered);
+	return pos;
 }

@@ -31,8 +31,8 @@ int bpfring_producer_kick_init(struct bpfring_producer *p, const struct bpfring_
 	k->ctx = opts->kick_ctx;
 	k->every_samples = opts->kick_samples;
 	k->every_bytes = opts->kick_bytes;
-	atomic_init(&k->next_samples, opts->kick_samples);
-	atomic_init(&k->next_pos, p->prod.published); /* the first sample looks at the fill */
+	k->next_samples = opts->kick_samples;
+	k->next_pos = p->prod.published; /* the first sample looks at the fill */
 	return opts->kick_prog_fd ? take_program(&k->prog_fd, opts->kick_prog_fd) : 0;
 }
 
@@ -86,22 +86,15 @@ int bpfring_producer_kick(struct bpfring_producer *p)
 	return drained;
 }
 
-/* Several threads may find it due: one of them takes it. */
-static bool claim_due(atomic_uint_least64_t *next, uint64_t seen, uint64_t then)
-{
-	return atomic_compare_exchange_strong_explicit(next, &seen, then, memory_order_relaxed,
-						       memory_order_relaxed);
-}
-
 static bool samples_due(struct bpfring_producer *p)
 {
 	struct kick *k = &p->kick;
-	uint64_t next = atomic_load_explicit(&k->next_samples, memory_order_relaxed);
-	uint64_t ended = __atomic_load_n(&p->prod.samples, __ATOMIC_RELAXED) +
-			 __atomic_load_n(&p->prod.discards, __ATOMIC_RELAXED);
+	uint64_t ended = p->prod.samples + p->prod.discards;
 
-	return k->every_samples && ended >= next &&
-	       claim_due(&k->next_samples, next, ended + k->every_samples);
+	if (!k->every_samples || ended < k->next_samples)
+		return false;
+	k->next_samples = ended + k->every_samples;
+	return true;
 }
 
 /*
@@ -112,23 +105,21 @@ static bool samples_due(struct bpfring_producer *p)
 static bool bytes_due(struct bpfring_producer *p)
 {
 	struct kick *k = &p->kick;
-	uint64_t next = atomic_load_explicit(&k->next_pos, memory_order_relaxed);
-	uint64_t published = __atomic_load_n(&p->prod.published, __ATOMIC_RELAXED);
-	uint64_t fill;
+	uint64_t published = p->prod.published, fill;
 
-	if (!k->every_bytes || (int64_t)(published - next) < 0)
+	if (!k->every_bytes || (int64_t)(published - k->next_pos) < 0)
 		return false;
 	fill = published - bpfring_priv_load_cons(&p->prod, published);
+	k->next_pos = published + k->every_bytes;
 	if ((int64_t)fill >= (int64_t)k->every_bytes)
-		return claim_due(&k->next_pos, next, published + k->every_bytes);
-	claim_due(&k->next_pos, next, published - fill + k->every_bytes);
+		return true;
+	k->next_pos -= fill;
 	return false;
 }
 
-void bpfring_producer_kick_if_due(struct bpfring_producer *p)
+bool bpfring_producer_kick_due(struct bpfring_producer *p)
 {
 	bool samples = samples_due(p), bytes = bytes_due(p);
 
-	if (samples || bytes)
-		bpfring_producer_kick(p);
+	return samples || bytes;
 }

@@ -21,7 +21,7 @@ struct ring {
 	uint64_t prod;
 };
 
-/* P7: as P1 and P2, and for the headers as for the positions. */
+/* P6: as P1 and P2, and for the headers as for the positions. */
 static uint64_t load(const void *word, unsigned int word_size)
 {
 	if (word_size == 8)
@@ -75,7 +75,7 @@ static void discard_rest(const struct ring *r, uint64_t pos)
 		if (!skip)
 			skip = MAX_SKIP;
 		end -= skip;
-		/* P7: release, for the same reason as P2, to the acquire load of the header. */
+		/* P6: release, for the same reason as P2, to the acquire load of the header. */
 		__atomic_store_n(header_at(r, end),
 				 (uint32_t)(skip - BPFRING_HEADER_SIZE) | BPFRING_DISCARD_BIT,
 				 __ATOMIC_RELEASE);
@@ -98,7 +98,7 @@ static uint64_t look(const struct ring *r, uint64_t pos, bool repair, struct bpf
 		ret->busy++;
 		if (repair)
 			__atomic_store_n(header, len | BPFRING_DISCARD_BIT,
-					 __ATOMIC_RELEASE); /* P7 */
+					 __ATOMIC_RELEASE); /* P6 */
 	} else {
 		ret->samples++;
 	}

@@ -36,7 +36,7 @@ static void dequeue(struct bpfring_producer *p, struct wait_node *node)
 		p->last = link;
 	__atomic_store_n(&p->prod.waiters, p->prod.waiters - 1, __ATOMIC_RELAXED);
 	if (link == &p->first && p->first) {
-		/* P5: release, with the acquire in wait_for_turn(): what the first one knew of the
+		/* P4: release, with the acquire in wait_for_turn(): what the first one knew of the
 		 * ring. Under the lock, for the node is on the stack of a thread that needs it to leave.
 		 */
 		__atomic_store_n(&p->first->turn, 1, __ATOMIC_RELEASE);
@@ -47,7 +47,7 @@ static void dequeue(struct bpfring_producer *p, struct wait_node *node)
 
 static int wait_for_turn(struct wait_node *node, int64_t deadline)
 {
-	while (!__atomic_load_n(&node->turn, __ATOMIC_ACQUIRE)) { /* P5 */
+	while (!__atomic_load_n(&node->turn, __ATOMIC_ACQUIRE)) { /* P4 */
 		if (deadline != INT64_MAX && bpfring_sys_now() >= deadline)
 			return -ETIMEDOUT;
 		bpfring_sys_futex_wait(&node->turn, 0, deadline);
@@ -62,7 +62,7 @@ static int make_waiter(struct bpfring_producer *p, struct waiter **ret)
 
 	if (err)
 		return err;
-	/* P6: sequentially consistent, like the other accesses of waiter and stopped: either a
+	/* P5: sequentially consistent, like the other accesses of waiter and stopped: either a
 	 * bpfring_producer_stop() at this moment sees the waiter, or we see that we are stopped.
 	 */
 	atomic_store(&p->waiter, w);
@@ -124,7 +124,7 @@ static int wait_for_space(struct bpfring_producer *p, size_t size, int64_t deadl
 		}
 		if (err != -ENOSPC)
 			return err;
-		if (atomic_load(&p->stopped)) /* P6 */
+		if (atomic_load(&p->stopped)) /* P5 */
 			return -ECANCELED;
 		if (now >= deadline)
 			return -ETIMEDOUT;
@@ -169,8 +169,8 @@ int bpfring_producer_stop(struct bpfring_producer *p)
 
 	if (err)
 		return err;
-	atomic_store(&p->stopped, true); /* P6 */
-	w = atomic_load(&p->waiter);	 /* P6 */
+	atomic_store(&p->stopped, true); /* P5 */
+	w = atomic_load(&p->waiter);	 /* P5 */
 	if (w)
 		bpfring_waiter_touch(w);
 	return 0;

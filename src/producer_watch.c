@@ -68,9 +68,9 @@ int bpfring_producer_arm(struct bpfring_producer *p, size_t size)
 	/* Takes the edges back; one that comes after this makes the descriptor readable again. */
 	bpfring_sys_epoll_wait(watch->epoll_fd, events, 2, 0);
 	now = bpfring_sys_now();
-	if (bpfring_prod_free_space(&p->prod) < total)
+	if (bpfring_producer_free_space(p) < total)
 		bpfring_patience_tick(&watch->patience, p, now);
-	if (bpfring_prod_free_space(&p->prod) >= total) {
+	if (bpfring_producer_free_space(p) >= total) {
 		disarm(p);
 		return 1;
 	}

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -285,6 +286,11 @@ void bpfring_sys_futex_wait(uint32_t *word, uint32_t value, int64_t at_ns)
 void bpfring_sys_futex_wake(uint32_t *word)
 {
 	syscall(FUTEX_CALL, word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+}
+
+uint32_t bpfring_sys_cpu(void)
+{
+	return (uint32_t)sched_getcpu();
 }
 
 int64_t bpfring_sys_now(void)

@@ -33,7 +33,7 @@ extern "C" {
 /* The kernel hands a sample to BPF as a dynptr, which holds no more. */
 #define BPFRING_MAX_SAMPLE ((1U << 24) - 1)
 
-/* A word of bpfring_prod.states: one of these, or 0. The other bits belong to producer.h. */
+/* A word of bpfring_prod.states: one of these, or 0. */
 #define BPFRING_STATE_RESERVED	(1U << 15)
 #define BPFRING_STATE_SUBMITTED (1U << 14)
 
@@ -54,11 +54,9 @@ struct bpfring_sample {
 /**
  * struct bpfring_prod - producer's end of a ring. Initialise with bpfring_prod_init(); the members
  * are for the functions below and for reading in a debugger.
- *
- * The three parts are far enough apart that threads that write one do not disturb the others.
  */
 struct bpfring_prod {
-	/* Written once. */
+	/* Written once, or hardly ever. */
 	uint8_t *data;	  /* data area, mapped twice */
 	uint64_t mask;	  /* size - 1 */
 	uint16_t *states; /* see above */
@@ -73,24 +71,38 @@ struct bpfring_prod {
 	uint32_t max_sample; /* largest payload */
 	uint32_t waiters;    /* threads that wait for space and come first */
 	uint8_t reserved_1[56];
-	/* Taking space. */
+	/* Written with every sample: one cache line. */
 	uint64_t reserve_pos; /* next header to write; [published, reserve_pos) is not published */
-	uint64_t cons;	      /* consumer position as last read */
-	uint64_t full;	      /* reservations refused for want of space */
-	uint64_t max_fill;    /* most bytes found in use */
-	uint8_t reserved_2[96];
-	/* Giving samples to the kernel. */
-	uint64_t published; /* the producer position as last stored by this producer */
-	uintptr_t first;    /* the sample at that position, if nothing was reserved before; or 1 */
-	uint64_t samples;   /* published so far */
-	uint64_t discards;  /* passed over so far */
-	uint8_t reserved_3[96];
+	uint64_t published;   /* the producer position as last stored by this producer */
+	uintptr_t first;   /* the sample at that position, if nothing was reserved before; or 1 */
+	uint64_t cons;	   /* consumer position as last read */
+	uint64_t samples;  /* published so far */
+	uint64_t discards; /* passed over so far */
+	/* Of producer.h, where many threads use all this: the lock, how often it was taken to
+	 * reserve, and by whom the last time.
+	 */
+	uint32_t lock;
+	uint32_t uses;
+	uintptr_t user;
+	/* When space is short. */
+	uint64_t full;	   /* reservations refused for want of space */
+	uint64_t max_fill; /* most bytes found in use */
+	/* When threads take turns at reserving: see prod_lock.c. */
+	int64_t lease_until;
+	int64_t turn_at;
+	int64_t phase_at;
+	int64_t retry_at;
+	uint32_t phase_from;
+	uint32_t plain_cost;
+	uint32_t turn_cpu;
+	uint16_t phase_turns;
+	uint16_t leasing;
 };
 
 #if UINTPTR_MAX > 0xffffffffU && !defined(__cplusplus)
-_Static_assert(sizeof(struct bpfring_prod) == 384, "layout is ABI: it is inlined into programs");
-_Static_assert(offsetof(struct bpfring_prod, reserve_pos) == 128, "reserving apart from the rest");
-_Static_assert(offsetof(struct bpfring_prod, published) == 256, "publishing apart from the rest");
+_Static_assert(sizeof(struct bpfring_prod) == 256, "layout is ABI: it is inlined into programs");
+_Static_assert(offsetof(struct bpfring_prod, reserve_pos) == 128, "apart from what is only read");
+_Static_assert(offsetof(struct bpfring_prod, full) == 192, "one line of what is always written");
 #endif
 
 static inline uint64_t bpfring_priv_load_cons(const struct bpfring_prod *p, uint64_t near)
@@ -267,6 +279,7 @@ static inline int bpfring_prod_reserve(struct bpfring_prod *p, uint64_t size, vo
 {
 	return size < p->limit ? bpfring_priv_prod_reserve(p, size, ret) : -E2BIG;
 }
+
 static inline void bpfring_priv_count(struct bpfring_prod *p, uint32_t header)
 {
 	if (header & BPFRING_DISCARD_BIT)

@@ -16,7 +16,7 @@ layer_of() # FILE
 	log.* | error.c | version.c | options.*) echo 2 ;;
 	map.* | mapping.* | claim.* | waiter.* | probe.* | probe_*) echo 3 ;;
 	consumer.* | consumer_*.c | consume.c | snapshot.c) echo 4 ;;
-	producer.* | producer_*.c | prod_shared.*) echo 4 ;;
+	producer.* | producer_*.c | prod_lock.*) echo 4 ;;
 	task_* | names*) echo 4 ;;
 	pace.*) echo 5 ;;
 	loop.* | loop_*.c) echo 6 ;;

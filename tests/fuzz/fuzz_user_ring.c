@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /*
- * Any sequence of calls of a producer and drains of the kernel, by both data paths, against a list of
- * what was reserved: the kernel gets the longest prefix that was ended, once, in order, and whole; it
+ * Any sequence of calls of a producer and drains of the kernel against a list of what was reserved: the kernel gets the longest prefix that was ended, once, in order, and whole; it
  * never meets a busy header or an error; what may not be ended is refused.
  */
 #include <bpfring/user_ring.h>
 #include <errno.h>
 
 #include "fuzz.h"
-#include "prod_shared.h"
 #include "sim_user.h"
 
 #define MAX_SAMPLES 1024
@@ -24,7 +22,6 @@ struct model {
 	struct sim_ring *r;
 	struct bpfring_prod p;
 	uint16_t *states;
-	int shared;
 	struct entry entries[MAX_SAMPLES];
 	unsigned int count;
 	unsigned int published; /* all before are ended */
@@ -48,8 +45,7 @@ static void attach(struct model *m)
 static void reserve(struct model *m, uint64_t size, uint8_t fill)
 {
 	void *data = NULL;
-	int err = m->shared ? bpfring_shared_reserve(&m->p, size, &data)
-			    : bpfring_prod_reserve(&m->p, size, &data);
+	int err = bpfring_prod_reserve(&m->p, size, &data);
 
 	if (size > m->r->size - 8) {
 		require(err == -E2BIG);
@@ -65,8 +61,6 @@ static void reserve(struct model *m, uint64_t size, uint8_t fill)
 
 static int end(struct model *m, void *data, uint32_t discard)
 {
-	if (m->shared)
-		return bpfring_shared_end(&m->p, data, discard);
 	return discard ? bpfring_prod_discard(&m->p, data) : bpfring_prod_submit(&m->p, data);
 }
 
@@ -124,7 +118,6 @@ static void die(struct model *m)
 {
 	while (m->count > m->published)
 		m->used -= total_of(m->entries[--m->count].size);
-	m->shared = !m->shared;
 	attach(m);
 }
 
@@ -173,7 +166,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	require(m && !sim_user_ring_new(&m->r, 4096, setup & 1 ? 4 : 8, starts[setup >> 1 & 3]));
 	m->states = calloc(1, BPFRING_STATES_SIZE(m->r->size));
 	require(m->states);
-	m->shared = setup >> 3 & 1;
 	attach(m);
 	while (in.size)
 		step(m, &in);

@@ -321,6 +321,30 @@ static void threads_that_kick(void **state)
 	}
 }
 
+/* A kick while another drain runs, which happens with several threads that kick. */
+static void a_drain_within_a_drain(void **state)
+{
+	BPFRING_OPTS(bpfring_producer_opts, opts);
+	BPFRING_OPTS(bpfring_producer_stats, stats);
+	struct user_rig rig = {.skel = user_bpf__open()};
+
+	(void)state;
+	assert_non_null(rig.skel);
+	assert_int_equal(bpf_program__set_autoload(rig.skel->progs.drain_nested, true), 0);
+	assert_int_equal(user_bpf__load(rig.skel), 0);
+	rig.fd = bpf_map__fd(rig.skel->maps.user);
+	opts.kick_prog_fd = bpf_program__fd(rig.skel->progs.drain_nested);
+	assert_int_equal(bpfring_producer_open(&rig.p, rig.fd, &opts), 0);
+	assert_int_equal(put(rig.p, 0, 0, sizeof(struct user_sample)), 0);
+	assert_int_equal(bpfring_producer_kick(rig.p), -EBUSY);
+	assert_int_equal(rig.skel->bss->samples, 1); /* by the outer one, nothing is lost */
+	assert_int_equal(put(rig.p, 0, 1, sizeof(struct user_sample)), 0);
+	assert_int_equal(run(rig.skel->progs.drain), 1);
+	assert_int_equal(bpfring_producer_stats(rig.p, &stats), 0);
+	assert_int_equal(stats.kick_errors, 1);
+	rig_close(&rig);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -333,6 +357,7 @@ int main(void)
 		cmocka_unit_test(a_sample_too_large_of_libbpf),
 		cmocka_unit_test(threads_that_kick),
 		cmocka_unit_test(counters_add_up),
+		cmocka_unit_test(a_drain_within_a_drain),
 	};
 	struct user_bpf *skel = user_bpf__open_and_load();
 

@@ -42,6 +42,23 @@ BPFRING_DRAIN_VAR_FN(on_any, sample, void, ctx)
 	return 0;
 }
 
+/* A drain inside of a drain: the kernel allows one at a time. */
+int nested;
+
+BPFRING_DRAIN_FN(on_outer, struct user_sample, sample, void, ctx)
+{
+	nested = (int)bpf_user_ringbuf_drain(&user, on_sample, NULL, 0);
+	samples++;
+	return 0;
+}
+
+SEC("?syscall")
+int drain_nested(void *ctx)
+{
+	bpf_user_ringbuf_drain(&user, on_outer, NULL, 0);
+	return nested;
+}
+
 BPFRING_DRAIN_PROG(drain, user, on_sample, 0)
 BPFRING_DRAIN_PROG(drain_any, user, on_any, 0)
 BPFRING_DRAIN_PROG(drain_silently, user, on_sample, BPF_RB_NO_WAKEUP)

@@ -48,6 +48,7 @@ static struct call {
 	{"eventfd_clear", 0, 0},
 	{"readable", 0, 0},
 	{"now", 0, 0},
+	{"futex_wait", 0, 0},
 	{NULL, 0, 0},
 };
 

@@ -23,6 +23,7 @@ static struct {
 	uint16_t map_of_fd[MAX_FDS]; /* index + 1 */
 	int lookup;
 	unsigned int word_size;
+	uint32_t cpu;
 	int prog_fd;
 	int (*prog)(void *ctx);
 	void *prog_ctx;
@@ -387,10 +388,24 @@ WRAP(size_t, page_size, void)
 	return __real_bpfring_sys_page_size();
 }
 
-/* Threads wait for each other in true time only. */
+WRAP(uint32_t, cpu, void)
+{
+	return sim_clock_runs() ? sys.cpu : __real_bpfring_sys_cpu();
+}
+
+void sim_sys_set_cpu(uint32_t cpu)
+{
+	sys.cpu = cpu;
+}
+
+/* Threads wait for each other in true time only. On the other clock nobody wakes anybody. */
 WRAP(void, futex_wait, uint32_t *word, uint32_t value, int64_t at_ns)
 {
-	__real_bpfring_sys_futex_wait(word, value, at_ns);
+	sim_sys_enter("futex_wait");
+	if (!sim_clock_runs())
+		__real_bpfring_sys_futex_wait(word, value, at_ns);
+	else if (at_ns > sim_clock_now())
+		sim_clock_advance(at_ns - sim_clock_now());
 }
 
 WRAP(void, futex_wake, uint32_t *word)

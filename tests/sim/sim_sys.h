@@ -61,6 +61,7 @@ unsigned long sim_sys_live_allocations(void);
 unsigned long sim_sys_live_mappings(void);
 
 void sim_sys_set_word_size(unsigned int size); /* of the kernel */
+void sim_sys_set_cpu(uint32_t cpu); /* that the caller runs on while the simulated clock runs */
 
 /*
  * The clock stands at `now` and moves only while the library sleeps. Planned moments are done in

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
-/* user_ring.h and prod_shared.h: what is published when, on a drained ring, wherever words wrap. */
+/* user_ring.h: what is published when, on a drained ring, wherever words wrap. */
 #include "user_rig.h"
 
 static void one_by_one(void **state)
 {
 	(void)state;
-	for_each_path(path) for_each_start(s)
+	for_each_start(s)
 	{
 		struct user_rig rig;
 		uint64_t bytes = 0;
 
-		user_rig_open(&rig, path, PAGE, s);
+		user_rig_open(&rig, PAGE, s);
 		for (unsigned int i = 0; i < 2048; i++) {
 			size_t size = i * 7 % 256;
 			struct found found = {0};
@@ -35,12 +35,12 @@ static void one_by_one(void **state)
 static void only_the_longest_prefix_is_published(void **state)
 {
 	(void)state;
-	for_each_path(path) for_each_start(s)
+	for_each_start(s)
 	{
 		struct user_rig rig;
 		void *a, *b, *c, *d;
 
-		user_rig_open(&rig, path, PAGE, s);
+		user_rig_open(&rig, PAGE, s);
 		a = begin(&rig, 1, 100);
 		b = begin(&rig, 2, 0);
 		c = begin(&rig, 3, 24);
@@ -64,8 +64,7 @@ static void only_the_longest_prefix_is_published(void **state)
 static void every_order(void **state)
 {
 	(void)state;
-	for_each_path(path) for (unsigned int order = 0; order < 256 * 16; order++)
-	{
+	for (unsigned int order = 0; order < 256 * 16; order++) {
 		const unsigned int next[4] = {order & 3, order >> 2 & 3, order >> 4 & 3,
 					      order >> 6 & 3};
 		unsigned int ended = 0, drained = 0, expected = 0;
@@ -76,7 +75,7 @@ static void every_order(void **state)
 			ended |= 1U << next[i];
 		if (ended != 15)
 			continue; /* no permutation */
-		user_rig_open(&rig, path, PAGE, &starts[order % ARRAY_SIZE(starts)]);
+		user_rig_open(&rig, PAGE, &starts[order % ARRAY_SIZE(starts)]);
 		for (uint8_t i = 0; i < 4; i++)
 			data[i] = begin(&rig, i, (i + 1) * 8U);
 		ended = 0;
@@ -109,13 +108,13 @@ static void every_order(void **state)
 static void what_may_not_be_ended(void **state)
 {
 	(void)state;
-	for_each_path(path) for_each_start(s)
+	for_each_start(s)
 	{
 		struct user_rig rig, other;
 		uint8_t *a, *b, *c, *foreign;
 
-		user_rig_open(&rig, path, PAGE, s);
-		user_rig_open(&other, path, PAGE, s);
+		user_rig_open(&rig, PAGE, s);
+		user_rig_open(&other, PAGE, s);
 		foreign = begin(&other, 9, 64);
 		assert_int_equal(submit(&rig, rig.r->data + 8), -EINVAL);
 		a = begin(&rig, 1, 64);
@@ -147,12 +146,12 @@ static void what_may_not_be_ended(void **state)
 static void space(void **state)
 {
 	(void)state;
-	for_each_path(path) for_each_start(s)
+	for_each_start(s)
 	{
 		struct user_rig rig;
 		void *data, *last = &rig;
 
-		user_rig_open(&rig, path, PAGE, s);
+		user_rig_open(&rig, PAGE, s);
 		assert_int_equal(rig.p.max_sample, PAGE - 8);
 		assert_int_equal(reserve(&rig, PAGE - 7, &last), -E2BIG);
 		assert_int_equal(reserve(&rig, UINT32_MAX, &last), -E2BIG);
@@ -190,40 +189,40 @@ static void space(void **state)
 static void batches(void **state)
 {
 	(void)state;
-	for_each_path(path) for_each_start(s)
+	for_each_start(s)
 	{
 		struct bpfring_sample samples[8];
 		struct user_rig rig;
 
-		user_rig_open(&rig, path, PAGE, s);
+		user_rig_open(&rig, PAGE, s);
 		for (uint32_t i = 0; i < 8; i++)
 			samples[i] = (struct bpfring_sample){.size = 1000 + i};
-		assert_int_equal(path->reserve_batch(&rig.p, samples, 0), 0);
-		assert_int_equal(path->reserve_batch(&rig.p, samples, 8), 4);
+		assert_int_equal(bpfring_prod_reserve_batch(&rig.p, samples, 0), 0);
+		assert_int_equal(bpfring_prod_reserve_batch(&rig.p, samples, 8), 4);
 		for (uint8_t i = 0; i < 4; i++)
 			memset(samples[i].data, i + 1, samples[i].size);
 		assert_null(samples[4].data);
-		assert_int_equal(path->reserve_batch(&rig.p, samples + 4, 4), -ENOSPC);
+		assert_int_equal(bpfring_prod_reserve_batch(&rig.p, samples + 4, 4), -ENOSPC);
 		for (int i = 3; i >= 0; i--)
 			assert_int_equal(submit(&rig, samples[i].data), 0);
 		assert_drained(&rig, 1, 2, 3, 4);
 		/* what cannot be is returned when it is the first */
 		samples[1].size = PAGE;
-		assert_int_equal(path->reserve_batch(&rig.p, samples, 8), 1);
-		assert_int_equal(path->reserve_batch(&rig.p, samples + 1, 7), -E2BIG);
+		assert_int_equal(bpfring_prod_reserve_batch(&rig.p, samples, 8), 1);
+		assert_int_equal(bpfring_prod_reserve_batch(&rig.p, samples + 1, 7), -E2BIG);
 		assert_int_equal(discard(&rig, samples[0].data), 0);
 		user_rig_close(&rig);
 	}
 }
 
-static void batches_of_one_thread(void **state)
+static void batches_are_ended(void **state)
 {
 	struct bpfring_sample samples[3] = {{.size = 8}, {.size = 16}, {.size = 24}};
 	struct bpfring_sample twice[3];
 	struct user_rig rig;
 
 	(void)state;
-	user_rig_open(&rig, &paths[0], PAGE, NULL);
+	user_rig_open(&rig, PAGE, NULL);
 	assert_int_equal(bpfring_prod_reserve_batch(&rig.p, samples, 3), 3);
 	for (uint8_t i = 0; i < 3; i++)
 		memset(samples[i].data, i + 1, samples[i].size);
@@ -241,11 +240,11 @@ static void batches_of_one_thread(void **state)
 static void a_producer_dies(void **state)
 {
 	(void)state;
-	for_each_path(path) for_each_start(s)
+	for_each_start(s)
 	{
 		struct user_rig rig;
 
-		user_rig_open(&rig, path, PAGE, s);
+		user_rig_open(&rig, PAGE, s);
 		for (uint8_t i = 0; i < 200; i++) {
 			assert_int_equal(submit(&rig, begin(&rig, i, 8)), 0);
 			begin(&rig, 255, 104);
@@ -260,17 +259,16 @@ static void a_producer_dies(void **state)
 static void a_second_producer(void **state)
 {
 	(void)state;
-	for_each_path(path) for_each_start(s)
+	for_each_start(s)
 	{
 		struct user_rig rig, second;
 		void *a, *b, *c;
 
-		user_rig_open(&rig, path, PAGE, s);
+		user_rig_open(&rig, PAGE, s);
 		a = begin(&rig, 1, 40);
 		b = begin(&rig, 2, 40);
 		c = begin(&rig, 3, 40);
 		memset(&second, 0, sizeof(second));
-		second.path = path;
 		second.r = rig.r;
 		user_rig_attach(&second);
 		assert_int_equal(submit(&second, begin(&second, 7, 8)), 0);
@@ -288,39 +286,32 @@ static void a_second_producer(void **state)
 static void a_forked_child(void **state)
 {
 	uint32_t owner = 1;
+	struct user_rig rig;
+	void *a, *ret;
 
 	(void)state;
-	for_each_path(path)
-	{
-		struct user_rig rig;
-		void *a, *ret;
-
-		user_rig_open(&rig, path, PAGE, NULL);
-		rig.p.owner = &owner;
-		a = begin(&rig, 1, 8);
-		owner = 0;
-		assert_int_equal(reserve(&rig, 8, &ret), -ECHILD);
-		assert_int_equal(submit(&rig, a), -ECHILD);
-		assert_int_equal(sim_ring_prod(rig.r), 0);
-		owner = 1;
-		user_rig_close(&rig);
-	}
+	user_rig_open(&rig, PAGE, NULL);
+	rig.p.owner = &owner;
+	a = begin(&rig, 1, 8);
+	owner = 0;
+	assert_int_equal(reserve(&rig, 8, &ret), -ECHILD);
+	assert_int_equal(submit(&rig, a), -ECHILD);
+	assert_int_equal(sim_ring_prod(rig.r), 0);
+	owner = 1;
+	user_rig_close(&rig);
 }
 
 static void a_position_outside_of_the_ring(void **state)
 {
-	(void)state;
-	for_each_path(path)
-	{
-		struct user_rig rig;
-		void *ret;
+	struct user_rig rig;
+	void *ret;
 
-		user_rig_open(&rig, path, PAGE, NULL);
-		assert_int_equal(submit(&rig, begin(&rig, 1, PAGE - 8)), 0);
-		sim_ring_set_cons(rig.r, 2 * PAGE);
-		assert_int_equal(reserve(&rig, 8, &ret), -EBADMSG);
-		user_rig_close(&rig);
-	}
+	(void)state;
+	user_rig_open(&rig, PAGE, NULL);
+	assert_int_equal(submit(&rig, begin(&rig, 1, PAGE - 8)), 0);
+	sim_ring_set_cons(rig.r, 2 * PAGE);
+	assert_int_equal(reserve(&rig, 8, &ret), -EBADMSG);
+	user_rig_close(&rig);
 }
 
 static int init(struct sim_ring *r, uint64_t size, unsigned int word_size)
@@ -362,7 +353,7 @@ static void the_largest_sample(void **state)
 
 	(void)state;
 	/* of a dynptr, not of the ring: the kernel could never take a larger one */
-	user_rig_open(&rig, &paths[0], 1U << 26, NULL);
+	user_rig_open(&rig, 1U << 26, NULL);
 	assert_int_equal(rig.p.max_sample, (1U << 24) - 1);
 	assert_int_equal(bpfring_prod_reserve(&rig.p, 1U << 24, &data), -E2BIG);
 	assert_int_equal(bpfring_prod_reserve(&rig.p, SIZE_MAX, &data), -E2BIG);
@@ -381,7 +372,7 @@ int main(void)
 		cmocka_unit_test(what_may_not_be_ended),
 		cmocka_unit_test(space),
 		cmocka_unit_test(batches),
-		cmocka_unit_test(batches_of_one_thread),
+		cmocka_unit_test(batches_are_ended),
 		cmocka_unit_test(a_producer_dies),
 		cmocka_unit_test(a_second_producer),
 		cmocka_unit_test(a_forked_child),

@@ -7,33 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "prod_shared.h"
 #include "sim_user.h"
 #include "unit.h"
 
-/* user_ring.h for one thread, prod_shared.h for many: they must behave the same. */
-struct path {
-	const char *name;
-	int (*reserve)(struct bpfring_prod *p, uint64_t size, void **ret);
-	int (*reserve_batch)(struct bpfring_prod *p, struct bpfring_sample *samples,
-			     unsigned int count);
-	int (*end)(struct bpfring_prod *p, void *data, uint32_t discard);
-};
-
-static inline int single_end(struct bpfring_prod *p, void *data, uint32_t discard)
-{
-	return discard ? bpfring_prod_discard(p, data) : bpfring_prod_submit(p, data);
-}
-
-static const struct path paths[] = {
-	{"one thread", bpfring_prod_reserve, bpfring_prod_reserve_batch, single_end},
-	{"many threads", bpfring_shared_reserve, bpfring_shared_reserve_batch, bpfring_shared_end},
-};
-
-#define for_each_path(p) for (const struct path *p = paths; p < paths + ARRAY_SIZE(paths); p++)
-
 struct user_rig {
-	const struct path *path;
 	struct sim_ring *r;
 	struct bpfring_prod p;
 	uint16_t *states;
@@ -50,11 +27,9 @@ static inline void user_rig_attach(struct user_rig *rig)
 			 0);
 }
 
-static inline void user_rig_open(struct user_rig *rig, const struct path *path, size_t size,
-				 const struct start *start)
+static inline void user_rig_open(struct user_rig *rig, size_t size, const struct start *start)
 {
 	memset(rig, 0, sizeof(*rig));
-	rig->path = path;
 	assert_int_equal(sim_user_ring_new(&rig->r, size, start ? start->word_size : 8,
 					   start ? start->pos : 0),
 			 0);
@@ -69,17 +44,17 @@ static inline void user_rig_close(struct user_rig *rig)
 
 static inline int reserve(struct user_rig *rig, size_t size, void **ret)
 {
-	return rig->path->reserve(&rig->p, size, ret);
+	return bpfring_prod_reserve(&rig->p, size, ret);
 }
 
 static inline int submit(struct user_rig *rig, void *data)
 {
-	return rig->path->end(&rig->p, data, 0);
+	return bpfring_prod_submit(&rig->p, data);
 }
 
 static inline int discard(struct user_rig *rig, void *data)
 {
-	return rig->path->end(&rig->p, data, BPFRING_DISCARD_BIT);
+	return bpfring_prod_discard(&rig->p, data);
 }
 
 /* A sample whose payload tells its number in every byte. */
