@@ -2,7 +2,6 @@
 /* Many connections, many cycles: nothing breaks, nothing is left behind. */
 #include "util.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <malloc.h>
 #include <stdlib.h>
@@ -13,18 +12,6 @@
 #define NAME	    "bpfring_test"
 #define CONNECTIONS 1000
 #define CYCLES	    10000
-
-static int count_fds(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	int n = 0;
-
-	assert_non_null(dir);
-	while (readdir(dir))
-		n++;
-	closedir(dir);
-	return n;
-}
 
 static unsigned int count_maps(void)
 {
@@ -109,7 +96,7 @@ static void test_cycles(void **state)
 	struct ops_bpf *skel = load_all(f, BPFRING_STRUCT_OPS_LINK);
 	struct bpfring_struct_ops *ops = handle(f, skel, "cc_first");
 	size_t heap;
-	int fds;
+	unsigned int fds;
 
 	assert_return_code(bpfring_struct_ops_store(ops), 0);
 	bpfring_struct_ops_close(ops);
@@ -129,7 +116,7 @@ static void test_legacy_cycles(void **state)
 {
 	struct fixture *f = *state;
 	unsigned int maps = count_maps();
-	int fds = count_fds();
+	unsigned int fds = count_fds();
 
 	for (int i = 0; i < 100; i++) {
 		struct bpfring_struct_ops *ops;

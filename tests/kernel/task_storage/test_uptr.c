@@ -206,22 +206,14 @@ static void memory_that_can_be_shared(void **state)
 	unlink(path);
 }
 
-static char last_log[512];
-
-static void keep_log(enum bpfring_log_level level, const char *fmt, va_list args)
-{
-	(void)level;
-	vsnprintf(last_log, sizeof(last_log), fmt, args);
-}
-
 static void refused(struct fixture *f, void *mem, int err, const char *cause)
 {
 	struct task_cell_test *cell = bind_cell(f);
 
-	last_log[0] = '\0';
+	log_forget();
 	assert_int_equal(share(f, mem), err);
-	if (!strstr(last_log, cause))
-		fail_msg("the log says: %s", last_log);
+	if (!strstr(log_text(), cause))
+		fail_msg("the log says: %s", log_text());
 	assert_ptr_equal(bind_cell(f), cell); /* what was shared is shared still */
 	cell->a++;
 	fixture_look();
@@ -235,8 +227,8 @@ static void memory_that_cannot(void **state)
 	char path[] = "/bpfring_test_XXXXXX"; /* not on a tmpfs */
 	int file = mkstemp(path);
 	int secret = (int)syscall(447, 0); /* memfd_secret */
-	bpfring_log_fn log = bpfring_set_log(keep_log);
 
+	catch_logs();
 	refused(f, in_bss + 4, -EINVAL, "not aligned to 8");
 	refused(f, in_bss + PAGE - 8, -EOPNOTSUPP, "cross the end of a page");
 	refused(f, page, -EFAULT, "read-only");
@@ -263,7 +255,6 @@ static void memory_that_cannot(void **state)
 		}
 		close(secret);
 	}
-	bpfring_set_log(log);
 }
 
 static int update(const struct fixture *f, int key, void *mem, uint64_t flags)
