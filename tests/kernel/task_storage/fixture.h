@@ -32,6 +32,9 @@ int fixture_teardown(void **state);
 /* Lets BPF look at the calling thread: one system call that it hooks. */
 void fixture_look(void);
 
+/* Linux 6.9; before it another thread cannot be named. */
+bool threads_have_pidfds(void);
+
 struct task_cell_test *bind_cell(struct fixture *f);
 
 /* What child processes assert: they cannot use CMocka. */
