@@ -148,13 +148,6 @@ int64_t thread_cpu(void)
 	return clock_ns(CLOCK_THREAD_CPUTIME_ID);
 }
 
-int64_t limit(int64_t ns)
-{
-	const char *slowness = getenv("TEST_SLOWNESS");
-
-	return slowness ? ns * atoi(slowness) : ns;
-}
-
 unsigned long context_switches(pid_t tid)
 {
 	unsigned long count = 0;

@@ -62,8 +62,6 @@ int take_number(void *ctx, const void *data, size_t size);
 
 int64_t monotonic(void);
 int64_t thread_cpu(void);
-/* A limit of time, longer by the factor in $TEST_SLOWNESS where the processor is an emulated one. */
-int64_t limit(int64_t ns);
 unsigned long context_switches(pid_t tid); /* voluntary ones */
 unsigned int count_map_mappings(void);	   /* of BPF maps */
 

@@ -69,6 +69,18 @@ void log_forget(void)
 	memset(&caught, 0, sizeof(caught));
 }
 
+int slowness(void)
+{
+	const char *factor = getenv("TEST_SLOWNESS");
+
+	return factor ? atoi(factor) : 1;
+}
+
+int64_t limit(int64_t ns)
+{
+	return ns * slowness();
+}
+
 unsigned int count_fds(void)
 {
 	DIR *dir = opendir("/proc/self/fd");

@@ -36,6 +36,10 @@ void log_forget(void);
 
 unsigned int count_fds(void);
 
+/* The factor in $TEST_SLOWNESS, more than 1 where the processor is an emulated one. */
+int slowness(void);
+int64_t limit(int64_t ns); /* of time, longer by it */
+
 /* Skips the test for a reason that is printed. */
 #define skip_because(...)                               \
 	do {                                            \

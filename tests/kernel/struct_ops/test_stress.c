@@ -41,10 +41,8 @@ static void test_replace_under_connections(void **state)
 	struct bpfring_struct_ops *with = handle(f, skel, "cc_second");
 
 	assert_non_null(c);
-	if (setrlimit(RLIMIT_NOFILE, &files)) {
-		print_message("not looked at: needs 4096 open files\n");
-		skip();
-	}
+	if (setrlimit(RLIMIT_NOFILE, &files))
+		skip_because("needs 4096 open files");
 	assert_return_code(bpfring_struct_ops_register(ops), 0);
 	for (int i = 0; i < CONNECTIONS; i++)
 		connect_with(&c[i], NAME);
