@@ -125,7 +125,10 @@ hints | hints_fallback)
 	"$dir/hints" -d 1 -t 2 $option >"$work/out" 2>&1 || fail "ended with status $?"
 	await "^path: .*$path"
 	# What BPF accounted and what the threads' own clocks say, in ms: three phases of two threads.
-	awk '$2 ~ /^(mutator|gc|locked)$/ && $3 > 0 && ($3 - $4) ^ 2 < (20 + $4 / 10) ^ 2 { good++ }
+	awk '$2 ~ /^(mutator|gc|locked)$/ && $3 > 0 {
+			error = $3 > $4 ? $3 - $4 : $4 - $3
+			good += error < 10 + $4 / 10
+		}
 		END { exit good != 6 }' "$work/out" || fail "the times do not agree"
 	;;
 probe)
@@ -135,6 +138,10 @@ probe)
 	! grep unknown "$work/out" || fail "does not know"
 	;;
 tcpcc)
+	if ! grep -qzx bpf_kfunc_desc_tab /sys/kernel/btf/vmlinux; then
+		echo "skipped: this kernel has no functions that BPF programs may call (Linux 5.13)"
+		exit 77
+	fi
 	"$dir/tcpcc" >"$work/out" 2>&1 || fail "ended with status $?"
 	await "^Done\.$"
 	await "on offer: .*bpfring_cc"

@@ -21,9 +21,10 @@ tab=$(printf '\t')
 while IFS=$tab read -r name command; do
 	echo "begins: $name" >/dev/kmsg
 	echo "@begin $name"
+	start=$(cut -d. -f1 /proc/uptime)
 	timeout -k 5 "$4" sh -c "$command" </dev/null
 	status=$?
 	# a last line without its end would hide this one
 	echo
-	echo "@end $name $status"
+	echo "@end $name $status $(($(cut -d. -f1 /proc/uptime) - start)) s"
 done <"$1"

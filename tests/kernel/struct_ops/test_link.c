@@ -327,7 +327,7 @@ static void test_open_errors(void **state)
 	assert_int_equal(bpfring_struct_ops_open_pinned(&ops, BPFFS "/nothing", NULL), -ENOENT);
 
 	opts.sz = 1;
-	assert_int_equal(bpfring_struct_ops_open(&ops, bpf_map__fd(skel->maps.dummy), &opts),
+	assert_int_equal(bpfring_struct_ops_open(&ops, bpf_map__fd(skel->maps.cc_first), &opts),
 			 -EINVAL);
 	bpfring_struct_ops_close(NULL);
 	ops = handle(f, skel, "cc_first");
