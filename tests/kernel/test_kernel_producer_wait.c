@@ -13,7 +13,8 @@
 
 static void sleep_ns(int64_t ns)
 {
-	struct timespec t = {.tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000};
+	struct timespec t = {.tv_sec = (time_t)(ns / 1000000000),
+			     .tv_nsec = (long)(ns % 1000000000)};
 
 	while (nanosleep(&t, &t) && errno == EINTR)
 		;
