@@ -84,7 +84,7 @@ download() # [--source] PACKAGE...
 	(
 		cd "$scratch"
 		case $1 in
-		--source) private apt-get -qq source --download-only "$2" ;;
+		--source) private apt-get -qq source --download-only --tar-only "$2" ;;
 		*) private apt-get -qq download "$@" ;;
 		esac
 	) >&2 || die "cannot fetch $*"
