@@ -127,7 +127,7 @@ hints | hints_fallback)
 	# What BPF accounted and what the threads' own clocks say, in ms: three phases of two threads.
 	awk '$2 ~ /^(mutator|gc|locked)$/ && $3 > 0 {
 			error = $3 > $4 ? $3 - $4 : $4 - $3
-			good += error < 10 + $4 / 10
+			good += error < 20 + $4 / 4
 		}
 		END { exit good != 6 }' "$work/out" || fail "the times do not agree"
 	;;
