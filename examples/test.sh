@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 #
 # test.sh EXAMPLE DIRECTORY: runs an example on the live kernel and looks at what it prints.
-# EXAMPLE: minimal, exectrace, exectrace_json, embed_epoll, embed_sd_event, tcpcc.
+# EXAMPLE: one of the cases below.
 set -eu
 
 example=$1 dir=$2
@@ -11,7 +11,7 @@ tracer=""
 trap 'test -z "$tracer" || kill "$tracer" 2>/dev/null || true; rm -rf "$work"' EXIT
 
 if [ "$(id -u)" -ne 0 ] || [ ! -r /sys/kernel/btf/vmlinux ]; then
-	echo "examples: skipped, it needs root and a kernel with BTF"
+	echo "skipped: needs root and a kernel with BTF"
 	exit 77
 fi
 
@@ -20,6 +20,14 @@ fail()
 	cat "$work/out"
 	echo "examples: $*" >&2
 	exit 1
+}
+
+need() # FEATURE, one of those that the probe knows
+{
+	"$dir/probe" >"$work/probe"
+	! grep -q "^$1  *yes$" "$work/probe" || return 0
+	echo "skipped: $(sed -n "s/^$1  *[a-z ]*: //p" "$work/probe")"
+	exit 77
 }
 
 await() # PATTERN: until it is printed
@@ -95,7 +103,45 @@ exectrace_json)
 	stop INT
 	[ "$status" -eq 0 ] || fail "ended with status $status"
 	;;
+commands)
+	need user_ringbuf
+	printf 'set 3 40\nadd 3 2\nget 3\nget 99\nadd 3\njump 3\n' |
+		"$dir/commands" >"$work/out" 2>&1 || fail "ended with status $?"
+	await "^0: 40$"
+	await "^2: 42$"
+	await "^3: No such file or directory$"
+	await "^5: not a command: jump 3$"
+	;;
+roundtrip)
+	need user_ringbuf
+	"$dir/roundtrip" >"$work/out" 2>&1 || fail "ended with status $?"
+	await "^200000 replies, 0 wrong, 0 questions unanswered"
+	;;
+hints | hints_fallback)
+	need task_storage
+	path="fall-back" option=""
+	[ "$example" = hints ] || option=--fallback
+	[ "$option" ] || ! "$dir/probe" | grep -q "^uptr  *yes$" || path="pinned by the kernel"
+	"$dir/hints" -d 1 -t 2 $option >"$work/out" 2>&1 || fail "ended with status $?"
+	await "^path: .*$path"
+	# What BPF accounted and what the threads' own clocks say, in ms: three phases of two threads.
+	awk '$2 ~ /^(mutator|gc|locked)$/ && $3 > 0 {
+			error = $3 > $4 ? $3 - $4 : $4 - $3
+			good += error < 20 + $4 / 4
+		}
+		END { exit good != 6 }' "$work/out" || fail "the times do not agree"
+	;;
+probe)
+	"$dir/probe" >"$work/out" || fail "ended with status $?"
+	await "^ringbuf +yes$"
+	[ "$(grep -cE "^[a-z_]+ +(yes|no: .+|not permitted: .+)$" "$work/out")" -ge 11 ] || fail "says too little"
+	! grep unknown "$work/out" || fail "does not know"
+	;;
 tcpcc)
+	if ! grep -qzx bpf_kfunc_desc_tab /sys/kernel/btf/vmlinux; then
+		echo "skipped: this kernel has no functions that BPF programs may call (Linux 5.13)"
+		exit 77
+	fi
 	"$dir/tcpcc" >"$work/out" 2>&1 || fail "ended with status $?"
 	await "^Done\.$"
 	await "on offer: .*bpfring_cc"

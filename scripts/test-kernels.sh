@@ -8,9 +8,10 @@ set -euo pipefail
 usage()
 {
 	cat <<-END
-		usage: $0 [-b BUILD] [-l LABELS] [-r TESTS] [-w] [KERNEL...]
+		usage: $0 [-b BUILD] [-j N] [-l LABELS] [-r TESTS] [-w] [KERNEL...]
 		  KERNEL     names in tests/vm/kernels.txt (default: 5.10 6.1 6.12 6.18 newest)
 		  -b BUILD   build directory, default build/dev; it is built first
+		  -j N       so many machines at a time, of two processors each (default 2)
 		  -l LABELS  tests by label, a regular expression of ctest; default: $labels
 		  -r TESTS   tests by name, a regular expression of ctest; default: all
 		  -w         keep the table as docs/kernels.md
@@ -19,11 +20,12 @@ usage()
 }
 
 cd "$(dirname "$0")/.."
-build=build/dev labels='kernel' tests=. write=''
-boot_limit=60 test_limit=100 run_limit=900
-while getopts b:l:r:wh option; do
+build=build/dev labels='kernel' tests=. write='' jobs=2
+boot_limit=60 test_limit=200 run_limit=1500
+while getopts b:j:l:r:wh option; do
 	case $option in
 	b) build=$OPTARG ;;
+	j) jobs=$OPTARG ;;
 	l) labels=$OPTARG ;;
 	r) tests=$OPTARG ;;
 	w) write=yes ;;
@@ -51,24 +53,43 @@ ctest --test-dir "$build" -N -V -L "$labels" -R "$tests" | awk '
 mapfile -t files < <(cut -f2 "$out/tests" | tr -d '"' | tr ' ' '\n' | grep '^/' | sort -u | sed 's/^/-f\n/')
 
 # Programs that the tests run and busybox cannot stand in for.
-for program in env true sleep stdbuf; do
-	files+=(-f "$(type -P "$program")")
+for program in env true sleep stdbuf bpftool; do
+	files+=(-f "$(PATH=$PATH:/usr/sbin type -P "$program")")
 done
 files+=(-f /usr/libexec/coreutils/libstdbuf.so)
 
 tests/vm/fetch.sh qemu "${kernels[@]}" >"$out/images"
 guest="$PWD/tests/vm/guest-tests.sh" features="$PWD/tests/vm/features.txt" list="$PWD/$out/tests"
+probe="$PWD/$build/examples/probe"
+
+run() # KERNEL
+{
+	local image status=0 start=$SECONDS pid
+
+	image=$(sed -n "s/^$1 //p" "$out/images")
+	if pkg-config --atleast-version=1.4 libbpf; then
+		echo "@has libbpf-1.4"
+	fi
+	tests/vm/run.sh -k "$image" -b "$boot_limit" -t "$run_limit" -l "$out/$1" "${files[@]}" \
+		-f "$guest" -f "$list" -f "$features" -f "$probe" -- \
+		sh "$guest" "$list" "$features" "$probe" "$test_limit" &
+	pid=$!
+	trap 'kill "$pid"' TERM
+	wait "$pid" || status=$?
+	echo "@run $status"
+	echo "== $1: ${image##*/vmlinuz-}, $((SECONDS - start)) s" >&2
+}
+
+trap 'jobs -pr | xargs -r kill' EXIT
 results=()
 for kernel in "${kernels[@]}"; do
-	image=$(sed -n "s/^$kernel //p" "$out/images")
+	while (($(jobs -pr | wc -l) >= jobs)); do
+		wait -n
+	done
 	results+=("$out/$kernel.output")
-	echo "== $kernel: ${image##*/vmlinuz-}" >&2
-	status=0
-	tests/vm/run.sh -k "$image" -b "$boot_limit" -t "$run_limit" -l "$out/$kernel" "${files[@]}" \
-		-f "$guest" -f "$list" -f "$features" -- \
-		sh "$guest" "$list" "$features" "$test_limit" >"${results[-1]}" || status=$?
-	echo "@run $status" >>"${results[-1]}"
+	run "$kernel" >"${results[-1]}" &
 done
+wait
 
 status=0
 awk -f tests/vm/table.awk "$features" "$list" "${results[@]}" >"$out/table" || status=$?

@@ -71,6 +71,9 @@ int bpfring_task_bind_self(struct bpfring_task_storage *ts, struct binding **ret
 	b = bpfring_task_current(ts, tid);
 	if (b && b->has_cell) {
 		adopt(ts, b);
+		err = b->is_behind ? bpfring_task_element_share(ts, b) : 0;
+		if (!err)
+			b->is_behind = false;
 	} else {
 		if (b) /* unbound by another thread, or its number was of another process */
 			bpfring_task_drop(ts, b);
@@ -96,7 +99,8 @@ int bpfring_task_storage_bind(struct bpfring_task_storage *ts, int member, void 
 
 	if (shared < 0 || !ret)
 		return -EINVAL;
-	if (!b || !atomic_load_explicit(&b->has_cell, memory_order_relaxed) || task_forked(ts)) {
+	if (!b || !atomic_load_explicit(&b->has_cell, memory_order_relaxed) ||
+	    atomic_load_explicit(&b->is_behind, memory_order_relaxed) || task_forked(ts)) {
 		bpfring_task_lock();
 		err = bpfring_task_bind_self(ts, &b);
 		bpfring_task_unlock();

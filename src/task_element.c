@@ -30,19 +30,24 @@ void *bpfring_task_value(struct bpfring_task_storage *ts)
 	return ts->scratch;
 }
 
-int bpfring_task_pidfd(pid_t tid)
+int bpfring_task_try_pidfd(pid_t tid)
 {
 	int fd = bpfring_sys_pidfd(tid, PIDFD_THREAD);
 
-	if (fd != -EINVAL)
-		return fd;
-	fd = bpfring_sys_pidfd(tid, 0); /* before 6.9: the first thread of a process only */
-	if (fd != -EINVAL)
-		return fd;
-	log_error("thread %d: this kernel has no descriptors of threads (Linux 6.9), only of "
-		  "processes; use the fall-back\n",
-		  (int)tid);
-	return -EOPNOTSUPP;
+	if (fd == -EINVAL)
+		fd = bpfring_sys_pidfd(tid, 0); /* before 6.9: the first thread of a process only */
+	return fd == -EINVAL ? -EOPNOTSUPP : fd;
+}
+
+int bpfring_task_pidfd(pid_t tid)
+{
+	int fd = bpfring_task_try_pidfd(tid);
+
+	if (fd == -EOPNOTSUPP)
+		log_error("thread %d: this kernel has no descriptors of threads (Linux 6.9), only "
+			  "of processes; on the fall-back the thread itself can do it\n",
+			  (int)tid);
+	return fd;
 }
 
 /* On the fall-back a thread reaches its own element through a program that runs in it. */

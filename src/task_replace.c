@@ -7,35 +7,54 @@
 #include "sys.h"
 #include "task_storage.h"
 
-/*
- * Every thread is shared through the new map, then no longer through the old one: programs of both see
- * the same memory for a moment. A thread that is gone does not count.
- */
+/* Through the new map, then no longer through @old: programs of both see the memory for a moment. */
+static int move_element(struct bpfring_task_storage *ts, struct map *old, const struct binding *b,
+			struct task_id id)
+{
+	struct map new = ts->map;
+	int err;
+
+	ts->map = *old; /* ordinary members come along */
+	err = bpfring_task_element_read(ts, id);
+	if (err)
+		memset(bpfring_task_value(ts), 0, ts->layout.value_size);
+	ts->map = new;
+	bpfring_task_element_refer(ts, b);
+	err = bpfring_task_element_write(ts, id, BPF_ANY);
+	ts->map = *old;
+	bpfring_task_element_delete(ts, id);
+	ts->map = new;
+	return err;
+}
+
+/* 1: moved; 0: it is gone, or has to come by itself. */
+static int move_thread(struct bpfring_task_storage *ts, struct map *old, struct binding *b)
+{
+	int fd = b->pidfd >= 0 ? b->pidfd : bpfring_task_try_pidfd(b->tid), err;
+
+	if (fd == -EOPNOTSUPP) { /* before 6.9: when it binds the next time */
+		b->is_behind = true;
+		return 0;
+	}
+	err = fd < 0 ? fd : move_element(ts, old, b, (struct task_id){b->tid, fd});
+	if (b->pidfd < 0)
+		bpfring_sys_close(fd);
+	if (err == -ENOENT || err == -ESRCH)
+		return 0;
+	return err ? err : 1;
+}
+
 static int move_threads(struct bpfring_task_storage *ts, struct map *old)
 {
 	int moved = 0, first_error = 0;
 
 	for (unsigned int i = 0; i < TASK_BUCKETS; i++) {
 		for (struct binding *b = ts->buckets[i]; b; b = b->next) {
-			struct task_id id = {b->tid, b->pidfd};
-			struct map new = ts->map;
-			int err;
+			int n = b->has_cell ? move_thread(ts, old, b) : 0;
 
-			if (!b->has_cell)
-				continue;
-			ts->map = *old; /* ordinary members come along */
-			err = bpfring_task_element_read(ts, id);
-			if (err)
-				memset(bpfring_task_value(ts), 0, ts->layout.value_size);
-			ts->map = new;
-			bpfring_task_element_refer(ts, b);
-			err = bpfring_task_element_write(ts, id, BPF_ANY);
-			if (err && err != -ENOENT && err != -ESRCH && !first_error)
-				first_error = err;
-			moved += !err;
-			ts->map = *old;
-			bpfring_task_element_delete(ts, id);
-			ts->map = new;
+			if (n < 0 && !first_error)
+				first_error = n;
+			moved += n > 0;
 		}
 	}
 	return first_error ? first_error : moved;

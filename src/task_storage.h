@@ -71,7 +71,8 @@ struct binding {
 	pid_t tid;
 	int pidfd;    /* of a thread that did not bind itself, to know when it is dead; -1: none */
 	bool is_self; /* thread-specific value of its thread, which may look at it at any time */
-	atomic_bool has_cell; /* false: unbound by another thread, or of another process */
+	atomic_bool has_cell;  /* false: unbound by another thread, or of another process */
+	atomic_bool is_behind; /* the map was replaced, its element is still to be made */
 	struct task_cell cell;
 	void *dealt[TASK_MAX_SHARED]; /* memory of the cell while the caller's own is shared */
 };
@@ -165,7 +166,8 @@ int bpfring_task_element_share(struct bpfring_task_storage *ts, const struct bin
 void bpfring_task_element_refer(struct bpfring_task_storage *ts, const struct binding *b);
 void *bpfring_task_value(struct bpfring_task_storage *ts);
 size_t bpfring_task_scratch_size(const struct task_layout *layout);
-int bpfring_task_pidfd(pid_t tid);
+int bpfring_task_pidfd(pid_t tid);     /* says why not */
+int bpfring_task_try_pidfd(pid_t tid); /* -EOPNOTSUPP: the kernel has none of this thread */
 
 /* task_binding.c: which thread shares what. Under the lock. */
 struct binding *bpfring_task_find(struct bpfring_task_storage *ts, pid_t tid);

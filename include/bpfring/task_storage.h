@@ -261,6 +261,9 @@ BPFRING_API int bpfring_task_storage_unbind(struct bpfring_task_storage *ts);
  * bpfring_task_storage_unbind_thread() - the same for another thread of this process.
  *
  * The caller sees to it that this thread does not use its cell any more.
+ *
+ * Return: as bpfring_task_storage_unbind(), and -EOPNOTSUPP: no pidfds of threads (6.9); BPF keeps
+ * what the ordinary members were, the cell is given up.
  */
 BPFRING_API int bpfring_task_storage_unbind_thread(struct bpfring_task_storage *ts, pid_t tid);
 
@@ -307,7 +310,9 @@ BPFRING_API int bpfring_task_storage_get(struct bpfring_task_storage *ts, pid_t 
  * @opts:   as at open, if the path is FALLBACK; else NULL
  *
  * Pointers stay valid and memory keeps its contents; on the fall-back a store in this very moment may
- * be lost.
+ * be lost. Before Linux 6.9, which has no pidfds of threads, only the first thread of the process is
+ * moved: the others come when they next call bpfring_task_storage_bind(), without their ordinary
+ * members.
  *
  * Return: number of threads moved, or as bpfring_task_storage_open(); -EINVAL: other members;
  * -EBUSY: on the fall-back, another process has taken slots of the same numbers. Then nothing

@@ -54,7 +54,7 @@ static void reserve(struct model *m, uint64_t size, uint8_t fill)
 	require(err == (m->used + total_of((uint32_t)size) <= m->r->size ? 0 : -ENOSPC));
 	if (err)
 		return;
-	memset(data, fill, size);
+	memset(data, fill, (size_t)size);
 	m->entries[m->count++] = (struct entry){data, (uint32_t)size, fill, RESERVED};
 	m->used += total_of((uint32_t)size);
 }

@@ -2,7 +2,6 @@
 #include "kernel.h"
 
 #include <bpf/bpf.h>
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,43 +15,6 @@
 static struct producer_bpf *skel;
 static int next_index = 1; /* 0 is the ring of the object file */
 
-static struct {
-	unsigned int lines;
-	char text[8192];
-} caught;
-
-static void catch (enum bpfring_log_level level, const char *fmt, va_list args)
-{
-	size_t used = strlen(caught.text);
-
-	if (level > BPFRING_LOG_WARN)
-		return;
-	caught.lines++;
-	vsnprintf(caught.text + used, sizeof(caught.text) - used, fmt, args);
-}
-
-unsigned int log_lines(void)
-{
-	return caught.lines;
-}
-
-const char *log_text(void)
-{
-	return caught.text;
-}
-
-void log_forget(void)
-{
-	memset(&caught, 0, sizeof(caught));
-}
-
-static int quiet_libbpf(enum libbpf_print_level level, const char *fmt, va_list args)
-{
-	if (level == LIBBPF_WARN && getenv("TEST_LIBBPF_LOG"))
-		return vfprintf(stderr, fmt, args);
-	return 0;
-}
-
 static int try_run(void)
 {
 	uint64_t args[ARGS] = {0};
@@ -65,8 +27,7 @@ const char *kernel_open(void)
 {
 	const struct rlimit unlimited = {RLIM_INFINITY, RLIM_INFINITY};
 
-	libbpf_set_print(quiet_libbpf);
-	bpfring_set_log(catch);
+	catch_logs();
 	setrlimit(RLIMIT_MEMLOCK, &unlimited); /* maps count against it before Linux 5.11 */
 	skel = producer_bpf__open_and_load();
 	if (!skel)
@@ -187,13 +148,6 @@ int64_t thread_cpu(void)
 	return clock_ns(CLOCK_THREAD_CPUTIME_ID);
 }
 
-int64_t limit(int64_t ns)
-{
-	const char *slowness = getenv("TEST_SLOWNESS");
-
-	return slowness ? ns * atoi(slowness) : ns;
-}
-
 unsigned long context_switches(pid_t tid)
 {
 	unsigned long count = 0;
@@ -207,18 +161,6 @@ unsigned long context_switches(pid_t tid)
 		if (sscanf(line, "voluntary_ctxt_switches: %lu", &count) == 1)
 			break;
 	fclose(file);
-	return count;
-}
-
-unsigned int count_fds(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	unsigned int count = 0;
-
-	assert_non_null(dir);
-	while (readdir(dir))
-		count++;
-	closedir(dir);
 	return count;
 }
 

@@ -3,29 +3,15 @@
 #ifndef TESTS_KERNEL_H
 #define TESTS_KERNEL_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include <bpfring/bpfring.h>
 #include <pthread.h>
 #include <stdbool.h>
 
 #include "producer.h"
+#include "support.h"
 
-#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
-#define MSEC	      1000000LL
-#define USEC	      1000LL
-#define NO_WAKEUP     1U
-#define FORCE_WAKEUP  2U
-
-/* CMocka's asserts return, for all that the compiler knows: it warns of paths that are not there. */
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-#endif
+#define NO_WAKEUP    1U
+#define FORCE_WAKEUP 2U
 
 /* Loads the programs; NULL, or why this kernel or this user cannot: exit with 77 then. */
 const char *kernel_open(void);
@@ -76,23 +62,7 @@ int take_number(void *ctx, const void *data, size_t size);
 
 int64_t monotonic(void);
 int64_t thread_cpu(void);
-/* A limit of time, longer by the factor in $TEST_SLOWNESS where the processor is an emulated one. */
-int64_t limit(int64_t ns);
 unsigned long context_switches(pid_t tid); /* voluntary ones */
-unsigned int count_fds(void);
-unsigned int count_map_mappings(void); /* of BPF maps */
-
-/* Log lines caught since log_forget(); silent otherwise. */
-unsigned int log_lines(void);
-const char *log_text(void);
-void log_forget(void);
-
-/* Skips the test for a reason that is printed. */
-#define skip_because(...)                               \
-	do {                                            \
-		print_message("skipped: " __VA_ARGS__); \
-		print_message("\n");                    \
-		skip();                                 \
-	} while (0)
+unsigned int count_map_mappings(void);	   /* of BPF maps */
 
 #endif /* TESTS_KERNEL_H */

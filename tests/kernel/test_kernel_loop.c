@@ -72,8 +72,8 @@ static void every_mode_at_every_rate(void **state)
 			while (expect.next < p.records) {
 				int64_t before = monotonic();
 
-				assert_true(bpfring_loop_poll(l, 5000 * MSEC) >= 0);
-				if (monotonic() - before > 4000 * MSEC)
+				assert_true(bpfring_loop_poll(l, limit(5000 * MSEC)) >= 0);
+				if (monotonic() - before > limit(4000 * MSEC))
 					fail_msg("%s, gap %u: stuck at record %llu", modes[wait],
 						 rates[i].gap, (unsigned long long)expect.next);
 			}

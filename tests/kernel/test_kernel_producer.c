@@ -283,7 +283,8 @@ static void *produce(void *arg)
 	for (uint64_t i = 0; i < t->count; i++) {
 		void *data;
 
-		assert_int_equal(bpfring_producer_reserve_wait(t->p, 16 + i % 90, -1, &data), 0);
+		assert_int_equal(
+			bpfring_producer_reserve_wait(t->p, 16 + (size_t)(i % 90), -1, &data), 0);
 		*(struct user_sample *)data = (struct user_sample){t->id, 0, i};
 		assert_int_equal(bpfring_producer_submit(t->p, data), 0);
 	}

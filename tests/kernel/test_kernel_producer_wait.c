@@ -8,12 +8,13 @@
 #include <unistd.h>
 
 /* Late by no more than that, once in a few tries: the machine may be busy. */
-#define LATE  MSEC
+#define LATE  limit(MSEC)
 #define TRIES 20
 
 static void sleep_ns(int64_t ns)
 {
-	struct timespec t = {.tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000};
+	struct timespec t = {.tv_sec = (time_t)(ns / 1000000000),
+			     .tv_nsec = (long)(ns % 1000000000)};
 
 	while (nanosleep(&t, &t) && errno == EINTR)
 		;
@@ -47,7 +48,7 @@ static void it_sleeps_until_the_deadline(void **state)
 		print_message("1 s: %.3f %% CPU, %lld us late\n", (double)cpu / 1e7,
 			      (long long)late / 1000);
 		assert_true(late >= 0);
-		assert_true(cpu < 10 * MSEC);
+		assert_true(cpu < limit(10 * MSEC));
 		best = late < best ? late : best;
 	}
 	assert_true(best < LATE);
@@ -123,8 +124,8 @@ static void a_silent_drain_is_noticed(void **state)
 	(void)state;
 	print_message("noticed after %lld us, %lld us\n", (long long)soon / 1000,
 		      (long long)late / 1000);
-	assert_true(soon < 5 * MSEC);
-	assert_true(late < 66 * MSEC);
+	assert_true(soon < limit(5 * MSEC));
+	assert_true(late < limit(66 * MSEC));
 }
 
 static void a_kick_makes_waiting_short(void **state)
@@ -169,7 +170,7 @@ static void a_useless_kick(void **state)
 	cpu = clock_of(CLOCK_THREAD_CPUTIME_ID);
 	assert_int_equal(bpfring_producer_reserve_wait(rig.p, 3000, 500 * MSEC, &data), -ETIMEDOUT);
 	cpu = clock_of(CLOCK_THREAD_CPUTIME_ID) - cpu;
-	assert_true(cpu < 10 * MSEC);
+	assert_true(cpu < limit(10 * MSEC));
 	rig_close(&rig);
 }
 
@@ -278,10 +279,10 @@ static void threads_wait_in_turn(void **state)
 	for (int i = 0; i < 8; i++) {
 		waiters[i] = (struct waiter_thread){.p = rig.p,
 						    .size = i % 2 ? 16 : 3500,
-						    .timeout = i == 3 ? 60 * MSEC : -1,
+						    .timeout = i == 3 ? limit(60 * MSEC) : -1,
 						    .number = (uint64_t)(i < 3 ? i : i - 1)};
 		pthread_create(&waiters[i].thread, NULL, wait_in_turn, &waiters[i]);
-		sleep_ns(5 * MSEC);
+		sleep_ns(limit(5 * MSEC)); /* it waits */
 	}
 	assert_int_equal(bpfring_producer_reserve(rig.p, 8, &data), -ENOSPC); /* they come first */
 	pthread_join(waiters[3].thread, NULL);

@@ -3,13 +3,6 @@
 #ifndef TESTS_KERNEL_USER_RIG_H
 #define TESTS_KERNEL_USER_RIG_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include <bpf/bpf.h>
 #include <bpfring/producer.h>
 #include <bpfring/recovery.h>
@@ -17,14 +10,9 @@
 #include <stdbool.h>
 #include <time.h>
 
+#include "support.h"
 #include "user.h"
 #include "user.skel.h"
-
-#define MSEC 1000000LL
-
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-#endif
 
 struct user_rig {
 	struct user_bpf *skel;

@@ -19,7 +19,7 @@
 #include "stress.h"
 
 #define USAGE "[--rounds N]"
-#define PIN   "/sys/fs/bpf/bpfring_crash_test"
+#define PIN   BPFFS "/ring"
 #define RING  65536U
 
 /* Shared with the consumers. */
@@ -165,17 +165,16 @@ int main(int argc, char **argv)
 	uint32_t random = (uint32_t)monotonic() | 1;
 
 	check_arguments(argc, argv, USAGE);
-	cannot = kernel_open();
+	cannot = own_bpffs();
+	if (!cannot)
+		cannot = kernel_open();
 	if (cannot) {
 		printf("skipped: %s\n", cannot);
 		return 77;
 	}
 	ring = ring_new(RING);
-	unlink(PIN);
-	if (bpf_obj_pin(ring.fd, PIN)) {
-		printf("skipped: /sys/fs/bpf is no BPF file system that can be written\n");
-		return 77;
-	}
+	if (bpf_obj_pin(ring.fd, PIN))
+		die("cannot pin the ring");
 	progress = mmap(NULL, sizeof(*progress), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
 			-1, 0);
 	if (progress == MAP_FAILED || pthread_create(&producer, NULL, produce_all, &produced))
@@ -207,7 +206,6 @@ int main(int argc, char **argv)
 		die("LOST: %llu records were produced, %llu seen", (unsigned long long)produced,
 		    (unsigned long long)atomic_load(&progress->seen));
 	bpfring_consumer_close(c);
-	unlink(PIN);
 	for (int i = 0; i < 3; i++) {
 		printf("%s: %llu seen twice, at most %llu at once\n", names[i],
 		       (unsigned long long)twice[i], (unsigned long long)most[i]);

@@ -19,7 +19,7 @@
 	"[--mode adaptive|sleep|coalesce|spin|wait|peek] [--seconds N] [--records N]\n" \
 	"       [--producers N] [--ring BYTES] [--pattern flood|bursts] [--flags loud]"
 #define MAX_PRODUCERS 8
-#define LOST_AFTER_NS (500 * MSEC) /* the machine may be busy with other things */
+#define LOST_AFTER_NS (5000 * MSEC) /* a busy machine may keep a thread waiting for a second */
 #define ID_SHIFT      56
 
 static struct {
@@ -231,7 +231,7 @@ static void run(void)
 			die("cannot start a thread");
 	for (unsigned int i = 0; i < s.producers; i++)
 		pthread_join(producers[i], NULL);
-	deadline = monotonic() + 5000 * MSEC;
+	deadline = monotonic() + LOST_AFTER_NS;
 	while (atomic_load(&s.taken) < atomic_load(&s.put))
 		if (monotonic() > deadline)
 			die("LOST: %llu of %llu records were taken",

@@ -84,7 +84,7 @@ download() # [--source] PACKAGE...
 	(
 		cd "$scratch"
 		case $1 in
-		--source) private apt-get -qq source --download-only "$2" ;;
+		--source) private apt-get -qq source --download-only --tar-only "$2" ;;
 		*) private apt-get -qq download "$@" ;;
 		esac
 	) >&2 || die "cannot fetch $*"
@@ -136,11 +136,11 @@ fetch_kernel() # NAME
 
 	read -ra patterns <<<"$(awk -v name="$1" '$1 == name { $1 = $2 = ""; print }' "$here/kernels.txt")"
 	for pattern in "${patterns[@]}"; do
-		package=$(private apt-cache pkgnames linux- | grep -xE "$pattern" |
+		package=$(private apt-cache pkgnames linux- | { grep -xE "$pattern" || true; } |
 			sed -E 's/^linux-(image|binary)-/& /' | sort -k2V | tail -1 | tr -d ' ')
 		[[ -z $package ]] || break
 	done
-	[[ $package ]] || die "no package for kernel $1"
+	[[ $package ]] || die "the mirror has no package for kernel $1: ${patterns[*]}"
 	image=$dir/vmlinuz-${package#linux-*-}
 	[[ ! -e $image ]] || return 0
 	download "$package"

@@ -7,10 +7,12 @@
 # skipped. Of every skip it says "skipped: REASON".
 
 FILENAME == ARGV[1] {
-	if (NF >= 3 && $1 !~ /^#/) {
+	if (NF >= 4 && $1 !~ /^#/) {
 		reason = $0
-		sub(/^[^ ]+ +[^ ]+ +/, "", reason)
+		sub(/^[^ ]+ +[^ ]+ +[^ ]+ +/, "", reason)
 		reasons[$1] = tolower(reason)
+		if ($3 != "-")
+			probes[$1] = $3
 	}
 	next
 }
@@ -19,6 +21,7 @@ FILENAME == ARGV[2] { split($0, field, "\t"); tests[++ntests] = field[1]; next }
 FNR == 1 { kernels[++nkernels] = k = FILENAME; names[k] = "?" }
 $1 == "@kernel" { names[k] = $2; next }
 $1 == "@has" { has[k, $2] = 1; next }
+$1 == "@probe" { probed[k, $2] = $3; next }
 $1 == "@begin" { test = $2; skips = skipped = 0; bad = note = ""; next }
 $1 == "@end" && $2 == test { finish($3); test = ""; next }
 $1 == "@run" { if ($2) broken[k] = broke($2); test = "" }
@@ -49,6 +52,17 @@ function skip(reason, feature)
 			return
 		}
 	bad = "skipped for a reason that is not in features.txt: " reason
+}
+
+# Does the library's probe say the same as the kernel's types?
+function probe_errors(k, feature, is, errors)
+{
+	for (feature in probes) {
+		is = (k, feature) in has ? "yes" : "no"
+		if (probed[k, feature] != is)
+			errors = errors " " probes[feature] " is \"" probed[k, feature] "\", not \"" is "\""
+	}
+	return errors
 }
 
 function footnote(reason)
@@ -92,6 +106,14 @@ END {
 		}
 		print row
 	}
+	row = "| bpfring_probe() |"
+	for (i = 1; i <= nkernels; i++) {
+		result = probe_errors(kernels[i])
+		result = result == "" ? "pass" : "**FAIL** (" substr(result, 2) ")"
+		count[result ~ /FAIL/ ? "failed" : "passed"]++
+		row = row " " result " |"
+	}
+	print row
 	row = "| kernel's log |"
 	for (i = 1; i <= nkernels; i++) {
 		result = kernels[i] in broken ? "**" broken[kernels[i]] "**" : "clean"

@@ -75,6 +75,9 @@ struct bpfring_name_cache {
 		place_;                                                                   \
 	})
 
+/* Makes the compiler check and use one register: Linux 6.1 does not follow bounds through others. */
+#define bpfring_priv_opaque(word) __asm__ volatile("" : "+r"(word))
+
 /*
  * bpfring_named() - the value of a name; NULL: the thread's process has not declared it, or with
  * another size.
@@ -84,29 +87,31 @@ struct bpfring_name_cache {
  * @literal: the name, a string constant
  * @type:   type of the value, at most 64 bytes
  */
-#define bpfring_named(name_, value, cache_, literal, type)                                     \
-	({                                                                                     \
-		struct bpfring_names *table_ = bpfring_task_member(name_, value, names);       \
-		struct bpfring_name_cache *known_ = &(value)->cache_;                          \
-		type *found_ = (void *)0;                                                      \
-		_Static_assert(sizeof(type) <= 64, "named values are small");                  \
-		if (table_) {                                                                  \
-			__u32 generation_ = *(volatile __u32 *)&table_->generation;            \
-			__u32 count_ = *(volatile __u32 *)&table_->count;                      \
-			if (known_->generation != generation_ ||                               \
-			    (!known_->place && known_->count != (__u16)count_)) {              \
-				known_->place = (__u16)bpfring_priv_named_search(              \
-					table_, count_, literal, sizeof(type));                \
-				known_->count = (__u16)count_;                                 \
-				known_->generation = generation_;                              \
-			}                                                                      \
-			__u32 word_ = *(volatile __u16 *)&known_->place;                       \
-			struct bpfring_named_values *values_ =                                 \
-				word_ ? bpfring_task_member(name_, value, values) : (void *)0; \
-			if (values_ && word_ <= (BPFRING_NAMED_BYTES - sizeof(type)) / 8 + 1)  \
-				found_ = (type *)(void *)&values_->words[word_ - 1];           \
-		}                                                                              \
-		found_;                                                                        \
+#define bpfring_named(name_, value, cache_, literal, type)                                   \
+	({                                                                                   \
+		struct bpfring_names *table_ = bpfring_task_member(name_, value, names);     \
+		struct bpfring_name_cache *known_ = &(value)->cache_;                        \
+		type *found_ = (void *)0;                                                    \
+		_Static_assert(sizeof(type) <= 64, "named values are small");                \
+		if (table_) {                                                                \
+			__u32 generation_ = *(volatile __u32 *)&table_->generation;          \
+			__u32 count_ = *(volatile __u32 *)&table_->count;                    \
+			if (known_->generation != generation_ ||                             \
+			    (!known_->place && known_->count != (__u16)count_)) {            \
+				known_->place = (__u16)bpfring_priv_named_search(            \
+					table_, count_, literal, sizeof(type));              \
+				known_->count = (__u16)count_;                               \
+				known_->generation = generation_;                            \
+			}                                                                    \
+			__u64 at_ = *(volatile __u16 *)&known_->place;                       \
+			struct bpfring_named_values *values_ =                               \
+				at_ ? bpfring_task_member(name_, value, values) : (void *)0; \
+			at_--;                                                               \
+			bpfring_priv_opaque(at_);                                            \
+			if (values_ && at_ <= (BPFRING_NAMED_BYTES - sizeof(type)) / 8)      \
+				found_ = (type *)(void *)&values_->words[at_];               \
+		}                                                                            \
+		found_;                                                                      \
 	})
 
 #endif /* BPFRING_NAMES_BPF_H */

@@ -5,7 +5,6 @@
  */
 #include "util.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -89,18 +88,6 @@ void *__wrap_bpfring_sys_alloc(size_t size)
 	return failure("alloc") ? NULL : __real_bpfring_sys_alloc(size);
 }
 
-static int count_fds(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	int n = 0;
-
-	assert_non_null(dir);
-	while (readdir(dir))
-		n++;
-	closedir(dir);
-	return n;
-}
-
 static int nothing(void *ctx, struct bpfring_struct_ops *ops,
 		   const struct bpfring_struct_ops_event *event)
 {
@@ -173,7 +160,7 @@ static void run_all_faults(struct fixture *f, bool share_types)
 
 	do {
 		struct ops_bpf *skel = load_all(f, BPFRING_STRUCT_OPS_LINK);
-		int fds = count_fds();
+		unsigned int fds = count_fds();
 
 		memset(&fault, 0, sizeof(fault));
 		fault.fail_at = ++at;

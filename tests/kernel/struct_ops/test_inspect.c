@@ -30,6 +30,15 @@ static char *run(const char *command)
 	return text;
 }
 
+static void need_bpftool(void)
+{
+	char *version = run("bpftool version 2>/dev/null");
+
+	if (!version)
+		skip_because("no bpftool");
+	free(version);
+}
+
 /*
  * bpftool prints "name":"prototype program/prog_id:N" or "name":"prototype 0" for functions, numbers
  * and strings for the rest.
@@ -76,6 +85,7 @@ static void test_against_bpftool(void **state)
 	char command[128], text[64], *dump;
 	unsigned int i;
 
+	need_bpftool();
 	assert_return_code(bpfring_struct_ops_register(ops), 0);
 	assert_return_code(bpfring_struct_ops_inspect(ops, &report), 0);
 	assert_int_equal(report->state, BPFRING_STRUCT_OPS_INUSE);
@@ -83,16 +93,13 @@ static void test_against_bpftool(void **state)
 	snprintf(command, sizeof(command), "bpftool -j struct_ops dump id %u 2>/dev/null",
 		 report->map_id);
 	dump = run(command);
-	if (dump) {
-		for (i = 0; !bpfring_struct_ops_report_get_value(report, i, &v); i++)
-			expect_member(dump, v);
-		assert_int_equal(i, report->type->member_count);
-		assert_non_null(strstr(dump, "\"state\":\"BPF_STRUCT_OPS_STATE_INUSE\""));
-		snprintf(text, sizeof(text), "\"counter\":%u", report->refcnt);
-		assert_non_null(strstr(dump, text));
-	} else {
-		print_message("not looked at: what bpftool says; it is not here\n");
-	}
+	assert_non_null(dump);
+	for (i = 0; !bpfring_struct_ops_report_get_value(report, i, &v); i++)
+		expect_member(dump, v);
+	assert_int_equal(i, report->type->member_count);
+	assert_non_null(strstr(dump, "\"state\":\"BPF_STRUCT_OPS_STATE_INUSE\""));
+	snprintf(text, sizeof(text), "\"counter\":%u", report->refcnt);
+	assert_non_null(strstr(dump, text));
 	free(dump);
 	bpfring_struct_ops_report_free(report);
 	assert_return_code(bpfring_struct_ops_unregister(ops), 0);
@@ -105,13 +112,12 @@ static void test_types_against_bpftool(void **state)
 {
 	struct fixture *f = *state;
 	const struct bpfring_struct_ops_type *type;
-	char *dump = run("bpftool btf dump file /sys/kernel/btf/vmlinux format raw 2>/dev/null");
 	unsigned int count = 0;
+	char *dump;
 
-	if (!dump) {
-		print_message("not looked at: no bpftool\n");
-		skip();
-	}
+	need_bpftool();
+	dump = run("bpftool btf dump file /sys/kernel/btf/vmlinux format raw 2>/dev/null");
+	assert_non_null(dump);
 	for (unsigned int i = 0; !bpfring_struct_ops_types_get(f->types, i, &type); i++) {
 		const struct bpfring_struct_ops_member *member;
 		char text[256], *at;
@@ -141,7 +147,7 @@ static void test_types_against_bpftool(void **state)
 		}
 	}
 	free(dump);
-	assert_true(count >= 2); /* bpf_dummy_ops and tcp_congestion_ops, at the least */
+	assert_true(count >= 1); /* tcp_congestion_ops, at the least */
 }
 
 static void test_types(void **state)
@@ -157,7 +163,7 @@ static void test_types(void **state)
 	assert_ptr_equal(type, same);
 	assert_return_code(bpfring_struct_ops_type_find_member(type, "ssthresh", &member), 0);
 	assert_int_equal(member->kind, BPFRING_STRUCT_OPS_FUNCTION);
-	assert_int_equal(member->size, sizeof(void *));
+	assert_true(member->size == 8 || sizeof(void *) == 4); /* the kernel's, not ours */
 	assert_return_code(bpfring_struct_ops_type_find_member(type, "name", &member), 0);
 	assert_int_equal(member->kind, BPFRING_STRUCT_OPS_STRING);
 	assert_int_equal(member->size, 16);
@@ -247,7 +253,7 @@ static void test_enumerate(void **state)
 {
 	struct fixture *f = *state;
 	struct bpfring_struct_ops *ops;
-	struct ops_bpf *skel = load(f, "dummy", BPFRING_STRUCT_OPS_LEGACY, &ops);
+	struct ops_bpf *skel = load(f, "cc_first", BPFRING_STRUCT_OPS_LEGACY, &ops);
 	uint32_t id = 0, expected;
 	bool found = false;
 

@@ -26,26 +26,26 @@ static struct bpfring_struct_ops *open_pin(struct fixture *f, const char *name)
 	struct bpfring_struct_ops *ops;
 	char path[128];
 
-	snprintf(path, sizeof(path), "%s/%s", f->dir, name);
+	snprintf(path, sizeof(path), BPFFS "/%s", name);
 	assert_return_code(bpfring_struct_ops_open_pinned(&ops, path, &opts), 0);
 	return ops;
 }
 
-static void pin(struct fixture *f, struct bpfring_struct_ops *ops, const char *name, bool link)
+static void pin(struct bpfring_struct_ops *ops, const char *name, bool link)
 {
 	char path[128];
 
-	snprintf(path, sizeof(path), "%s/%s", f->dir, name);
+	snprintf(path, sizeof(path), BPFFS "/%s", name);
 	assert_return_code(link ? bpfring_struct_ops_pin_link(ops, path)
 				: bpfring_struct_ops_pin_map(ops, path),
 			   0);
 }
 
-static void unpin(struct fixture *f, const char *name)
+static void unpin(const char *name)
 {
 	char path[128];
 
-	snprintf(path, sizeof(path), "%s/%s", f->dir, name);
+	snprintf(path, sizeof(path), BPFFS "/%s", name);
 	assert_return_code(unlink(path), errno);
 }
 
@@ -185,7 +185,7 @@ static void register_pin_and_die(struct fixture *f)
 	load(f, "cc_first", BPFRING_STRUCT_OPS_LINK, &ops);
 	if (bpfring_struct_ops_register(ops))
 		_exit(1);
-	pin(f, ops, "link", true);
+	pin(ops, "link", true);
 }
 
 static void register_legacy_and_die(struct fixture *f)
@@ -204,7 +204,7 @@ static void load_pin_and_die(struct fixture *f)
 	load(f, "cc_second", BPFRING_STRUCT_OPS_LINK, &ops);
 	if (bpfring_struct_ops_store(ops))
 		_exit(1);
-	pin(f, ops, "map", false);
+	pin(ops, "map", false);
 }
 
 /* Links are put by a work queue when a process dies. */
@@ -288,12 +288,12 @@ static void test_second_process(void **state)
 		assert_false(available(NAME));
 		assert_return_code(bpfring_struct_ops_status(ops, &status), 0);
 		assert_int_equal(status.link_map_id, 0);
-		unpin(f, "link");
+		unpin("link");
 	} else {
 		last_log();
 		assert_int_equal(bpfring_struct_ops_unregister(ops), -EBUSY);
 		assert_non_null(strstr(last_log(), "keeps link id"));
-		unpin(f, "link");
+		unpin("link");
 		assert_true(gone_soon(NAME));
 	}
 	bpfring_struct_ops_close(ops);
@@ -303,7 +303,7 @@ static void test_second_process(void **state)
 	assert_true(available(NAME));
 	bpfring_struct_ops_close(ops);
 	assert_false(available(NAME));
-	unpin(f, "map");
+	unpin("map");
 	bpfring_struct_ops_close(with);
 }
 
@@ -313,7 +313,6 @@ static void test_open_errors(void **state)
 	struct ops_bpf *skel = load_all(f, BPFRING_STRUCT_OPS_LEGACY);
 	struct bpfring_struct_ops *ops;
 	BPFRING_OPTS(bpfring_struct_ops_opts, opts, .types = f->types);
-	char path[128];
 
 	assert_int_equal(bpfring_struct_ops_open(NULL, 0, NULL), -EINVAL);
 	assert_int_equal(bpfring_struct_ops_open(&ops, -1, NULL), -EBADF);
@@ -325,15 +324,14 @@ static void test_open_errors(void **state)
 			 -EINVAL);
 	assert_int_equal(bpfring_struct_ops_open_id(&ops, UINT32_MAX, NULL), -ENOENT);
 	assert_int_equal(bpfring_struct_ops_open_link_id(&ops, UINT32_MAX, NULL), -ENOENT);
-	snprintf(path, sizeof(path), "%s/nothing", f->dir);
-	assert_int_equal(bpfring_struct_ops_open_pinned(&ops, path, NULL), -ENOENT);
+	assert_int_equal(bpfring_struct_ops_open_pinned(&ops, BPFFS "/nothing", NULL), -ENOENT);
 
 	opts.sz = 1;
-	assert_int_equal(bpfring_struct_ops_open(&ops, bpf_map__fd(skel->maps.dummy), &opts),
+	assert_int_equal(bpfring_struct_ops_open(&ops, bpf_map__fd(skel->maps.cc_first), &opts),
 			 -EINVAL);
 	bpfring_struct_ops_close(NULL);
 	ops = handle(f, skel, "cc_first");
-	assert_int_equal(bpfring_struct_ops_pin_link(ops, path), -ENOENT);
+	assert_int_equal(bpfring_struct_ops_pin_link(ops, BPFFS "/nothing"), -ENOENT);
 	assert_int_equal(bpfring_struct_ops_pin_map(ops, "/nowhere/at/all"), -ENOENT);
 	bpfring_struct_ops_close(ops);
 	ops_bpf__destroy(skel);

@@ -142,8 +142,11 @@ int main(void)
 	const struct bpfring_struct_ops_type *type;
 	int err;
 
-	if (bpfring_struct_ops_types_load(&types))
+	err = bpfring_struct_ops_types_load(&types);
+	if (err) {
+		printf("skipped: cannot read the kernel's types: %s\n", bpfring_errname(err));
 		return 77;
+	}
 	err = bpfring_struct_ops_types_find(types, "Qdisc_ops", &type);
 	bpfring_struct_ops_types_free(types);
 	if (err) {

@@ -101,10 +101,8 @@ static void test_ejected(void **state)
 	struct bpfring_loop *l;
 	char reason[64] = "";
 
-	if (fd < 0) {
-		print_message("not looked at: no SysRq\n");
-		skip();
-	}
+	if (fd < 0)
+		skip_because("no SysRq");
 	assert_return_code(bpfring_struct_ops_register(first), 0);
 	assert_scx("enabled");
 	assert_return_code(bpfring_loop_new(&l, NULL), 0);
@@ -133,8 +131,11 @@ int main(void)
 	const struct bpfring_struct_ops_type *type;
 	int err;
 
-	if (bpfring_struct_ops_types_load(&types))
+	err = bpfring_struct_ops_types_load(&types);
+	if (err) {
+		printf("skipped: cannot read the kernel's types: %s\n", bpfring_errname(err));
 		return 77;
+	}
 	err = bpfring_struct_ops_types_find(types, "sched_ext_ops", &type);
 	bpfring_struct_ops_types_free(types);
 	if (err) {

@@ -2,7 +2,6 @@
 /* Many connections, many cycles: nothing breaks, nothing is left behind. */
 #include "util.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <malloc.h>
 #include <stdlib.h>
@@ -13,18 +12,6 @@
 #define NAME	    "bpfring_test"
 #define CONNECTIONS 1000
 #define CYCLES	    10000
-
-static int count_fds(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	int n = 0;
-
-	assert_non_null(dir);
-	while (readdir(dir))
-		n++;
-	closedir(dir);
-	return n;
-}
 
 static unsigned int count_maps(void)
 {
@@ -54,10 +41,8 @@ static void test_replace_under_connections(void **state)
 	struct bpfring_struct_ops *with = handle(f, skel, "cc_second");
 
 	assert_non_null(c);
-	if (setrlimit(RLIMIT_NOFILE, &files)) {
-		print_message("not looked at: needs 4096 open files\n");
-		skip();
-	}
+	if (setrlimit(RLIMIT_NOFILE, &files))
+		skip_because("needs 4096 open files");
 	assert_return_code(bpfring_struct_ops_register(ops), 0);
 	for (int i = 0; i < CONNECTIONS; i++)
 		connect_with(&c[i], NAME);
@@ -109,7 +94,7 @@ static void test_cycles(void **state)
 	struct ops_bpf *skel = load_all(f, BPFRING_STRUCT_OPS_LINK);
 	struct bpfring_struct_ops *ops = handle(f, skel, "cc_first");
 	size_t heap;
-	int fds;
+	unsigned int fds;
 
 	assert_return_code(bpfring_struct_ops_store(ops), 0);
 	bpfring_struct_ops_close(ops);
@@ -129,7 +114,7 @@ static void test_legacy_cycles(void **state)
 {
 	struct fixture *f = *state;
 	unsigned int maps = count_maps();
-	int fds = count_fds();
+	unsigned int fds = count_fds();
 
 	for (int i = 0; i < 100; i++) {
 		struct bpfring_struct_ops *ops;

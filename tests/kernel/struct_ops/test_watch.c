@@ -56,10 +56,8 @@ static void test_event(void **state)
 	struct seen seen = {0};
 	int64_t start;
 
-	if (!kernel_can(f, BPFRING_STRUCT_OPS_CAN_DETACH)) {
-		print_message("not looked at: links of this kernel (before 6.11) have no event\n");
-		skip();
-	}
+	if (!kernel_can(f, BPFRING_STRUCT_OPS_CAN_DETACH))
+		skip_because("links of this kernel do not tell of their detachment (Linux 6.11)");
 	assert_int_equal(bpfring_struct_ops_watch(ops, l, on_event, &seen, NULL), -ENOLINK);
 	assert_return_code(bpfring_struct_ops_register(ops), 0);
 	assert_return_code(bpfring_struct_ops_watch(ops, l, on_event, &seen, NULL), 0);

@@ -8,37 +8,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
-
-static char log_text[8192];
-static size_t log_size;
-
-static void keep_log(enum bpfring_log_level level, const char *fmt, va_list args)
-{
-	int n = vsnprintf(log_text + log_size, sizeof(log_text) - log_size, fmt, args);
-
-	(void)level;
-	if (n > 0 && log_size + (size_t)n < sizeof(log_text))
-		log_size += (size_t)n;
-}
 
 const char *last_log(void)
 {
-	static char copy[sizeof(log_text)];
+	static char copy[8192];
 
-	memcpy(copy, log_text, sizeof(copy));
-	log_text[0] = '\0';
-	log_size = 0;
+	snprintf(copy, sizeof(copy), "%s", log_text());
+	log_forget();
 	return copy;
-}
-
-static int print_errors(enum libbpf_print_level level, const char *fmt, va_list args)
-{
-	/* Programs of which the verifier complains are worth seeing, expected refusals are not. */
-	return level == LIBBPF_WARN && getenv("VERBOSE") ? vfprintf(stderr, fmt, args) : 0;
 }
 
 /* A legacy registration outlives the test that failed with it, and its name is taken. */
@@ -65,20 +44,17 @@ static void clean_up(struct fixture *f)
 
 int setup(void **state)
 {
+	const char *cannot = geteuid() ? "needs root" : own_bpffs();
 	struct fixture *f = calloc(1, sizeof(*f));
 
-	if (geteuid()) {
-		print_message("skipped: needs root\n");
+	if (cannot) {
+		print_message("skipped: %s\n", cannot);
 		exit(77);
 	}
 	assert_non_null(f);
-	libbpf_set_print(print_errors);
-	bpfring_set_log(keep_log);
+	catch_logs();
 	assert_return_code(bpfring_struct_ops_types_load(&f->types), 0);
 	clean_up(f);
-	snprintf(f->dir, sizeof(f->dir), "/tmp/bpfring-test-%d", getpid());
-	assert_return_code(mkdir(f->dir, 0700), errno);
-	assert_return_code(mount("bpf", f->dir, "bpf", 0, NULL), errno);
 	*state = f;
 	return 0;
 }
@@ -88,8 +64,6 @@ int teardown(void **state)
 	struct fixture *f = *state;
 
 	clean_up(f);
-	umount2(f->dir, MNT_DETACH);
-	rmdir(f->dir);
 	bpfring_struct_ops_types_free(f->types);
 	free(f);
 	return 0;
@@ -109,8 +83,7 @@ void need_links(const struct fixture *f)
 {
 	if (kernel_can(f, BPFRING_STRUCT_OPS_CAN_LINK))
 		return;
-	print_message("not looked at: this kernel has no struct_ops links (6.4 has)\n");
-	skip();
+	skip_because("this kernel has no struct_ops links (Linux 6.4)");
 }
 
 struct bpfring_struct_ops *handle(struct fixture *f, struct ops_bpf *skel, const char *map)

@@ -3,26 +3,19 @@
 #ifndef UTIL_H
 #define UTIL_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include <bpf/libbpf.h>
 #include <bpfring/bpfring.h>
 #include <stdbool.h>
 
 #include "ops.skel.h"
+#include "support.h"
 
-/* A pid-specific path below a BPF file system of our own, removed at the end. */
 struct fixture {
 	struct bpfring_struct_ops_types *types;
-	char dir[64];
 };
 
-int setup(void **state);    /* group set-up: mounts, loads the types; skips without privileges */
+/* Group set-up: a BPF file system of its own, the types; skips without privileges. */
+int setup(void **state);
 int teardown(void **state); /* group tear-down */
 
 /* libbpf >= 1.4: can set members, and knows which a kernel lacks. */

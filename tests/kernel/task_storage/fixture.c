@@ -59,6 +59,14 @@ void fixture_look(void)
 	syscall(SYS_getpgid, 0);
 }
 
+bool threads_have_pidfds(void)
+{
+	struct bpfring_probe_result r = {.sz = sizeof(r)};
+
+	assert_int_equal(bpfring_probe(BPFRING_FEATURE_PIDFD_THREAD, &r), 0);
+	return r.state == BPFRING_PROBE_YES;
+}
+
 struct task_cell_test *bind_cell(struct fixture *f)
 {
 	void *cell = NULL;
@@ -80,7 +88,7 @@ void join_child(pid_t pid)
 
 int fixture_main(int argc, char **argv, int (*run)(void))
 {
-	struct bpfring_probe_result uptr = {.sz = sizeof(uptr)};
+	struct bpfring_probe_result r = {.sz = sizeof(r)};
 
 	tested_path = argc > 1 && !strcmp(argv[1], "fallback") ? BPFRING_TASK_FALLBACK
 							       : BPFRING_TASK_UPTR;
@@ -88,9 +96,11 @@ int fixture_main(int argc, char **argv, int (*run)(void))
 		puts("skipped: needs root");
 		return 77;
 	}
-	bpfring_probe(BPFRING_FEATURE_UPTR, &uptr);
-	if (tested_path == BPFRING_TASK_UPTR && uptr.state != BPFRING_PROBE_YES) {
-		printf("skipped: %s\n", uptr.reason);
+	bpfring_probe(BPFRING_FEATURE_TASK_STORAGE, &r);
+	if (r.state == BPFRING_PROBE_YES && tested_path == BPFRING_TASK_UPTR)
+		bpfring_probe(BPFRING_FEATURE_UPTR, &r);
+	if (r.state != BPFRING_PROBE_YES) {
+		printf("skipped: %s\n", r.reason);
 		return 77;
 	}
 	return run();

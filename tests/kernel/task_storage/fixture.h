@@ -3,28 +3,17 @@
 #ifndef TASK_FIXTURE_H
 #define TASK_FIXTURE_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include <bpfring/names.h>
 #include <bpfring/probe.h>
 #include <bpfring/task_storage.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "support.h"
 #include "task_test.h"
 #include "task_test.skel.h"
 
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-#endif
-
-#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
-#define MAX_THREADS   16384
+#define MAX_THREADS 16384
 
 struct fixture {
 	enum bpfring_task_path path;
@@ -42,6 +31,9 @@ int fixture_teardown(void **state);
 
 /* Lets BPF look at the calling thread: one system call that it hooks. */
 void fixture_look(void);
+
+/* Linux 6.9; before it another thread cannot be named. */
+bool threads_have_pidfds(void);
 
 struct task_cell_test *bind_cell(struct fixture *f);
 

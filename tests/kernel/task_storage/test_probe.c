@@ -1,13 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /* The probe against trying by hand: as root, without privileges, and beside bpftool. */
 #define _GNU_SOURCE
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include <bpf/bpf.h>
 #include <bpfring/probe.h>
 #include <errno.h>
@@ -20,6 +13,8 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "support.h"
 
 static struct bpfring_probe_result probe(enum bpfring_feature feature)
 {
@@ -85,7 +80,7 @@ static void beside_bpftool(void **state)
 
 	(void)state;
 	if (!grep("bpftool feature probe kernel >/tmp/bpfring_features 2>/dev/null"))
-		skip();
+		skip_because("no bpftool");
 	for (unsigned int i = 0; i < 3; i++) {
 		snprintf(command, sizeof(command),
 			 "grep -q 'map_type %s is available' /tmp/bpfring_features", kinds[i].map);
