@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 #
 # test.sh EXAMPLE DIRECTORY: runs an example on the live kernel and looks at what it prints.
-# EXAMPLE: minimal, exectrace, exectrace_json, embed_epoll, embed_sd_event, tcpcc.
+# EXAMPLE: minimal, exectrace, exectrace_json, embed_epoll, embed_sd_event, tcpcc,
+# scx_hints.
 set -eu
 
 example=$1 dir=$2
@@ -109,5 +110,15 @@ tcpcc)
 		sed -n 's/^[[:space:]]*bpfring_cc.* cwnd:\([0-9]*\) .*/\1/p' "$work/out" >"$work/ss"
 		cmp "$work/own" "$work/ss" || fail "ss says otherwise"
 	fi
+	;;
+scx_hints)
+	status=0
+	"$dir/scx_hints" --demo >"$work/out" 2>&1 || status=$?
+	if [ "$status" -eq 77 ]; then
+		cat "$work/out"
+		exit 77
+	fi
+	[ "$status" -eq 0 ] || fail "ended with status $status"
+	await "^Done\.$"
 	;;
 esac
