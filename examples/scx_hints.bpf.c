@@ -1,106 +1,17 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /*
- * Example of a scheduler: threads that say that they are urgent run before all others. Two queues for
- * all CPUs, first in, first out; the one of the hinted threads is emptied first.
+ * Example of a scheduler: threads that say that they are urgent run before all others. Two queues
+ * for all CPUs, first in, first out; the one of the hinted threads is emptied first.
  */
 #include <linux/bpf.h>
 #include <linux/errno.h>
-#include <stdbool.h>
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 #include <bpfring/bpf/bpfring.bpf.h>
 #include <bpfring/bpf/task_storage.bpf.h>
 
 #include "scx_hints.h"
-
-/* ---- What is used of the kernel ---- */
-
-#define PF_KTHREAD	0x00200000
-#define SCX_TASK_QUEUED 1
-#define SCX_DSQ_LOCAL	0x8000000000000002ULL
-
-enum scx_exit_kind { SCX_EXIT_NONE };
-
-struct cpumask {
-	unsigned long bits[1]; /* complete, or libbpf takes it for another type than the kernel's */
-};
-
-struct sched_ext_entity {
-	__u32 flags;
-	__u64 slice;
-} __attribute__((preserve_access_index));
-
-struct task_struct {
-	int pid;
-	unsigned int flags;
-	int nr_cpus_allowed;
-	const struct cpumask *cpus_ptr;
-	struct sched_ext_entity scx;
-} __attribute__((preserve_access_index));
-
-struct scx_exit_info {
-	enum scx_exit_kind kind;
-	__s64 exit_code;
-	const char *reason;
-	char *msg;
-} __attribute__((preserve_access_index));
-
-struct sched_ext_ops {
-	__s32 (*select_cpu)(struct task_struct *p, __s32 prev_cpu, __u64 wake_flags);
-	void (*enqueue)(struct task_struct *p, __u64 enq_flags);
-	void (*dispatch)(__s32 cpu, struct task_struct *prev);
-	void (*tick)(struct task_struct *p);
-	void (*running)(struct task_struct *p);
-	__s32 (*init)(void);
-	void (*exit)(struct scx_exit_info *info);
-	__u32 timeout_ms;
-	char name[128];
-} __attribute__((preserve_access_index));
-
-struct bpf_iter_scx_dsq {
-	__u64 opaque[6];
-} __attribute__((aligned(8)));
-
-extern __s32 scx_bpf_create_dsq(__u64 dsq, __s32 node) __ksym;
-extern __s32 scx_bpf_select_cpu_dfl(struct task_struct *p, __s32 prev_cpu, __u64 wake_flags,
-				    bool *is_idle) __ksym;
-extern __s32 scx_bpf_dsq_nr_queued(__u64 dsq) __ksym;
-extern void scx_bpf_error_bstr(char *fmt, unsigned long long *data, __u32 data__sz) __ksym;
-extern int bpf_iter_scx_dsq_new(struct bpf_iter_scx_dsq *it, __u64 dsq, __u64 flags) __ksym;
-extern struct task_struct *bpf_iter_scx_dsq_next(struct bpf_iter_scx_dsq *it) __ksym;
-extern void bpf_iter_scx_dsq_destroy(struct bpf_iter_scx_dsq *it) __ksym;
-extern bool bpf_cpumask_test_cpu(__u32 cpu, const struct cpumask *mask) __ksym;
-
-/* Since 6.13; before it they had other names. */
-extern void scx_bpf_dsq_insert(struct task_struct *p, __u64 dsq, __u64 slice,
-			       __u64 enq_flags) __ksym __weak;
-extern void scx_bpf_dispatch(struct task_struct *p, __u64 dsq, __u64 slice,
-			     __u64 enq_flags) __ksym __weak;
-extern bool scx_bpf_dsq_move_to_local(__u64 dsq) __ksym __weak;
-extern bool scx_bpf_consume(__u64 dsq) __ksym __weak;
-/* Since 6.19; before it the slice was written. */
-extern bool scx_bpf_task_set_slice(struct task_struct *p, __u64 slice) __ksym __weak;
-
-static __always_inline void insert(struct task_struct *p, __u64 dsq, __u64 slice, __u64 enq_flags)
-{
-	if (scx_bpf_dsq_insert)
-		scx_bpf_dsq_insert(p, dsq, slice, enq_flags);
-	else
-		scx_bpf_dispatch(p, dsq, slice, enq_flags);
-}
-
-static __always_inline bool move_to_local(__u64 dsq)
-{
-	return scx_bpf_dsq_move_to_local ? scx_bpf_dsq_move_to_local(dsq) : scx_bpf_consume(dsq);
-}
-
-static __always_inline void set_slice(struct task_struct *p, __u64 slice)
-{
-	if (scx_bpf_task_set_slice)
-		scx_bpf_task_set_slice(p, slice);
-	else
-		p->scx.slice = slice;
-}
+#include "scx_hints_kernel.bpf.h"
 
 /* ---- State ---- */
 
@@ -108,6 +19,8 @@ enum { HINTED_QUEUE = 0, PLAIN_QUEUE = 1 };
 
 struct hints_value {
 	struct scx_hints_cell __uptr *cell;
+	/* Moved along when a thread is bound to the next scheduler, who has to know whose they are. */
+	__u64 load;
 	__u64 number; /* of its waits, to tell one from the next */
 	__u64 stamp;  /* counts.started when this wait began, plus one; 0: it does not wait */
 };
@@ -220,12 +133,13 @@ void BPF_PROG(hints_enqueue, struct task_struct *p, __u64 enq_flags)
 	__u64 queue = PLAIN_QUEUE;
 
 	if (value && is_urgent(bpfring_task_member(hints, value, cell))) {
+		value->load = load_number;
 		value->number++;
 		value->stamp = counts.started + 1;
 		if (policy)
 			queue = HINTED_QUEUE;
 	}
-	insert(p, is_kernels(p) ? SCX_DSQ_LOCAL : queue, slice_ns, enq_flags);
+	scx_insert(p, is_kernels(p) ? SCX_DSQ_LOCAL : queue, slice_ns, enq_flags);
 }
 
 /* Which thread, in which of its waits. */
@@ -274,14 +188,14 @@ static __always_inline bool keep(struct task_struct *prev)
 		return false;
 	if (!is_urgent(bpfring_task_get(hints, prev, cell)))
 		return false;
-	set_slice(prev, slice_ns);
+	scx_set_slice(prev, slice_ns);
 	count(kept, 1);
 	return true;
 }
 
 static __always_inline bool take_hinted(__u64 *row)
 {
-	if (!move_to_local(HINTED_QUEUE))
+	if (!scx_move_to_local(HINTED_QUEUE))
 		return false;
 	count(hinted, 1);
 	if (is_plain_waiting()) {
@@ -293,7 +207,7 @@ static __always_inline bool take_hinted(__u64 *row)
 
 static __always_inline bool take_plain(void)
 {
-	if (!move_to_local(PLAIN_QUEUE))
+	if (!scx_move_to_local(PLAIN_QUEUE))
 		return false;
 	count(plain, 1);
 	return true;
@@ -359,7 +273,7 @@ void BPF_PROG(hints_running, struct task_struct *p)
 
 	if (cell)
 		cell->load = load_number;
-	if (!value || !value->stamp) {
+	if (!value || value->load != load_number || !value->stamp) {
 		if (!is_kernels(p))
 			count(started, 1);
 		return;

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /*
- * One scheduler of the scx_hints example: loaded, registered and watched; commands go in through its
- * user ring, events come out of its kernel ring, all in the loop of the helper process.
+ * One scheduler of the scx_hints example: loaded, registered and watched; commands go in through
+ * its user ring, events come out of its kernel ring, all in the loop of the helper process.
  */
 #include <bpf/libbpf.h>
 #include <bpfring/bpfring.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 
@@ -119,11 +120,16 @@ int scheduler_load(struct scheduler **ret, struct bpfring_loop *loop,
 		err = bpfring_struct_ops_register(s->ops);
 	if (!err)
 		err = bpfring_struct_ops_watch(s->ops, loop, on_watch, s, &watch_opts);
-	if (err)
-		scheduler_free(s, NULL);
-	else
-		*ret = s;
-	return err;
+	if (err) {
+		struct scx_hints_exit exit = {0};
+
+		scheduler_free(s, &exit);
+		if (exit.type)
+			fprintf(stderr, "scx_hints: %s: %s\n", exit.reason, exit.message);
+		return err;
+	}
+	*ret = s;
+	return 0;
 }
 
 static void forget_space(struct scheduler *s)

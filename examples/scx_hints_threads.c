@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /*
- * Load for the scx_hints example: unhinted threads that never sleep, and hinted ones that sleep, wake
- * up and work a little, most of the time in phase URGENT.
+ * Load for the scx_hints example: unhinted threads that never sleep, and hinted ones that sleep,
+ * wake up and work a little, most of the time in phase URGENT.
  */
 #include <errno.h>
 #include <pthread.h>
