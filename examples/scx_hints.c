@@ -257,7 +257,7 @@ int main(int argc, char **argv)
 	err = signals < 0 ? -errno : helper_open(h);
 	if (!err)
 		err = env.demo ? demo(h) : run(h, signals);
-	if (err)
+	if (err < 0)
 		fprintf(stderr, "scx_hints: %s\n", bpfring_errname(err));
 	helper_close(h);
 	if (signals >= 0)

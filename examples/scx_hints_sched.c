@@ -21,6 +21,8 @@ struct scheduler {
 	struct bpfring_consumer *events;
 	struct bpfring_producer *commands;
 	int space_fd; /* of the producer, while it is in the loop; -1 */
+	bpfring_fd_fn on_space;
+	void *on_space_ctx;
 	bool has_exit;
 	struct scx_hints_exit exit;
 };
@@ -170,6 +172,15 @@ int scheduler_send(struct scheduler *s, unsigned int id, enum scx_hints_op op,
 	return bpfring_producer_output(s->commands, &command, sizeof(command));
 }
 
+/* The descriptor stays readable until the producer is armed again: out of the loop until then. */
+static int on_space(void *ctx, int fd, uint32_t events)
+{
+	struct scheduler *s = ctx;
+
+	forget_space(s);
+	return s->on_space(s->on_space_ctx, fd, events);
+}
+
 int scheduler_await_space(struct scheduler *s, bpfring_fd_fn fn, void *ctx)
 {
 	int fd = bpfring_producer_fd(s->commands), err;
@@ -177,13 +188,11 @@ int scheduler_await_space(struct scheduler *s, bpfring_fd_fn fn, void *ctx)
 	if (fd < 0)
 		return fd;
 	err = bpfring_producer_arm(s->commands, sizeof(struct scx_hints_command));
-	if (err) {
-		forget_space(s);
+	if (err || s->space_fd >= 0)
 		return err;
-	}
-	if (s->space_fd >= 0)
-		return 0;
-	err = bpfring_loop_add_fd(s->loop, fd, EPOLLIN, fn, ctx);
+	s->on_space = fn;
+	s->on_space_ctx = ctx;
+	err = bpfring_loop_add_fd(s->loop, fd, EPOLLIN, on_space, s);
 	if (!err)
 		s->space_fd = fd;
 	return err;

@@ -41,7 +41,7 @@ int scheduler_share(struct scheduler *s, struct bpfring_task_storage **ts);
 int scheduler_send(struct scheduler *s, unsigned int id, enum scx_hints_op op,
 		   unsigned long long value);
 
-/* 1: there is space; 0: @fn is called from the loop when there may be */
+/* 1: there is space; 0: @fn is called once, from the loop, when there may be */
 int scheduler_await_space(struct scheduler *s, bpfring_fd_fn fn, void *ctx);
 
 /* ---- scx_hints_threads.c: threads that want the CPU, hinted and unhinted ---- */
@@ -88,6 +88,7 @@ void helper_print_exit(const struct scx_hints_exit *exit);
 
 /* ---- scx_hints_demo.c ---- */
 
+/* 0; how often something was not as it should be; or a negative errno value */
 int demo(struct helper *h);
 
 #endif /* SCX_HINTS_USER_H */
