@@ -90,7 +90,13 @@ static int load(struct scheduler *s, const struct scheduler_opts *opts)
 		err = bpfring_struct_ops_prepare(s->ops, BPFRING_STRUCT_OPS_LINK);
 	if (!err) /* SEC("struct_ops.s/init") would do, but for libbpf before 1.2 */
 		err = bpf_program__set_flags(s->skel->progs.hints_init, BPF_F_SLEEPABLE);
-	return err < 0 ? err : scx_hints_bpf__load(s->skel);
+	if (err < 0)
+		return err;
+	err = scx_hints_bpf__load(s->skel);
+	if (err) /* without CAP_SYS_ADMIN libbpf cannot look for the kernel's functions */
+		fprintf(stderr, "scx_hints: cannot load the scheduler; is this root with all "
+				"capabilities?\n");
+	return err;
 }
 
 static int open_rings(struct scheduler *s)
