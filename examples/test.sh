@@ -2,8 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 #
 # test.sh EXAMPLE DIRECTORY: runs an example on the live kernel and looks at what it prints.
-# EXAMPLE: minimal, exectrace, exectrace_json, embed_epoll, embed_sd_event, tcpcc,
-# scx_hints.
+# EXAMPLE: minimal, exectrace, exectrace_json, embed_epoll, embed_sd_event, tcpcc.
 set -eu
 
 example=$1 dir=$2
