@@ -88,7 +88,7 @@ static int load(struct scheduler *s, const struct scheduler_opts *opts)
 	err = bpfring_struct_ops_open_object(&s->ops, s->skel->obj, "scheduler", &ops_opts);
 	if (!err)
 		err = bpfring_struct_ops_prepare(s->ops, BPFRING_STRUCT_OPS_LINK);
-	if (!err) /* SEC("struct_ops.s/init") would do, but for libbpf before 1.2 */
+	if (!err) /* SEC("struct_ops.s/init") would do, but for libbpf 1.1 */
 		err = bpf_program__set_flags(s->skel->progs.hints_init, BPF_F_SLEEPABLE);
 	if (err < 0)
 		return err;
