@@ -6,6 +6,7 @@
 #include <bpf/libbpf.h>
 #include <bpfring/bpfring.h>
 #include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -109,6 +110,27 @@ static int open_rings(struct scheduler *s)
 	return err ? err : bpfring_loop_add(s->loop, s->events, on_event, s);
 }
 
+/*
+ * While the kernel takes over one thread after the other, those that it has taken already come after
+ * those that it has not. If these want all CPUs, a caller that was taken would never get to the end
+ * (seen on Linux 6.18). The kernel does not take over real-time threads.
+ */
+static int register_undisturbed(struct bpfring_struct_ops *ops)
+{
+	const struct sched_param rt = {.sched_priority = 1};
+	struct sched_param before;
+	int policy = sched_getscheduler(0), err;
+
+	sched_getparam(0, &before);
+	if (policy < 0 || sched_setscheduler(0, SCHED_FIFO, &rt)) {
+		perror("scx_hints: cannot become a real-time thread");
+		return bpfring_struct_ops_register(ops);
+	}
+	err = bpfring_struct_ops_register(ops);
+	sched_setscheduler(0, policy, &before);
+	return err;
+}
+
 int scheduler_load(struct scheduler **ret, struct bpfring_loop *loop,
 		   const struct scheduler_opts *opts, const struct scheduler_handler *handler)
 {
@@ -125,7 +147,7 @@ int scheduler_load(struct scheduler **ret, struct bpfring_loop *loop,
 	if (!err)
 		err = open_rings(s);
 	if (!err)
-		err = bpfring_struct_ops_register(s->ops);
+		err = register_undisturbed(s->ops);
 	if (!err)
 		err = bpfring_struct_ops_watch(s->ops, loop, on_watch, s, &watch_opts);
 	if (err) {
