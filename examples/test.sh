@@ -156,4 +156,30 @@ tcpcc)
 		cmp "$work/own" "$work/ss" || fail "ss says otherwise"
 	fi
 	;;
+scx_hints)
+	status=0
+	"$dir/scx_hints" --demo >"$work/out" 2>&1 || status=$?
+	if [ "$status" -eq 77 ]; then
+		cat "$work/out"
+		exit 77
+	fi
+	[ "$status" -eq 0 ] || fail "ended with status $status"
+	await "^Done\.$"
+	# More commands than the ring takes, then some for the next scheduler.
+	mkfifo "$work/in"
+	"$dir/scx_hints" <"$work/in" >"$work/out" 2>&1 &
+	tracer=$!
+	exec 3>"$work/in"
+	yes counts | head -n 1000 >&3
+	printf 'slice 20000\nslice 5\neject\n' >&3
+	await "^answer 1001: slice: done$"
+	await "^answer 1002: slice: Numerical result out of range$"
+	await "^exit: kind 1025, .*asked for by command 1003"
+	await "^scheduler 2 is loaded, 2 threads bound to it anew$"
+	echo "policy 0" >&3
+	await "^answer 1004: policy: done$"
+	stop INT
+	[ "$status" -eq 0 ] || fail "ended with status $status"
+	await "^exit: kind 64,"
+	;;
 esac

@@ -21,6 +21,7 @@ struct ops_watch {
 	void *ctx;
 	int64_t poll_ns;
 	int timer_fd; /* -1: the event is enough */
+	int scx_fd;   /* the scheduler of sched_ext when the watch began; -ENOENT: none */
 	bool event;   /* the link is in the loop */
 	uint32_t map_id;
 };
@@ -49,13 +50,39 @@ static const char *sched_ext_state(char *buf, size_t size)
 	return buf;
 }
 
+/* A file that the kernel makes for each scheduler and removes with it. */
+static int open_scheduler(void)
+{
+	return bpfring_sys_open("/sys/kernel/sched_ext/root/ops");
+}
+
+/* Somebody may have loaded another one since ours was ejected. */
+static bool is_superseded(const struct bpfring_struct_ops *ops)
+{
+	int now, same;
+
+	if (!is_sched_ext(ops) || !ops->watch)
+		return false;
+	now = open_scheduler();
+	if (now < 0)
+		return false;
+	if (ops->watch->scx_fd < 0)
+		same = ops->watch->scx_fd != -ENOENT;
+	else
+		same = bpfring_sys_same_inode(ops->watch->scx_fd, now);
+	bpfring_sys_close(now);
+	return !same;
+}
+
 /* The kernel ejects a scheduler that misbehaves, and leaves the link as it is. */
 static bool is_ejected(const struct bpfring_struct_ops *ops)
 {
 	char state[STATE_SIZE];
 
-	return is_sched_ext(ops) &&
-	       !strcmp(sched_ext_state(state, sizeof(state)), "sched_ext is disabled");
+	if (!is_sched_ext(ops))
+		return false;
+	return !strcmp(sched_ext_state(state, sizeof(state)), "sched_ext is disabled") ||
+	       is_superseded(ops);
 }
 
 static int tell(struct bpfring_struct_ops *ops, enum bpfring_struct_ops_event_kind kind,
@@ -66,7 +93,9 @@ static int tell(struct bpfring_struct_ops *ops, enum bpfring_struct_ops_event_ki
 	struct bpfring_struct_ops_event event = {.kind = kind, .map_id = map_id, .reason = ""};
 
 	if (kind == BPFRING_STRUCT_OPS_DETACHED) {
-		if (is_sched_ext(ops))
+		if (is_superseded(ops))
+			event.reason = "sched_ext has another scheduler";
+		else if (is_sched_ext(ops))
 			event.reason = sched_ext_state(text, sizeof(text));
 		bpfring_struct_ops_unwatch(ops);
 	}
@@ -190,7 +219,9 @@ int bpfring_struct_ops_watch(struct bpfring_struct_ops *ops, struct bpfring_loop
 	if (!ops->watch)
 		return -ENOMEM;
 	*ops->watch = (struct ops_watch){
-		.loop = l, .fn = fn, .ctx = ctx, .timer_fd = -1, .map_id = map_id};
+		.loop = l, .fn = fn, .ctx = ctx, .timer_fd = -1, .scx_fd = -1, .map_id = map_id};
+	if (is_sched_ext(ops))
+		ops->watch->scx_fd = open_scheduler();
 	err = start(ops, o.poll_ns);
 	if (err)
 		bpfring_struct_ops_unwatch(ops);
@@ -212,6 +243,7 @@ int bpfring_struct_ops_unwatch(struct bpfring_struct_ops *ops)
 		bpfring_loop_remove_fd(watch->loop, watch->timer_fd);
 		bpfring_sys_close(watch->timer_fd);
 	}
+	bpfring_sys_close(watch->scx_fd);
 	bpfring_sys_free(watch);
 	ops->watch = NULL;
 	return 0;

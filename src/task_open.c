@@ -130,31 +130,9 @@ static struct bpfring_task_storage *already_open(const struct map *map)
 	return ts;
 }
 
-/* What distinguishes the ways to open. */
-struct source {
-	const struct bpf_object *obj; /* NULL: none */
-	const char *name;
-	const char *pin; /* NULL: none */
-	bool fallback;
-};
-
-static int find_parts(struct bpfring_task_storage *ts, const struct source *from)
-{
-	if (!from->fallback) {
-		bpfring_task_parts_none(&ts->parts);
-		return 0;
-	}
-	if (from->obj)
-		return bpfring_task_parts_from_object(&ts->parts, from->obj, from->name,
-						      &ts->layout);
-	if (from->pin)
-		return bpfring_task_parts_from_pin(&ts->parts, from->pin, &ts->layout);
-	return bpfring_task_parts_from_opts(&ts->parts, &ts->opts, ts->layout.shared_count);
-}
-
 /* Under the lock. Takes over @map. */
 static int handle_new(struct bpfring_task_storage **ret, struct map *map,
-		      const struct bpfring_task_storage_opts *opts, const struct source *from)
+		      const struct bpfring_task_storage_opts *opts, const struct task_source *from)
 {
 	struct bpfring_task_storage *ts = already_open(map);
 	int err;
@@ -175,7 +153,7 @@ static int handle_new(struct bpfring_task_storage **ret, struct map *map,
 	err = bpfring_task_describe(&ts->layout, map, opts,
 				    from->obj ? bpf_object__btf(from->obj) : NULL, from->fallback);
 	if (!err)
-		err = find_parts(ts, from);
+		err = bpfring_task_parts_find(&ts->parts, from, &ts->opts, &ts->layout);
 	if (!err && from->pin) {
 		ts->pin = bpfring_sys_alloc(strlen(from->pin) + 1);
 		if (ts->pin)
@@ -197,7 +175,7 @@ static int handle_new(struct bpfring_task_storage **ret, struct map *map,
 }
 
 static int open_from(struct bpfring_task_storage **ret, int fd,
-		     const struct bpfring_task_storage_opts *opts, const struct source *from)
+		     const struct bpfring_task_storage_opts *opts, const struct task_source *from)
 {
 	struct bpfring_task_storage_opts known;
 	struct map map;
@@ -218,7 +196,7 @@ int bpfring_task_storage_open(struct bpfring_task_storage **ret, int map_fd,
 			      const struct bpfring_task_storage_opts *opts)
 {
 	struct bpfring_task_storage_opts known;
-	struct source from = {0};
+	struct task_source from = {0};
 	int err = bpfring_task_opts_read(&known, opts);
 
 	if (err)
@@ -236,7 +214,7 @@ int bpfring_task_storage_open_map(struct bpfring_task_storage **ret, const struc
 int bpfring_task_storage_open_pinned(struct bpfring_task_storage **ret, const char *path,
 				     const struct bpfring_task_storage_opts *opts)
 {
-	struct source from = {.pin = path};
+	struct task_source from = {.pin = path};
 	char owner[TASK_PATH_MAX];
 	int fd, err = path ? bpfring_task_part_path(owner, path, "owner") : -EINVAL;
 
@@ -252,7 +230,7 @@ int bpfring_task_storage_open_object(struct bpfring_task_storage **ret,
 				     const struct bpf_object *obj, const char *name,
 				     const struct bpfring_task_storage_opts *opts)
 {
-	struct source from = {.obj = obj, .name = name};
+	struct task_source from = {.obj = obj, .name = name};
 	const struct bpf_map *map;
 
 	if (!obj || !name)

@@ -52,8 +52,8 @@ int bpfring_task_parts_dup(struct task_parts *ret, const struct task_parts *part
 	return err;
 }
 
-int bpfring_task_parts_from_opts(struct task_parts *ret,
-				 const struct bpfring_task_storage_opts *opts, unsigned int count)
+static int parts_from_opts(struct task_parts *ret, const struct bpfring_task_storage_opts *opts,
+			   unsigned int count)
 {
 	struct task_parts parts;
 
@@ -89,8 +89,8 @@ static int open_part(int *ret, const char *path, const char *suffix)
 	return 0;
 }
 
-int bpfring_task_parts_from_pin(struct task_parts *ret, const char *path,
-				const struct task_layout *layout)
+static int parts_from_pin(struct task_parts *ret, const char *path,
+			  const struct task_layout *layout)
 {
 	struct task_parts parts;
 	int err;
@@ -125,8 +125,8 @@ static int map_fd(const struct bpf_object *obj, const char *name, const char *pa
 	return -ENOENT;
 }
 
-int bpfring_task_parts_from_object(struct task_parts *ret, const struct bpf_object *obj,
-				   const char *name, const struct task_layout *layout)
+static int parts_from_object(struct task_parts *ret, const struct bpf_object *obj, const char *name,
+			     const struct task_layout *layout)
 {
 	const struct bpf_program *prog;
 	struct task_parts parts;
@@ -147,4 +147,18 @@ int bpfring_task_parts_from_object(struct task_parts *ret, const struct bpf_obje
 			return parts.slot_fds[i];
 	}
 	return bpfring_task_parts_dup(ret, &parts, layout->shared_count);
+}
+
+int bpfring_task_parts_find(struct task_parts *ret, const struct task_source *from,
+			    const struct bpfring_task_storage_opts *opts,
+			    const struct task_layout *layout)
+{
+	bpfring_task_parts_none(ret);
+	if (!from->fallback)
+		return 0;
+	if (from->obj)
+		return parts_from_object(ret, from->obj, from->name, layout);
+	if (from->pin)
+		return parts_from_pin(ret, from->pin, layout);
+	return parts_from_opts(ret, opts, layout->shared_count);
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /* Another map takes the place of the one that is open: a scheduler was loaded anew. */
+#include <bpf/libbpf.h>
 #include <errno.h>
 #include <string.h>
 
@@ -85,11 +86,10 @@ static int move(struct bpfring_task_storage *ts, struct map *map, struct task_pa
 	return err;
 }
 
-/* Takes over @map. @pin: where parts are found; NULL: in @opts */
+/* Under the lock. Takes over @map. */
 static int replace(struct bpfring_task_storage *ts, struct map *map,
-		   const struct bpfring_task_storage_opts *opts, const char *pin)
+		   const struct bpfring_task_storage_opts *opts, const struct task_source *from)
 {
-	bool fallback = ts->path->name == BPFRING_TASK_FALLBACK;
 	struct task_layout layout;
 	struct task_parts parts;
 	struct bpfring_task_storage_opts known = *opts;
@@ -100,15 +100,14 @@ static int replace(struct bpfring_task_storage *ts, struct map *map,
 		known.members = ts->layout.members;
 		known.member_count = ts->layout.count;
 	}
-	err = bpfring_task_describe(&layout, map, &known, NULL, fallback);
+	err = bpfring_task_describe(&layout, map, &known,
+				    from->obj ? bpf_object__btf(from->obj) : NULL, from->fallback);
 	if (err)
 		goto close_map;
 	err = bpfring_task_layout_equal(&ts->layout, &layout, map->name) ? 0 : -EINVAL;
-	bpfring_task_parts_none(&parts);
-	if (!err && fallback)
-		err = pin ? bpfring_task_parts_from_pin(&parts, pin, &layout)
-			  : bpfring_task_parts_from_opts(&parts, &known, layout.shared_count);
-	if (!err && fallback && parts.owner_fd < 0)
+	if (!err)
+		err = bpfring_task_parts_find(&parts, from, &known, &layout);
+	if (!err && from->fallback && parts.owner_fd < 0)
 		err = -EINVAL;
 	bpfring_task_layout_free(&layout);
 	if (!err)
@@ -118,8 +117,14 @@ close_map:
 	return err;
 }
 
-int bpfring_task_storage_replace(struct bpfring_task_storage *ts, int map_fd,
-				 const struct bpfring_task_storage_opts *opts)
+static bool is_fallback(const struct bpfring_task_storage *ts)
+{
+	return ts->path->name == BPFRING_TASK_FALLBACK;
+}
+
+static int replace_from(struct bpfring_task_storage *ts, int map_fd,
+			const struct bpfring_task_storage_opts *opts,
+			const struct task_source *from)
 {
 	struct bpfring_task_storage_opts known;
 	struct map map;
@@ -130,13 +135,40 @@ int bpfring_task_storage_replace(struct bpfring_task_storage *ts, int map_fd,
 	if (err)
 		return err;
 	bpfring_task_lock();
-	err = replace(ts, &map, &known, NULL);
+	err = replace(ts, &map, &known, from);
 	bpfring_task_unlock();
 	return err;
 }
 
+int bpfring_task_storage_replace(struct bpfring_task_storage *ts, int map_fd,
+				 const struct bpfring_task_storage_opts *opts)
+{
+	const struct task_source from = {.fallback = is_fallback(ts)};
+
+	return replace_from(ts, map_fd, opts, &from);
+}
+
+int bpfring_task_storage_replace_object(struct bpfring_task_storage *ts,
+					const struct bpf_object *obj, const char *name)
+{
+	struct task_source from = {.obj = obj, .name = name, .fallback = is_fallback(ts)};
+	const struct bpf_map *map;
+
+	if (!obj || !name)
+		return -EINVAL;
+	map = bpf_object__find_map_by_name(obj, name);
+	if (!map)
+		return -ENOENT;
+	if (bpfring_task_object_is_fallback(obj) != from.fallback) {
+		log_error("map '%s': the object was prepared for the other path\n", name);
+		return -EINVAL;
+	}
+	return replace_from(ts, bpf_map__fd(map), NULL, &from);
+}
+
 int bpfring_task_storage_refresh(struct bpfring_task_storage *ts)
 {
+	const struct task_source from = {.pin = ts->pin, .fallback = is_fallback(ts)};
 	struct bpfring_task_storage_opts none = {.sz = sizeof(none)};
 	struct map map;
 	int err;
@@ -151,7 +183,7 @@ int bpfring_task_storage_refresh(struct bpfring_task_storage *ts)
 		bpfring_map_close(&map);
 		err = 0;
 	} else {
-		err = replace(ts, &map, &none, ts->pin);
+		err = replace(ts, &map, &none, &from);
 		err += err >= 0;
 	}
 	bpfring_task_unlock();

@@ -128,16 +128,23 @@ static inline bool task_is_process(const struct bpfring_task_storage *ts, unsign
 }
 
 /* task_parts.c */
+
+/* By what a map was named: its parts are found there too. */
+struct task_source {
+	const struct bpf_object *obj; /* NULL: none */
+	const char *name;	      /* in @obj */
+	const char *pin;	      /* NULL: none */
+	bool fallback;
+};
+
+/* Of the object, the pin or else the options; none on UPTR. */
+int bpfring_task_parts_find(struct task_parts *ret, const struct task_source *from,
+			    const struct bpfring_task_storage_opts *opts,
+			    const struct task_layout *layout);
 int bpfring_task_parts_dup(struct task_parts *ret, const struct task_parts *parts,
 			   unsigned int count);
 void bpfring_task_parts_close(struct task_parts *parts, unsigned int count);
 void bpfring_task_parts_none(struct task_parts *ret);
-int bpfring_task_parts_from_opts(struct task_parts *ret,
-				 const struct bpfring_task_storage_opts *opts, unsigned int count);
-int bpfring_task_parts_from_pin(struct task_parts *ret, const char *path,
-				const struct task_layout *layout);
-int bpfring_task_parts_from_object(struct task_parts *ret, const struct bpf_object *obj,
-				   const char *name, const struct task_layout *layout);
 /* PATH_SUFFIX in @buf; -ENAMETOOLONG */
 #define TASK_PATH_MAX 512
 int bpfring_task_part_path(char *buf, const char *path, const char *suffix);

@@ -294,7 +294,8 @@ BPFRING_API int bpfring_producer_resume(struct bpfring_producer *p);
  * @p: the producer
  *
  * It becomes readable when bpfring_producer_arm() should be called again, and only between an arm
- * that returned 0 and the next one that does not. Do not read or close it.
+ * that returned 0 and the next one that does not. Who waits no longer takes it out of the event loop,
+ * where it would go on being ready. Do not read or close it.
  *
  * Return: the descriptor; -EINVAL: NULL; -EMFILE, -ENFILE, -ENOMEM, -ENOSPC; -ECHILD, -EBADF.
  */

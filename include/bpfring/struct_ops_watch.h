@@ -23,7 +23,8 @@ enum bpfring_struct_ops_event_kind {
  * struct bpfring_struct_ops_event - what happened; valid until the callback returns.
  * @kind:   enum bpfring_struct_ops_event_kind
  * @map_id: the map that is in the link now, 0: none
- * @reason: what the subsystem says about it, "" for those that say nothing (sched_ext says its state)
+ * @reason: what the subsystem says about it, "" for those that say nothing. sched_ext: its state, or
+ *          that it has another scheduler by now; why it ejected one it tells only the scheduler's exit()
  */
 struct bpfring_struct_ops_event {
 	uint32_t kind;

@@ -322,6 +322,17 @@ BPFRING_API int bpfring_task_storage_replace(struct bpfring_task_storage *ts, in
 					     const struct bpfring_task_storage_opts *opts);
 
 /**
+ * bpfring_task_storage_replace_object() - the same to a map of a loaded object, by name.
+ *
+ * The object has to be prepared for the path of @ts.
+ *
+ * Return: as bpfring_task_storage_replace(); -EINVAL also for NULL and for an object of the other path;
+ * -ENOENT: no such map.
+ */
+BPFRING_API int bpfring_task_storage_replace_object(struct bpfring_task_storage *ts,
+						    const struct bpf_object *obj, const char *name);
+
+/**
  * bpfring_task_storage_refresh() - notice whether the pin names another map now, and move to it.
  *
  * Return: 0: it does not; > 0: threads moved plus one; as bpfring_task_storage_replace();

@@ -92,10 +92,10 @@ static int on_event(void *ctx, struct bpfring_struct_ops *ops,
 }
 
 /* SysRq-S throws the scheduler out as a failing one would be; the link does not notice. */
-static void test_ejected(void **state)
+static void watch_ejection(struct fixture *f, bool another, const char *expected)
 {
 	struct bpfring_struct_ops *first, *second;
-	struct scx_bpf *skel = load_scx(*state, &first, &second);
+	struct scx_bpf *skel = load_scx(f, &first, &second);
 	BPFRING_OPTS(bpfring_struct_ops_watch_opts, opts, .poll_ns = 20000000);
 	int fd = open("/proc/sysrq-trigger", O_WRONLY | O_CLOEXEC);
 	struct bpfring_loop *l;
@@ -111,13 +111,31 @@ static void test_ejected(void **state)
 	assert_string_equal(reason, "");
 	assert_int_equal(write(fd, "S", 1), 1);
 	close(fd);
+	if (another) {
+		assert_scx("disabled");
+		assert_return_code(bpfring_struct_ops_register(second), 0);
+		assert_scx("enabled");
+	}
 	for (int i = 0; i < 100 && !*reason; i++)
 		assert_return_code(bpfring_loop_poll(l, 100000000), 0);
-	assert_string_equal(reason, "sched_ext is disabled");
-	bpfring_struct_ops_close(first);
+	assert_string_equal(reason, expected);
+	/* In this order: Linux 6.19 and older take a link of an ejected scheduler for the other's. */
 	bpfring_struct_ops_close(second);
+	assert_scx("disabled");
+	bpfring_struct_ops_close(first);
 	bpfring_loop_free(l);
 	scx_bpf__destroy(skel);
+}
+
+static void test_ejected(void **state)
+{
+	watch_ejection(*state, false, "sched_ext is disabled");
+}
+
+/* Another scheduler is loaded between two looks: the state alone does not tell. */
+static void test_superseded(void **state)
+{
+	watch_ejection(*state, true, "sched_ext has another scheduler");
 }
 
 int main(void)
@@ -126,6 +144,7 @@ int main(void)
 		cmocka_unit_test(test_register),
 		cmocka_unit_test(test_replace),
 		cmocka_unit_test(test_ejected),
+		cmocka_unit_test(test_superseded),
 	};
 	struct bpfring_struct_ops_types *types;
 	const struct bpfring_struct_ops_type *type;

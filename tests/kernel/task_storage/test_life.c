@@ -245,24 +245,16 @@ static void *moved_thread(void *arg)
 }
 
 /* A scheduler is loaded anew under the same pin: all threads come along, pointers stay. */
-static void replaced_map(void **state)
+static void move_to_second(struct fixture *f, bool pinned)
 {
-	struct fixture *f = *state;
 	const unsigned int weight = 31;
 	struct task_test_bpf *second;
-	struct bpfring_task_storage *ts;
+	struct bpfring_task_storage *ts = f->ts;
 	struct mover m[8];
 	pthread_barrier_t barrier;
 	pthread_t threads[8];
 	unsigned int w;
 
-	if (no_bpffs)
-		skip_because("%s", no_bpffs);
-	bpfring_task_storage_close(f->ts);
-	assert_int_equal(bpfring_task_storage_pin(f->skel->obj, "store", PIN), 0);
-	assert_int_equal(bpfring_task_storage_open_pinned(&ts, PIN, NULL), 0);
-	f->ts = ts;
-	assert_int_equal(bpfring_task_storage_path(ts), f->path);
 	pthread_barrier_init(&barrier, NULL, ARRAY_SIZE(m) + 1);
 	for (unsigned int i = 0; i < ARRAY_SIZE(m); i++) {
 		m[i] = (struct mover){.f = f, .barrier = &barrier};
@@ -271,14 +263,17 @@ static void replaced_map(void **state)
 	pthread_barrier_wait(&barrier);
 	bind_cell(f);
 	assert_int_equal(bpfring_task_storage_set(ts, 0, 2, &weight, 4), 0);
-	assert_int_equal(bpfring_task_storage_refresh(ts), 0); /* the same map */
 
 	second = fixture_load();
-	assert_int_equal(bpfring_task_storage_pin(second->obj, "store", PIN), 0);
+	if (pinned) {
+		assert_int_equal(bpfring_task_storage_refresh(ts), 0); /* the same map */
+		assert_int_equal(bpfring_task_storage_pin(second->obj, "store", PIN), 0);
+	}
 	task_test_bpf__destroy(f->skel);
 	f->skel = second;
-	assert_int_equal(bpfring_task_storage_refresh(ts),
-			 threads_have_pidfds() ? ARRAY_SIZE(m) + 1 + 1 : 1 + 1);
+	assert_int_equal(pinned ? bpfring_task_storage_refresh(ts) - 1
+				: bpfring_task_storage_replace_object(ts, second->obj, "store"),
+			 threads_have_pidfds() ? ARRAY_SIZE(m) + 1 : 1);
 	assert_int_equal(bpfring_task_storage_get(ts, 0, 2, &w, 4), 0);
 	assert_int_equal(w, weight);
 	pthread_barrier_wait(&barrier);
@@ -287,8 +282,41 @@ static void replaced_map(void **state)
 		pthread_join(threads[i], NULL);
 	assert_int_equal(bound(f), 1);
 	pthread_barrier_destroy(&barrier);
+}
+
+static void replaced_map(void **state)
+{
+	struct fixture *f = *state;
+
+	if (no_bpffs)
+		skip_because("%s", no_bpffs);
+	bpfring_task_storage_close(f->ts);
+	assert_int_equal(bpfring_task_storage_pin(f->skel->obj, "store", PIN), 0);
+	assert_int_equal(bpfring_task_storage_open_pinned(&f->ts, PIN, NULL), 0);
+	assert_int_equal(bpfring_task_storage_path(f->ts), f->path);
+	move_to_second(f, true);
 	assert_int_equal(system("rm -f " PIN " " PIN "_*"), 0);
-	assert_int_equal(bpfring_task_storage_refresh(ts), -ENOENT);
+	assert_int_equal(bpfring_task_storage_refresh(f->ts), -ENOENT);
+}
+
+static void replaced_object(void **state)
+{
+	move_to_second(*state, false);
+}
+
+/* An object that was loaded for the other path has cells that nothing here can reach. */
+static void replace_wants_the_same_path(void **state)
+{
+	struct fixture *f = *state;
+	BPFRING_OPTS(bpfring_task_prepare_opts, opts, .path = BPFRING_TASK_FALLBACK);
+	struct task_test_bpf *other = task_test_bpf__open();
+
+	assert_non_null(other);
+	bpfring_set_log(NULL);
+	if (f->path == BPFRING_TASK_UPTR) /* the default of an object is the other one */
+		assert_return_code(bpfring_task_storage_prepare(other->obj, "store", &opts), 0);
+	assert_int_equal(bpfring_task_storage_replace_object(f->ts, other->obj, "store"), -EINVAL);
+	task_test_bpf__destroy(other);
 }
 
 static void replace_wants_the_same_members(void **state)
@@ -300,6 +328,11 @@ static void replace_wants_the_same_members(void **state)
 		bpfring_task_storage_replace(f->ts, bpf_map__fd(f->skel->maps.named), NULL),
 		-EINVAL);
 	assert_int_equal(bpfring_task_storage_replace(f->ts, -1, NULL), -EBADF);
+	assert_int_equal(bpfring_task_storage_replace_object(f->ts, f->skel->obj, "named"),
+			 -EINVAL);
+	assert_int_equal(bpfring_task_storage_replace_object(f->ts, f->skel->obj, "none"), -ENOENT);
+	assert_int_equal(bpfring_task_storage_replace_object(f->ts, NULL, "store"), -EINVAL);
+	assert_int_equal(bpfring_task_storage_replace_object(f->ts, f->skel->obj, NULL), -EINVAL);
 	assert_int_equal(bpfring_task_storage_refresh(f->ts), -EINVAL);
 }
 
@@ -314,6 +347,8 @@ static int run(void)
 		TEST(kill_9),
 		TEST(ordinary_members_of_another_process),
 		TEST(replaced_map),
+		TEST(replaced_object),
+		TEST(replace_wants_the_same_path),
 		TEST(replace_wants_the_same_members),
 	};
 
