@@ -62,7 +62,7 @@ enum {
 	KIND_DRAIN = 1 << 2, /* takes what is there: libbpf and bpfring's ways of consuming */
 	KIND_HINT = 1 << 3,  /* no ring: updates of task storage */
 	KIND_HINT_BIND = 1 << 4,
-	KIND_USER = 1 << 5,  /* produces into a user ring, see user.h */
+	KIND_USER = 1 << 5,	    /* produces into a user ring, see user.h */
 	KIND_USER_THREADS = 1 << 6, /* the same, shared by threads */
 };
 

@@ -42,30 +42,30 @@
  * drained. What user space wrote behind the type is not looked at. User space can write to the
  * sample at any time: read a value once before you check it.
  */
-#define BPFRING_DRAIN_FN(name, type, sample, ctx_type, ctx)                                        \
-	static __always_inline int bpfring_priv_##name(type *sample, ctx_type *ctx);               \
-	static long name(struct bpf_dynptr *bpfring_dynptr, void *bpfring_ctx)                     \
-	{                                                                                          \
-		type *bpfring_sample = bpf_dynptr_data(bpfring_dynptr, 0, sizeof(type));           \
-                                                                                                   \
-		if (bpfring_sample && bpfring_priv_##name(bpfring_sample, bpfring_ctx))            \
-			return 1;                                                                  \
-		return 0;                                                                          \
-	}                                                                                          \
+#define BPFRING_DRAIN_FN(name, type, sample, ctx_type, ctx)                              \
+	static __always_inline int bpfring_priv_##name(type *sample, ctx_type *ctx);     \
+	static long name(struct bpf_dynptr *bpfring_dynptr, void *bpfring_ctx)           \
+	{                                                                                \
+		type *bpfring_sample = bpf_dynptr_data(bpfring_dynptr, 0, sizeof(type)); \
+                                                                                         \
+		if (bpfring_sample && bpfring_priv_##name(bpfring_sample, bpfring_ctx))  \
+			return 1;                                                        \
+		return 0;                                                                \
+	}                                                                                \
 	static __always_inline int bpfring_priv_##name(type *sample, ctx_type *ctx)
 
 /*
  * BPFRING_DRAIN_VAR_FN() - the same for samples of different types or lengths.
  * @sample: name of the sample in the body, for the two functions below
  */
-#define BPFRING_DRAIN_VAR_FN(name, sample, ctx_type, ctx)                                          \
-	static __always_inline int bpfring_priv_##name(struct bpf_dynptr *sample, ctx_type *ctx);  \
-	static long name(struct bpf_dynptr *bpfring_dynptr, void *bpfring_ctx)                     \
-	{                                                                                          \
-		if (bpfring_priv_##name(bpfring_dynptr, bpfring_ctx))                              \
-			return 1;                                                                  \
-		return 0;                                                                          \
-	}                                                                                          \
+#define BPFRING_DRAIN_VAR_FN(name, sample, ctx_type, ctx)                                         \
+	static __always_inline int bpfring_priv_##name(struct bpf_dynptr *sample, ctx_type *ctx); \
+	static long name(struct bpf_dynptr *bpfring_dynptr, void *bpfring_ctx)                    \
+	{                                                                                         \
+		if (bpfring_priv_##name(bpfring_dynptr, bpfring_ctx))                             \
+			return 1;                                                                 \
+		return 0;                                                                         \
+	}                                                                                         \
 	static __always_inline int bpfring_priv_##name(struct bpf_dynptr *sample, ctx_type *ctx)
 
 /*
@@ -76,7 +76,7 @@
  *
  * Return: a pointer into the ring, or NULL if the sample is too short.
  */
-#define BPFRING_SAMPLE_AT(sample, offset, type)                                                    \
+#define BPFRING_SAMPLE_AT(sample, offset, type) \
 	((type *)bpf_dynptr_data((sample), (offset), sizeof(type)))
 
 /*
@@ -102,11 +102,11 @@ static __always_inline long bpfring_sample_read(void *dst, __u32 size, struct bp
  * @flags: BPF_RB_NO_WAKEUP, BPF_RB_FORCE_WAKEUP or 0: wake who waits for space if something was
  *         drained
  */
-#define BPFRING_DRAIN_PROG(name, map, fn, flags)                                                   \
-	SEC("syscall")                                                                             \
-	int name(void *bpfring_unused)                                                             \
-	{                                                                                          \
-		return (int)bpf_user_ringbuf_drain(&(map), fn, NULL, flags);                       \
+#define BPFRING_DRAIN_PROG(name, map, fn, flags)                             \
+	SEC("syscall")                                                       \
+	int name(void *bpfring_unused)                                       \
+	{                                                                    \
+		return (int)bpf_user_ringbuf_drain(&(map), fn, NULL, flags); \
 	}
 
 #endif /* BPFRING_BPF_H */
