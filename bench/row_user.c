@@ -146,20 +146,20 @@ static int measure(const struct bench_row *row, const struct impl *impl,
 	return 0;
 }
 
-#define ALONE(bytes)                                                                              \
-	{                                                                                         \
-		.name = "producer-" #bytes, .family = "producer",                                 \
-		.about = "reserve and submit of " #bytes " bytes, without the drain",             \
-		.measure = measure, .key = METRIC_PRODUCER_NS, .kinds = KIND_USER, .size = bytes, \
-		.ring_size = 1 << 18                                                              \
+#define ALONE(bytes)                                                                    \
+	{                                                                               \
+		.name = "producer-" #bytes, .family = "producer",                       \
+		.about = "reserve and submit of " #bytes " bytes, without the drain",   \
+		.measure = measure, .key = METRIC_PRODUCER_NS, .kinds = KIND_USER_FILL, \
+		.size = bytes, .ring_size = 1 << 18                                     \
 	}
 
-#define DRAINED(bytes)                                                          \
-	{                                                                       \
-		.name = "producer-drained-" #bytes, .family = "producer",       \
-		.about = "the same with the drain", .measure = measure,         \
-		.key = METRIC_RECORDS_PER_S, .kinds = KIND_USER, .size = bytes, \
-		.ring_size = 1 << 18                                            \
+#define DRAINED(bytes)                                                               \
+	{                                                                            \
+		.name = "producer-drained-" #bytes, .family = "producer",            \
+		.about = "the same with the drain", .measure = measure,              \
+		.key = METRIC_RECORDS_PER_S, .kinds = KIND_USER_FILL, .size = bytes, \
+		.ring_size = 1 << 18                                                 \
 	}
 
 /* Rings so large that the beginning and the end of a round do not count. */
