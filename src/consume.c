@@ -165,14 +165,14 @@ static int drain_each(struct drain *d)
 
 	while (c->cons.pos != c->cons.prod || (err = next_pass(d)) > 0) {
 		const struct stretch most = plan_stretch(d);
-		uint64_t pos = c->cons.pos, prod = c->cons.prod;
-		const uint64_t start = pos;
+		struct bpfring_priv_cursor cursor = bpfring_priv_cursor(&c->cons);
+		const uint64_t start = cursor.pos;
 		uint64_t n = 0;
 
 		do {
 			struct bpfring_record record;
 
-			err = bpfring_priv_next(&c->cons, &pos, &prod, &record);
+			err = bpfring_priv_next(&c->cons, &cursor, &record);
 			if (err <= 0) {
 				d->out->records += n;
 				return end_of_peek(d, err);
@@ -183,7 +183,7 @@ static int drain_each(struct drain *d)
 				d->out->records += n;
 				return end_of_callback(d, err);
 			}
-		} while (n < most.records && pos - start < most.bytes);
+		} while (n < most.records && cursor.pos - start < most.bytes);
 		d->out->records += n;
 		if (release_is_due(&c->cons)) {
 			err = release(d);
@@ -202,14 +202,14 @@ static int drain_each(struct drain *d)
 static int gather(struct drain *d, struct bpfring_record *records)
 {
 	struct bpfring_cons *const cons = &d->c->cons;
-	uint64_t pos = cons->pos, prod = cons->prod;
-	const uint64_t start = pos;
-	const uint64_t bytes = min_u64(d->limits->bytes - (pos - d->start), prod - pos);
+	struct bpfring_priv_cursor cursor = bpfring_priv_cursor(cons);
+	const uint64_t start = cursor.pos;
+	const uint64_t bytes = min_u64(d->limits->bytes - (start - d->start), cursor.prod - start);
 	const uint64_t max = min_u64(d->limits->records - d->out->records, BATCH);
 	unsigned int n;
 
-	for (n = 0; n < max && pos - start < bytes; n++) {
-		int err = bpfring_priv_next(cons, &pos, &prod, &records[n]);
+	for (n = 0; n < max && cursor.pos - start < bytes; n++) {
+		int err = bpfring_priv_next(cons, &cursor, &records[n]);
 
 		if (err <= 0)
 			return n ? (int)n : err;

@@ -226,36 +226,55 @@ static inline int bpfring_cons_init(struct bpfring_cons *c, void *cons_word, con
 }
 
 /*
- * The next record, for callers that keep c->pos and c->prod in locals over many records: the chain
- * from one position to the next then runs through registers instead of through memory.
+ * Where a consumer stands, in registers: the chain from one header to the next is what a record costs
+ * at least. So the pointer goes on by itself, without the mask, and flags are looked at apart.
  */
-BPFRING_PRIV_HOT int bpfring_priv_next(struct bpfring_cons *c, uint64_t *pos, uint64_t *prod,
+struct bpfring_priv_cursor {
+	uint64_t pos;
+	uint64_t prod;
+	const uint8_t *at; /* pos, as an address in the first copy of the data */
+};
+
+BPFRING_PRIV_HOT struct bpfring_priv_cursor bpfring_priv_cursor(const struct bpfring_cons *c)
+{
+	const struct bpfring_priv_cursor cursor = {c->pos, c->prod, c->data + (c->pos & c->mask)};
+
+	return cursor;
+}
+
+/* The next record, for callers that keep the cursor over many. */
+BPFRING_PRIV_HOT int bpfring_priv_next(struct bpfring_cons *c, struct bpfring_priv_cursor *cursor,
 				       struct bpfring_record *ret)
 {
 	for (;;) {
-		const uint8_t *header;
-		uint64_t start = *pos, total;
+		const uint8_t *header = cursor->at;
+		uint64_t start = cursor->pos, total;
 		uint32_t len;
 
-		if (start == *prod) {
+		if (start == cursor->prod) {
 			int more = bpfring_priv_refresh(c);
 
 			c->busy = 0;
 			if (more <= 0)
 				return more;
-			*prod = c->prod;
+			cursor->prod = c->prod;
 		}
-		header = c->data + (start & c->mask);
 		len = bpfring_priv_load_header(header); /* the only read of it */
-		if (len & BPFRING_BUSY_BIT) {
-			c->busy = 1;
-			return 0;
+		total = ((uint64_t)len + BPFRING_HEADER_SIZE + 7) & ~(uint64_t)7;
+		if (__builtin_expect((len & (BPFRING_BUSY_BIT | BPFRING_DISCARD_BIT)) != 0, 0)) {
+			if (len & BPFRING_BUSY_BIT) {
+				c->busy = 1;
+				return 0;
+			}
+			total = bpfring_priv_total(len);
 		}
-		total = bpfring_priv_total(len);
-		if (total > *prod - start)
+		if (total > cursor->prod - start)
 			return -EBADMSG;
-		*pos = start + total;
-		c->pos = *pos;
+		cursor->pos = start + total;
+		cursor->at = header + total;
+		if (cursor->at > c->data + c->mask)
+			cursor->at -= c->mask + 1;
+		c->pos = cursor->pos;
 		if (!(len & BPFRING_DISCARD_BIT)) {
 			c->held_records++;
 			ret->data = header + BPFRING_HEADER_SIZE;
@@ -265,7 +284,7 @@ BPFRING_PRIV_HOT int bpfring_priv_next(struct bpfring_cons *c, uint64_t *pos, ui
 			return 1;
 		}
 		if (c->released == start) { /* nothing held before it: give it back with the next */
-			c->released = *pos;
+			c->released = cursor->pos;
 			c->discards++;
 		} else {
 			c->held_discards++;
@@ -288,11 +307,11 @@ BPFRING_PRIV_HOT int bpfring_priv_next(struct bpfring_cons *c, uint64_t *pos, ui
  */
 BPFRING_PRIV_HOT int bpfring_cons_peek(struct bpfring_cons *c, struct bpfring_record *ret)
 {
-	uint64_t pos = c->pos, prod = c->prod;
+	struct bpfring_priv_cursor cursor = bpfring_priv_cursor(c);
 
 	if (!*c->owner)
 		return -ECHILD;
-	return bpfring_priv_next(c, &pos, &prod, ret);
+	return bpfring_priv_next(c, &cursor, ret);
 }
 
 /**
@@ -307,13 +326,13 @@ BPFRING_PRIV_HOT int bpfring_cons_peek(struct bpfring_cons *c, struct bpfring_re
 static inline int bpfring_cons_peek_batch(struct bpfring_cons *c, struct bpfring_record *ret,
 					  unsigned int max)
 {
-	uint64_t pos = c->pos, prod = c->prod;
+	struct bpfring_priv_cursor cursor = bpfring_priv_cursor(c);
 	unsigned int n;
 
 	if (!*c->owner)
 		return -ECHILD;
 	for (n = 0; n < max && n < INT32_MAX; n++) {
-		int more = bpfring_priv_next(c, &pos, &prod, &ret[n]);
+		int more = bpfring_priv_next(c, &cursor, &ret[n]);
 
 		if (more <= 0)
 			return n ? (int)n : more;
