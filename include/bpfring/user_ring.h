@@ -120,10 +120,13 @@ static inline uint64_t bpfring_priv_load_cons(const struct bpfring_prod *p, uint
 /* P2: stores the producer position, if it is where we left it. Release, so that headers and payloads
  * are complete before the position covers them. Partner: smp_load_acquire(&rb->producer_pos) in
  * __bpf_user_ringbuf_peek(). Relaxed would let the kernel read what the ring held a lap ago. The load
- * is of our own word, to see whether somebody else wrote it: no order needed.
+ * is of our own word, to see whether somebody else wrote it: no order needed. Once that was so, the
+ * other's position says nothing any more, even where it happens to be the one that we would store.
  */
 static inline int bpfring_priv_store_prod(struct bpfring_prod *p, uint64_t from, uint64_t to)
 {
+	if (p->lost)
+		return -EBUSY;
 	if (p->word_size == 8) {
 		if (__atomic_load_n((const uint64_t *)p->prod_word, __ATOMIC_RELAXED) != from)
 			goto moved;
@@ -343,7 +346,7 @@ static inline int bpfring_priv_prod_end(struct bpfring_prod *p, uint64_t indices
 
 	if (!*p->owner)
 		return -ECHILD;
-	if ((uintptr_t)data != p->first)
+	if ((uintptr_t)data != p->first || (uintptr_t)data == 1) /* 1 is no sample */
 		return bpfring_priv_prod_end_noted(p, indices, data, discard);
 	header = (uint32_t *)data - 2;
 	p->first = 1;

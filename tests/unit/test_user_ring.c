@@ -117,10 +117,17 @@ static void what_may_not_be_ended(void **state)
 		user_rig_open(&other, PAGE, s);
 		foreign = begin(&other, 9, 64);
 		assert_int_equal(submit(&rig, rig.r->data + 8), -EINVAL);
+		for (uintptr_t small = 0; small < 64; small++) { /* nothing is reserved */
+			assert_int_equal(submit(&rig, (void *)small), -EINVAL);
+			assert_int_equal(discard(&rig, (void *)-small), -EINVAL);
+		}
 		a = begin(&rig, 1, 64);
 		b = begin(&rig, 2, 64);
 		c = begin(&rig, 3, 64);
-		assert_int_equal(submit(&rig, NULL), -EINVAL);
+		for (uintptr_t small = 0; small < 64; small++) {
+			assert_int_equal(submit(&rig, (void *)small), -EINVAL);
+			assert_int_equal(submit(&rig, (void *)-small), -EINVAL);
+		}
 		assert_int_equal(submit(&rig, foreign), -EINVAL);
 		assert_int_equal(submit(&rig, &rig), -EINVAL);
 		assert_int_equal(submit(&rig, a + 1), -EINVAL);
@@ -283,6 +290,28 @@ static void a_second_producer(void **state)
 	}
 }
 
+/* The other one's position comes to be where ours would be: still not ours. */
+static void a_second_producer_in_step(void **state)
+{
+	(void)state;
+	for_each_start(s)
+	{
+		struct user_rig rig, second;
+
+		user_rig_open(&rig, PAGE, s);
+		memset(&second, 0, sizeof(second));
+		second.r = rig.r;
+		user_rig_attach(&second);
+		assert_int_equal(submit(&second, begin(&second, 7, 40)), 0);
+		assert_int_equal(submit(&rig, begin(&rig, 1, 40)), -EBUSY);
+		assert_int_equal(submit(&rig, begin(&rig, 2, 40)), -EBUSY);
+		assert_int_equal(discard(&rig, begin(&rig, 3, 40)), -EBUSY);
+		assert_int_equal(sim_drain(rig.r, NULL, NULL, 0), 1);
+		free(second.states);
+		user_rig_close(&rig);
+	}
+}
+
 static void a_forked_child(void **state)
 {
 	uint32_t owner = 1;
@@ -375,6 +404,7 @@ int main(void)
 		cmocka_unit_test(batches_are_ended),
 		cmocka_unit_test(a_producer_dies),
 		cmocka_unit_test(a_second_producer),
+		cmocka_unit_test(a_second_producer_in_step),
 		cmocka_unit_test(a_forked_child),
 		cmocka_unit_test(a_position_outside_of_the_ring),
 		cmocka_unit_test(what_cannot_be_a_ring),
