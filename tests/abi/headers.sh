@@ -64,6 +64,7 @@ allow common.h "$libc"
 allow consumer.h "$libc|bpfring/(common|ring)\.h"
 allow user_ring.h "bpfring/ring\.h"
 allow producer.h "$libc|bpfring/(common|user_ring)\.h"
+allow producer_wait.h "bpfring/producer\.h"
 allow recovery.h "bpfring/common\.h"
 allow loop.h "$libc|bpfring/(common|ring|consumer)\.h"
 
