@@ -65,7 +65,7 @@ int bpfring_priv_producer_reserve(struct bpfring_producer *p, size_t size, void 
 {
 	int err = bpfring_producer_usable(p);
 
-	if (!err && others_wait(p))
+	if (!err && size <= p->prod.max_sample && others_wait(p))
 		err = -ENOSPC;
 	return err ? err : bpfring_producer_try(p, size, ret);
 }

@@ -141,7 +141,7 @@ int bpfring_producer_reserve_wait(struct bpfring_producer *p, size_t size, int64
 {
 	struct wait_node node;
 	int64_t start, deadline;
-	int err;
+	int err, cancel;
 
 	if (!p || !ret || timeout_ns < -1)
 		return -EINVAL;
@@ -151,11 +151,14 @@ int bpfring_producer_reserve_wait(struct bpfring_producer *p, size_t size, int64
 	start = bpfring_sys_now();
 	deadline = timeout_ns < 0 || timeout_ns > INT64_MAX - start ? INT64_MAX
 								    : start + timeout_ns;
+	/* The node is on our stack, and the hook that kicks may have cancellation points. */
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
 	enqueue(p, &node);
 	err = wait_for_turn(&node, deadline);
 	if (!err)
 		err = wait_for_space(p, size, deadline, ret);
 	dequeue(p, &node);
+	pthread_setcancelstate(cancel, &cancel);
 	atomic_fetch_add_explicit(&p->waits, 1, memory_order_relaxed);
 	atomic_fetch_add_explicit(&p->waited_ns, (uint64_t)(bpfring_sys_now() - start),
 				  memory_order_relaxed);

@@ -67,6 +67,7 @@ static void after_close(void **state)
 	assert_int_equal(bpfring_producer_recover(p, NULL), -EBADF);
 	assert_int_equal(bpfring_producer_claim_fd(p), -EBADF);
 	assert_int_equal(bpfring_producer_stats(p, &stats), -EBADF);
+	assert_int_equal(bpfring_producer_map_fd(p), -EBADF); /* and not 0, which is open */
 	bpfring_producer_close(p);
 	/* a sample of the producer before */
 	assert_int_equal(open_with(NULL), 0);
