@@ -265,6 +265,35 @@ static void recovery(void **state)
 	}
 }
 
+static int drain_if(void *ctx)
+{
+	return *(bool *)ctx ? sim_drain(r, NULL, NULL, 0) : 0;
+}
+
+/* Kicks at a fill level go on from the position that the repair came to, a ring's length behind. */
+static void recovery_and_kicks(void **state)
+{
+	BPFRING_OPTS(bpfring_producer_opts, opts, .kick = drain_if, .kick_bytes = 1024);
+	BPFRING_OPTS(bpfring_recovery, found);
+	bool drains = false;
+
+	(void)state;
+	ring(PAGE, NULL);
+	opts.kick_ctx = &drains;
+	assert_int_equal(open_with(&opts), 0);
+	while (!put_sample(1, 120))
+		;
+	assert_int_equal(bpfring_producer_free_space(p), 0);
+	sim_ring_set_prod(r, 1ULL << 40);
+	assert_int_equal(bpfring_producer_recover(p, &found), 1);
+	assert_int_equal(found.moved, 1ULL << 40);
+	assert_int_equal(bpfring_producer_free_space(p), PAGE);
+	drains = true;
+	for (int i = 0; i < 100; i++)
+		assert_int_equal(put_sample(3, 120), 0);
+	done();
+}
+
 /* A sample that the kernel cannot pass even as a discarded one is cut into several. */
 static void recovery_of_a_large_sample(void **state)
 {
@@ -296,6 +325,7 @@ int main(void)
 		rig_test(the_claim),
 		rig_test(every_failure_of_opening),
 		rig_test(recovery),
+		rig_test(recovery_and_kicks),
 		rig_test(recovery_of_a_large_sample),
 	};
 
