@@ -29,13 +29,10 @@ static void leave(struct bpfring_producer *p)
 		bpfring_prod_unlock(&p->prod);
 }
 
-/* Inside, as end() too. With a second producer about, what is in the way will never be drained. */
+/* Inside, as end() too. */
 static int take(struct bpfring_producer *p, size_t size, void **ret)
 {
-	int err = size > p->prod.max_sample ? -E2BIG
-					    : bpfring_priv_prod_reserve(&p->prod, size, ret);
-
-	return err == -ENOSPC && p->prod.lost ? -EBUSY : err;
+	return size > p->prod.max_sample ? -E2BIG : bpfring_priv_prod_reserve(&p->prod, size, ret);
 }
 
 static int end(struct bpfring_producer *p, void *data, uint32_t discard)

@@ -172,7 +172,7 @@ BPFRING_API int bpfring_priv_producer_submit_batch(struct bpfring_producer *p,
  * @ret:  where to write the payload, 8-byte aligned; what was there before is still there
  *
  * Return: 0; -ENOSPC: no space until the kernel drains, or other threads wait for space: they come
- * first; -E2BIG: larger than bpfring_producer_max_sample(); -EBUSY: a second producer was met;
+ * first; -E2BIG: larger than bpfring_producer_max_sample(); -EBUSY: no space, and a second producer was met;
  * -EBADMSG: the kernel's position is not within the ring; -ECHILD: in a forked child; -EBADF: closed.
  */
 static inline int bpfring_producer_reserve(struct bpfring_producer *p, size_t size, void **ret)
@@ -205,7 +205,8 @@ static inline int bpfring_producer_reserve_batch(struct bpfring_producer *p,
  * @data: as it was reserved; not to be used any more
  *
  * Return: 0; -EINVAL: not a reserved sample of this producer, or ended before; -EBUSY: a second
- * producer moved the position: nothing is published any more; -ECHILD: in a forked child; -EBADF:
+ * producer moved the position: nothing is published any more; -EBADMSG: something in this process
+ * wrote over a header in the ring: likewise, close the producer; -ECHILD: in a forked child; -EBADF:
  * closed. A kick by itself that fails is counted and logged, not returned: the sample is submitted.
  */
 static inline int bpfring_producer_submit(struct bpfring_producer *p, void *data)

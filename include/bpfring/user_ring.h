@@ -181,14 +181,14 @@ static inline int bpfring_priv_prod_refresh(struct bpfring_prod *p, uint64_t tot
 	uint64_t fill = p->reserve_pos - cons;
 
 	if (fill > p->mask + 1)
-		return -EBADMSG;
+		return p->lost ? -EBUSY : -EBADMSG;
 	p->cons = cons;
 	if (fill > p->max_fill)
 		p->max_fill = fill;
 	if (fill + total <= p->mask + 1)
 		return 0;
 	p->full++;
-	return -ENOSPC;
+	return p->lost ? -EBUSY : -ENOSPC; /* what is in the way will never be drained */
 }
 
 /**
@@ -276,7 +276,7 @@ static inline int bpfring_priv_prod_reserve(struct bpfring_prod *p, uint64_t siz
  *
  * Return: 0; -ENOSPC: no space until the kernel drains; -E2BIG: larger than bpfring_prod.max_sample,
  * it would never fit or the kernel could never take it; -EBADMSG: the kernel's position is not
- * within the ring; -ECHILD: in a forked child.
+ * within the ring; -EBUSY: no space, and a second producer was met; -ECHILD: in a forked child.
  */
 static inline int bpfring_prod_reserve(struct bpfring_prod *p, uint64_t size, void **ret)
 {

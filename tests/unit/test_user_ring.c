@@ -297,6 +297,8 @@ static void a_second_producer_in_step(void **state)
 	for_each_start(s)
 	{
 		struct user_rig rig, second;
+		void *data;
+		int err;
 
 		user_rig_open(&rig, PAGE, s);
 		memset(&second, 0, sizeof(second));
@@ -307,6 +309,14 @@ static void a_second_producer_in_step(void **state)
 		assert_int_equal(submit(&rig, begin(&rig, 2, 40)), -EBUSY);
 		assert_int_equal(discard(&rig, begin(&rig, 3, 40)), -EBUSY);
 		assert_int_equal(sim_drain(rig.r, NULL, NULL, 0), 1);
+		while (!(err = reserve(&rig, 500, &data)))
+			;
+		assert_int_equal(err, -EBUSY); /* no drain can make space of that */
+		for (int i = 0; i < 3; i++) {
+			assert_int_equal(submit(&second, begin(&second, 8, 2000)), 0);
+			assert_int_equal(sim_drain(rig.r, NULL, NULL, 0), 1);
+		}
+		assert_int_equal(reserve(&rig, 500, &data), -EBUSY);
 		free(second.states);
 		user_rig_close(&rig);
 	}
