@@ -226,7 +226,7 @@ static void a_producer_of_libbpf_in_step(void **state)
 	}
 }
 
-static struct rlimit lower(int resource, rlim_t value)
+static struct rlimit lower(__rlimit_resource_t resource, rlim_t value)
 {
 	struct rlimit before, now;
 
@@ -255,7 +255,7 @@ static void no_descriptors(void **state)
 	next = dup(0);
 	close(next);
 	for (bool done = false; !done; steps++) {
-		struct rlimit before = lower(RLIMIT_NOFILE, (rlim_t)(next + steps));
+		struct rlimit before = lower(RLIMIT_NOFILE, (rlim_t)next + (rlim_t)steps);
 		struct bpfring_producer *p = NULL;
 		int err, watch;
 

@@ -179,7 +179,8 @@ static void drain_until(struct user_rig *rig, int64_t until)
 static void processes_of_threads_are_killed(void **state)
 {
 	const int kills = KILLS / slowness() + 1;
-	uint64_t samples = 0;
+	unsigned int seed = 1;
+	uint64_t samples;
 	struct user_rig rig;
 	int ready[2];
 
@@ -194,7 +195,7 @@ static void processes_of_threads_are_killed(void **state)
 		if (!pid)
 			be_killed(rig.fd, ready[1]);
 		assert_int_equal(read(ready[0], &byte, 1), 1);
-		drain_until(&rig, clock_of(CLOCK_MONOTONIC) + rand() % 1000000);
+		drain_until(&rig, clock_of(CLOCK_MONOTONIC) + rand_r(&seed) % 1000000);
 		kill(pid, SIGKILL);
 		assert_int_equal(waitpid(pid, &status, 0), pid);
 		assert_true(WIFSIGNALED(status));

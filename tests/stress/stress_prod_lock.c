@@ -200,7 +200,7 @@ static void a_real_time_thread(void **state)
 static void on_signal(int sig)
 {
 	(void)sig;
-	bpfring_producer_stop(p);
+	bpfring_producer_stop(p); /* NOLINT(bugprone-signal-handler,cert-sig30-c): made for it */
 }
 
 static void *put_until_stopped(void *arg)
@@ -220,6 +220,7 @@ static void *put_until_stopped(void *arg)
 static void stopped_by_signal_handlers(void **state)
 {
 	struct worker workers[CROWD] = {0};
+	unsigned int seed = 1;
 
 	(void)state;
 	signal(SIGUSR1, on_signal);
@@ -227,7 +228,7 @@ static void stopped_by_signal_handlers(void **state)
 		open_ring((struct bpfring_producer_opts){0});
 		for (int i = 0; i < CROWD; i++)
 			pthread_create(&workers[i].thread, NULL, put_until_stopped, &workers[i]);
-		sleep_for(rand() % 1000 * 1000);
+		sleep_for(rand_r(&seed) % 1000 * 1000L);
 		pthread_kill(workers[round % CROWD].thread, SIGUSR1);
 		for (int i = 0; i < CROWD; i++) {
 			pthread_join(workers[i].thread, NULL);
