@@ -25,9 +25,10 @@ static void refused(int fd, const struct bpfring_producer_opts *opts, int err, c
 		fail_msg("no '%s' in: %s", why, log_text());
 }
 
+/* Of a number that none gets which the library opens. */
 static int closed_fd(void)
 {
-	int fd = dup(0);
+	int fd = fcntl(0, F_DUPFD_CLOEXEC, 500);
 
 	close(fd);
 	return fd;
