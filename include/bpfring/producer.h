@@ -77,7 +77,7 @@ typedef int (*bpfring_kick_fn)(void *ctx);
  * @kick:         or else a function that does; not both
  * @kick_ctx:     for @kick
  * @kick_samples: kick after every so many samples. 0: not
- * @kick_bytes:   kick when so many bytes of the ring are waiting to be drained. 0: not
+ * @kick_bytes:   kick when so many bytes of the ring are waiting to be drained, at most all. 0: not
  *
  * If there is something to kick, a reserve that waits for space always does so before it sleeps.
  */

@@ -143,6 +143,7 @@ static void options_that_contradict(void **state)
 	} longer = {.known.sz = sizeof(longer)};
 	struct bpfring_producer_opts short_opts = {
 		.sz = offsetof(struct bpfring_producer_opts, claim_fd)};
+	struct bpfring_producer_opts level = {.sz = sizeof(level), .kick = no_kick};
 
 	(void)state;
 	ring(PAGE, NULL);
@@ -151,6 +152,15 @@ static void options_that_contradict(void **state)
 		assert_null(p);
 		assert_logged("struct bpfring_producer_opts");
 	}
+	level.kick_bytes = PAGE + 1; /* never reached */
+	assert_int_equal(open_with(&level), -EINVAL);
+	assert_logged("commands", "kick_bytes");
+	level.kick_bytes = UINT64_MAX;
+	assert_int_equal(open_with(&level), -EINVAL);
+	assert_logged("commands", "kick_bytes");
+	level.kick_bytes = PAGE;
+	assert_int_equal(open_with(&level), 0);
+	bpfring_producer_close(p);
 	assert_int_equal(open_with(&longer.known), 0);
 	bpfring_producer_close(p);
 	longer.later = 1;
