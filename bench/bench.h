@@ -64,6 +64,7 @@ enum {
 	KIND_HINT_BIND = 1 << 4,
 	KIND_USER = 1 << 5,	    /* produces into a user ring, see user.h */
 	KIND_USER_THREADS = 1 << 6, /* the same, shared by threads */
+	KIND_USER_FILL = 1 << 7,    /* the same, with nothing else to do */
 };
 
 struct bench_row {

@@ -14,10 +14,12 @@
 enum { LIBBPF, LIBBPF_MUTEX, BPFRING, BPFRING_MT };
 
 const struct impl impls_user[] = {
-	{.name = "libbpf", .kinds = KIND_USER, .mode = LIBBPF},
-	{.name = "libbpf-mutex", .kinds = KIND_USER | KIND_USER_THREADS, .mode = LIBBPF_MUTEX},
-	{.name = "bpfring", .kinds = KIND_USER, .mode = BPFRING},
-	{.name = "bpfring-mt", .kinds = KIND_USER | KIND_USER_THREADS, .mode = BPFRING_MT},
+	{.name = "libbpf", .kinds = KIND_USER | KIND_USER_FILL, .mode = LIBBPF},
+	{.name = "libbpf-mutex", .kinds = KIND_USER_FILL | KIND_USER_THREADS, .mode = LIBBPF_MUTEX},
+	{.name = "bpfring", .kinds = KIND_USER | KIND_USER_FILL, .mode = BPFRING},
+	{.name = "bpfring-mt",
+	 .kinds = KIND_USER | KIND_USER_FILL | KIND_USER_THREADS,
+	 .mode = BPFRING_MT},
 	{0},
 };
 

@@ -146,28 +146,29 @@ static int measure(const struct bench_row *row, const struct impl *impl,
 	return 0;
 }
 
-#define ALONE(bytes)                                                                              \
-	{                                                                                         \
-		.name = "producer-" #bytes, .family = "producer",                                 \
-		.about = "reserve and submit of " #bytes " bytes, without the drain",             \
-		.measure = measure, .key = METRIC_PRODUCER_NS, .kinds = KIND_USER, .size = bytes, \
-		.ring_size = 1 << 18                                                              \
+#define ALONE(bytes)                                                                    \
+	{                                                                               \
+		.name = "producer-" #bytes, .family = "producer",                       \
+		.about = "reserve and submit of " #bytes " bytes, without the drain",   \
+		.measure = measure, .key = METRIC_PRODUCER_NS, .kinds = KIND_USER_FILL, \
+		.size = bytes, .ring_size = 1 << 18                                     \
 	}
 
-#define DRAINED(bytes)                                                          \
-	{                                                                       \
-		.name = "producer-drained-" #bytes, .family = "producer",       \
-		.about = "the same with the drain", .measure = measure,         \
-		.key = METRIC_RECORDS_PER_S, .kinds = KIND_USER, .size = bytes, \
-		.ring_size = 1 << 18                                            \
+#define DRAINED(bytes)                                                               \
+	{                                                                            \
+		.name = "producer-drained-" #bytes, .family = "producer",            \
+		.about = "the same with the drain", .measure = measure,              \
+		.key = METRIC_RECORDS_PER_S, .kinds = KIND_USER_FILL, .size = bytes, \
+		.ring_size = 1 << 18                                                 \
 	}
 
+/* Rings so large that the beginning and the end of a round do not count. */
 #define THREADS(n, bytes)                                                                        \
 	{                                                                                        \
 		.name = "producer-threads-" #n "-" #bytes, .family = "producer-threads",         \
 		.about = #n " threads, " #bytes " bytes, without the drain", .measure = measure, \
 		.key = METRIC_PRODUCER_NS, .kinds = KIND_USER_THREADS, .producers = n,           \
-		.size = bytes, .ring_size = 16 << 20                                             \
+		.size = bytes, .ring_size = (bytes) > 64 ? 128 << 20 : 16 << 20                  \
 	}
 
 const struct bench_row rows_user[] = {

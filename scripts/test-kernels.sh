@@ -9,7 +9,8 @@ usage()
 {
 	cat <<-END
 		usage: $0 [-b BUILD] [-j N] [-l LABELS] [-r TESTS] [-w] [KERNEL...]
-		  KERNEL     names in tests/vm/kernels.txt (default: 5.10 6.1 6.12 6.18 newest)
+		  KERNEL     names in tests/vm/kernels.txt (default: 5.10 6.1 6.12 6.18 newest), or live:
+		             this machine's own, as root, alone and at full speed
 		  -b BUILD   build directory, default build/dev; it is built first
 		  -j N       so many machines at a time, of two processors each (default 2)
 		  -l LABELS  tests by label, a regular expression of ctest; default: $labels
@@ -58,24 +59,45 @@ for program in env true sleep stdbuf bpftool; do
 done
 files+=(-f /usr/libexec/coreutils/libstdbuf.so)
 
-tests/vm/fetch.sh qemu "${kernels[@]}" >"$out/images"
+mapfile -t guests < <(printf '%s\n' "${kernels[@]}" | grep -vx live)
+if ((${#guests[@]})); then
+	tests/vm/fetch.sh qemu "${guests[@]}" >"$out/images"
+fi
 guest="$PWD/tests/vm/guest-tests.sh" features="$PWD/tests/vm/features.txt" list="$PWD/$out/tests"
 probe="$PWD/$build/examples/probe"
 
-run() # KERNEL
+in_guest() # KERNEL IMAGE
 {
-	local image status=0 start=$SECONDS pid
+	local status=0 pid
 
-	image=$(sed -n "s/^$1 //p" "$out/images")
-	if pkg-config --atleast-version=1.4 libbpf; then
-		echo "@has libbpf-1.4"
-	fi
-	tests/vm/run.sh -k "$image" -b "$boot_limit" -t "$run_limit" -l "$out/$1" "${files[@]}" \
+	tests/vm/run.sh -k "$2" -b "$boot_limit" -t "$run_limit" -l "$out/$1" "${files[@]}" \
 		-f "$guest" -f "$list" -f "$features" -f "$probe" -- \
 		sh "$guest" "$list" "$features" "$probe" "$test_limit" &
 	pid=$!
 	trap 'kill "$pid"' TERM
 	wait "$pid" || status=$?
+	return "$status"
+}
+
+run() # KERNEL
+{
+	local image status=0 start=$SECONDS
+
+	if pkg-config --atleast-version=1.4 libbpf; then
+		echo "@has libbpf-1.4"
+	fi
+	if [[ $1 == live ]]; then
+		image=$(uname -r)
+		echo "@has disk"
+		echo "begins: ${0##*/} $$" >/dev/kmsg
+		TEST_SLOWNESS=1 sh "$guest" "$list" "$features" "$probe" "$test_limit" 2>&1 || status=$?
+		if dmesg | sed "1,/begins: ${0##*/} $$/d" | grep -Ef tests/vm/complaints.txt; then
+			status=123
+		fi
+	else
+		image=$(sed -n "s/^$1 //p" "$out/images")
+		in_guest "$1" "$image" || status=$?
+	fi
 	echo "@run $status"
 	echo "== $1: ${image##*/vmlinuz-}, $((SECONDS - start)) s" >&2
 }
@@ -88,6 +110,7 @@ for kernel in "${kernels[@]}"; do
 	done
 	results+=("$out/$kernel.output")
 	run "$kernel" >"${results[-1]}" &
+	[[ $kernel != live ]] || wait # what it measures is not to be disturbed
 done
 wait
 

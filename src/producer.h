@@ -83,7 +83,10 @@ static inline int bpfring_producer_usable(const struct bpfring_producer *p)
 	return *p->guard ? 0 : -ECHILD;
 }
 
-/* Takes space, without regard to threads that wait. 0 or -errno, as bpfring_producer_reserve(). */
+/*
+ * Takes space, without regard to threads that wait. The producer is usable. 0 or -errno, as
+ * bpfring_producer_reserve().
+ */
 int bpfring_producer_try(struct bpfring_producer *p, size_t size, void **ret);
 
 void bpfring_producer_wait_fini(struct bpfring_producer *p);

@@ -42,41 +42,39 @@ static int end(struct bpfring_producer *p, void *data, uint32_t discard)
 
 int bpfring_producer_try(struct bpfring_producer *p, size_t size, void **ret)
 {
-	int err = bpfring_producer_usable(p); /* before the lock: a child may find it taken */
+	int err;
 
-	if (err)
-		return err;
 	enter_to_reserve(p);
 	err = take(p, size, ret);
 	leave(p);
 	return err;
 }
 
-/* Whether threads wait for space: they come first. */
-static bool others_wait(const struct bpfring_producer *p)
+/* Before the lock, which a child may find taken. Threads that wait for space come first. */
+static int may_reserve(const struct bpfring_producer *p)
 {
-	return __atomic_load_n(&p->prod.waiters, __ATOMIC_RELAXED);
+	int err = bpfring_producer_usable(p);
+
+	return !err && __atomic_load_n(&p->prod.waiters, __ATOMIC_RELAXED) ? -ENOSPC : err;
 }
 
 int bpfring_priv_producer_reserve(struct bpfring_producer *p, size_t size, void **ret)
 {
-	int err = bpfring_producer_usable(p);
+	int err = may_reserve(p);
 
-	if (!err && size <= p->prod.max_sample && others_wait(p))
-		err = -ENOSPC;
+	if (err == -ENOSPC && size > p->prod.max_sample)
+		err = -E2BIG; /* it would wait for nothing */
 	return err ? err : bpfring_producer_try(p, size, ret);
 }
 
 int bpfring_priv_producer_reserve_batch(struct bpfring_producer *p, struct bpfring_sample *samples,
 					unsigned int count)
 {
-	int err = bpfring_producer_usable(p);
+	int err = may_reserve(p);
 	unsigned int n;
 
 	if (err)
 		return err;
-	if (others_wait(p))
-		return -ENOSPC;
 	enter_to_reserve(p);
 	for (n = 0; n < count && n < INT32_MAX && !err; n += !err)
 		err = take(p, samples[n].size, &samples[n].data);

@@ -101,6 +101,14 @@ int64_t bpfring_patience_next(struct patience *w)
 	return tick;
 }
 
+/* A hook may have forked meanwhile, and its child come back. */
+static int try_again(struct bpfring_producer *p, size_t size, void **ret)
+{
+	int err = bpfring_producer_usable(p);
+
+	return err ? err : bpfring_producer_try(p, size, ret);
+}
+
 /*
  * The first of the queue. The map's edge comes with every drain that notifies. It is looked at the
  * ring after each edge and before each sleep, and an edge that comes in between is kept by epoll.
@@ -120,7 +128,7 @@ static int wait_for_space(struct bpfring_producer *p, size_t size, int64_t deadl
 		err = bpfring_producer_try(p, size, ret);
 		if (err == -ENOSPC) {
 			bpfring_patience_tick(&patience, p, now);
-			err = bpfring_producer_try(p, size, ret);
+			err = try_again(p, size, ret);
 		}
 		if (err != -ENOSPC)
 			return err;

@@ -218,6 +218,10 @@ BPFRING_API int bpfring_struct_ops_store(struct bpfring_struct_ops *ops);
  * In link mode the handle gets a link; it lasts while a descriptor or a pin of it does. The map may
  * have been loaded by another process, which then has to have stored its value.
  *
+ * Blocks for as long as the kernel takes. A scheduler (sched_ext_ops) takes over one thread after the
+ * other meanwhile, and on a loaded machine the caller may starve half-way, with everything else: be a
+ * real-time thread for this call (docs/sched_ext.md, "Loading under load").
+ *
  * Return: 0, or
  * -EEXIST: the kernel has operations of that name; -EBUSY: this handle has a link already, the map
  * is registered (legacy) or was unregistered (a map is not registered twice), or, for types of which

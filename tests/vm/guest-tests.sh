@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 # shellcheck shell=sh
 #
-# guest-tests.sh TESTS FEATURES PROBE SECONDS: in the guest, says which features the kernel has, by its
+# guest-tests.sh TESTS FEATURES PROBE SECONDS: in the guest, or on this machine's own kernel, says which features the kernel has, by its
 # BTF and by the program PROBE, and runs tests one after another. TESTS has lines "NAME<tab>COMMAND".
 # Lines that begin with @ are for scripts/test-kernels.sh.
 
@@ -16,10 +16,10 @@ while read -r feature symbol probe _; do
 	[ "$probe" = - ] || sed -n "s/^$probe  *\([a-z]*\).*/@probe $feature \1/p" /tmp/probe
 done <"$2"
 
-export TEST_SLOWNESS=10 # what emulation may cost
+export TEST_SLOWNESS="${TEST_SLOWNESS-10}" # what emulation may cost
 tab=$(printf '\t')
 while IFS=$tab read -r name command; do
-	echo "begins: $name" >/dev/kmsg
+	echo "begins: $name" >/dev/kmsg || true
 	echo "@begin $name"
 	start=$(cut -d. -f1 /proc/uptime)
 	timeout -k 5 "$4" sh -c "$command" </dev/null

@@ -112,12 +112,10 @@ boot()
 	grep -q tainted "$work/status" || return 2
 }
 
-complaints='WARNING: |BUG: |Oops|Kernel panic|general protection|INFO: (rcu|task|possible|trying)'
-complaints+='|possible (recursive|circular|irq) |suspicious RCU|UBSAN|KASAN|Call Trace'
 failed()
 {
 	echo "${0##*/}: $2" >&2
-	grep -nE "$complaints" "$work/console" >&2 || true
+	grep -nEf "$here/complaints.txt" "$work/console" >&2 || true
 	if [[ -z $logs ]]; then
 		logs=$(mktemp -d "${TMPDIR:-/tmp}/bpfring-console.XXXXXX")
 		cp "$work/console" "$logs/console"
@@ -139,7 +137,7 @@ status=$(sed -n 's/^status //p' "$work/status")
 taint=$(sed -n 's/^tainted //p' "$work/status")
 ((result != 1)) || failed 125 "the guest does not boot"
 # A panic ends the guest early too. Taint 512: warning, 128: died.
-if grep -qE "$complaints" "$work/console" || ((${taint:-0} & (512 | 128))); then
+if grep -qEf "$here/complaints.txt" "$work/console" || ((${taint:-0} & (512 | 128))); then
 	failed 123 "the kernel complained"
 fi
 ((result == 0)) || failed 124 "the command did not end within $limit s"
