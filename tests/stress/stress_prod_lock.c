@@ -83,6 +83,10 @@ static void put(struct worker *w)
 	int64_t start = now(), waited;
 	void *data;
 
+	if (w->samples % 2 && !bpfring_producer_output(p, &w->samples, 8)) {
+		w->samples++;
+		return;
+	}
 	if (bpfring_producer_reserve(p, 8, &data))
 		assert_int_equal(bpfring_producer_reserve_wait(p, 8, -1, &data), 0);
 	waited = now() - start;

@@ -177,6 +177,48 @@ static void a_hook_that_produces(void **state)
 	}
 }
 
+static int same_bytes(void *ctx, uint8_t *data, uint32_t size)
+{
+	assert_int_equal(size, *(size_t *)ctx);
+	for (uint32_t i = 0; i < size; i++)
+		assert_int_equal(data[i], (uint8_t)(i * 7));
+	return 0;
+}
+
+/* In one go up to some size, in steps beyond, and by the inline path. */
+static void output(void **state)
+{
+	static const size_t sizes[] = {0, 1, 8, 255, 256, 257, 1000, PAGE - 8};
+	BPFRING_OPTS(bpfring_producer_opts, opts);
+	uint8_t payload[PAGE];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(payload); i++)
+		payload[i] = (uint8_t)(i * 7);
+	for (int threads = 0; threads < 2; threads++) {
+		ring(PAGE, NULL);
+		opts.flags = threads ? BPFRING_PRODUCER_THREADS : 0;
+		assert_int_equal(open_with(&opts), 0);
+		for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+			size_t size = sizes[i];
+
+			assert_int_equal(bpfring_producer_output(p, size ? payload : NULL, size),
+					 0);
+			assert_int_equal(bpfring_producer_prod(p)->lock, 0);
+			assert_int_equal(sim_drain(r, same_bytes, &size, 0), 1);
+		}
+		assert_int_equal(bpfring_producer_output(p, payload, PAGE - 7), -E2BIG);
+		assert_int_equal(bpfring_producer_output(p, payload, PAGE - 8), 0);
+		assert_int_equal(bpfring_producer_output(p, payload, 8), -ENOSPC);
+		assert_int_equal(bpfring_producer_output(p, payload, 257), -ENOSPC);
+		bpfring_producer_close(p);
+		assert_int_equal(bpfring_producer_output(p, payload, 8), -EBADF);
+		assert_int_equal(bpfring_producer_output(p, payload, 257), -EBADF);
+		sim_ring_free(r);
+		sim_sys_reset();
+	}
+}
+
 static void what_never_fits(void **state)
 {
 	BPFRING_OPTS(bpfring_producer_opts, opts, .flags = BPFRING_PRODUCER_THREADS);
@@ -286,6 +328,7 @@ static int in_the_child(void *ctx)
 
 	if (bpfring_producer_submit(p, ctx) != -ECHILD ||
 	    bpfring_producer_reserve(p, 8, &data) != -ECHILD ||
+	    bpfring_producer_output(p, &data, 8) != -ECHILD ||
 	    bpfring_producer_reserve_wait(p, 8, -1, &data) != -ECHILD ||
 	    bpfring_producer_stop(p) != -ECHILD || bpfring_producer_kick(p) != -ECHILD ||
 	    bpfring_producer_fd(p) != -ECHILD || bpfring_producer_recover(p, NULL) != -ECHILD)
@@ -322,6 +365,7 @@ int main(void)
 		rig_test(what_a_kick_may_return),
 		rig_test(errors_of_the_kernel),
 		rig_test(a_hook_that_produces),
+		rig_test(output),
 		rig_test(what_never_fits),
 		rig_test(waiting),
 		rig_test(stopping),
