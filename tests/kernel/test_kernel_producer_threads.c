@@ -126,9 +126,13 @@ static void *produce_until_killed(void *arg)
 	uint64_t number = 0;
 
 	for (;;) {
+		struct user_sample copied[20] = {{t->id, 0, number}};
 		void *data[3];
 		int n, first;
 
+		/* copied inside the lock, or not */
+		if (!bpfring_producer_output(t->p, copied, (size_t)rand_r(&seed) % 2 ? 320 : 32))
+			number++;
 		for (n = 0; n < 3; n++) {
 			size_t size = 16 + (size_t)rand_r(&seed) % 300;
 
@@ -224,9 +228,9 @@ static void processes_of_threads_are_killed(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(processes_of_threads_are_killed),
 		cmocka_unit_test(threads_that_kick),
 		cmocka_unit_test(counters_of_threads_add_up),
-		cmocka_unit_test(processes_of_threads_are_killed),
 	};
 	struct user_bpf *skel = user_bpf__open_and_load();
 
