@@ -18,8 +18,6 @@ static void enqueue(struct bpfring_producer *p, struct wait_node *node)
 	node->turn = !p->first;
 	*p->last = node;
 	p->last = &node->next;
-	/* Relaxed: a thread that does not see it yet came before us. */
-	__atomic_store_n(&p->prod.waiters, p->prod.waiters + 1, __ATOMIC_RELAXED);
 	pthread_mutex_unlock(&p->queue_lock);
 }
 
@@ -34,7 +32,6 @@ static void dequeue(struct bpfring_producer *p, struct wait_node *node)
 	*link = node->next;
 	if (p->last == &node->next)
 		p->last = link;
-	__atomic_store_n(&p->prod.waiters, p->prod.waiters - 1, __ATOMIC_RELAXED);
 	if (link == &p->first && p->first) {
 		/* P4: release, with the acquire in wait_for_turn(): what the first one knew of the
 		 * ring. Under the lock, for the node is on the stack of a thread that needs it to leave.
@@ -101,7 +98,17 @@ int64_t bpfring_patience_next(struct patience *w)
 	return tick;
 }
 
-/* A hook may have forked meanwhile, and its child come back. */
+/*
+ * From now on space is for the first of the queue, until it has some. Not for those behind it: as long
+ * as they have not looked, there may be enough for all, and if whoever comes now had to queue up as
+ * well, the queue would never end. Relaxed: a thread that does not see it yet came before us.
+ */
+static void come_first(struct bpfring_producer *p, bool first)
+{
+	__atomic_store_n(&p->prod.waiters, first, __ATOMIC_RELAXED);
+}
+
+/* After a kick: a hook may have forked, and its child come back. */
 static int try_again(struct bpfring_producer *p, size_t size, void **ret)
 {
 	int err = bpfring_producer_usable(p);
@@ -127,6 +134,7 @@ static int wait_for_space(struct bpfring_producer *p, size_t size, int64_t deadl
 
 		err = bpfring_producer_try(p, size, ret);
 		if (err == -ENOSPC) {
+			come_first(p, true);
 			bpfring_patience_tick(&patience, p, now);
 			err = try_again(p, size, ret);
 		}
@@ -163,8 +171,10 @@ int bpfring_producer_reserve_wait(struct bpfring_producer *p, size_t size, int64
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
 	enqueue(p, &node);
 	err = wait_for_turn(&node, deadline);
-	if (!err)
+	if (!err) {
 		err = wait_for_space(p, size, deadline, ret);
+		come_first(p, false);
+	}
 	dequeue(p, &node);
 	pthread_setcancelstate(cancel, &cancel);
 	atomic_fetch_add_explicit(&p->waits, 1, memory_order_relaxed);

@@ -173,7 +173,7 @@ BPFRING_API int bpfring_priv_producer_submit_batch(struct bpfring_producer *p,
  * @size: payload bytes, 0 allowed
  * @ret:  where to write the payload, 8-byte aligned; what was there before is still there
  *
- * Return: 0; -ENOSPC: no space until the kernel drains, or other threads wait for space: they come
+ * Return: 0; -ENOSPC: no space until the kernel drains, or another thread waits for space: it comes
  * first; -E2BIG: larger than bpfring_producer_max_sample(); -EBUSY: no space, and a second producer was met;
  * -EBADMSG: the kernel's position is not within the ring; -ECHILD: in a forked child; -EBADF: closed.
  */

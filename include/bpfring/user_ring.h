@@ -69,7 +69,7 @@ struct bpfring_prod {
 	uint8_t lost;	       /* a second producer was met: nothing is published any more */
 	uint8_t reserved_0[2];
 	uint32_t max_sample; /* largest payload */
-	uint32_t waiters;    /* threads that wait for space and come first */
+	uint32_t waiters;    /* a thread waits for space and comes first */
 	uint8_t reserved_1[56];
 	/* Written with every sample: one cache line. */
 	uint64_t reserve_pos; /* next header to write; [published, reserve_pos) is not published */

@@ -151,6 +151,7 @@ static void close_drained(uint64_t samples)
 
 static void everybody_has_a_turn(void **state)
 {
+	BPFRING_OPTS(bpfring_producer_stats, stats);
 	struct worker workers[CROWD];
 	uint64_t samples;
 
@@ -160,6 +161,11 @@ static void everybody_has_a_turn(void **state)
 	for (int i = 0; i < 10; i++)
 		sleep_for(100 * MSEC);
 	samples = join(workers, CROWD);
+	/* who waits does not make all who come after it wait, for ever */
+	assert_int_equal(bpfring_producer_stats(p, &stats), 0);
+	print_message("%llu samples, %llu waits\n", (unsigned long long)samples,
+		      (unsigned long long)stats.waits);
+	assert_true(stats.waits < samples / 20);
 	for (int i = 0; i < CROWD; i++) {
 		print_message("%4.1f %% of the samples, longest wait %lld us\n",
 			      (double)workers[i].samples / (double)samples * 100,
