@@ -70,6 +70,7 @@ allow loop.h "$libc|bpfring/(common|ring|consumer)\.h"
 
 # Every struct that programs are compiled with has its layout written down.
 layout=$(dirname "$0")/layout.c
+# shellcheck disable=SC2013
 for name in $(sed -n 's/^struct \(bpfring_[a-z_]*\) {$/\1/p' "$include"/bpfring/*.h); do
 	if ! grep -q "LAYOUT_STRUCT(struct $name," "$layout"; then
 		echo "headers: struct $name is not in $layout" >&2
