@@ -4,7 +4,7 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
-#include <bpfring/producer.h>
+#include <bpfring/producer_wait.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>

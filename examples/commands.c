@@ -28,7 +28,7 @@ static int parse(const char *line, struct command *ret)
 
 	for (ret->op = 0; n >= 2 && ret->op < 3; ret->op++)
 		if (!strcmp(name, names[ret->op]))
-			return 0;
+			return n == 3 || ret->op == COMMAND_GET ? 0 : -1;
 	return -1;
 }
 

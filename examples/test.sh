@@ -110,6 +110,7 @@ commands)
 	await "^0: 40$"
 	await "^2: 42$"
 	await "^3: No such file or directory$"
+	await "^4: not a command: add 3$"
 	await "^5: not a command: jump 3$"
 	;;
 roundtrip)

@@ -49,12 +49,29 @@ static const char *why(int err, const struct map *map)
 	return "";
 }
 
+struct part {
+	void **at;
+	size_t size;
+	size_t offset;
+	bool writable;
+};
+
+static int map_part(const struct part *part, const struct map *map)
+{
+	return bpfring_sys_mmap(part->at, part->size,
+				part->writable ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED,
+				map->fd, part->offset);
+}
+
 int bpfring_mapping_new(struct mapping *ret, const struct map *map)
 {
 	struct mapping mapping = {.page = bpfring_sys_page_size(), .size = map->max_entries};
-	bool user = map->type == BPF_MAP_TYPE_USER_RINGBUF;
-	int cons_prot = user ? PROT_READ : PROT_READ | PROT_WRITE;
-	int prod_prot = user ? PROT_READ | PROT_WRITE : PROT_READ;
+	const bool user = map->type == BPF_MAP_TYPE_USER_RINGBUF;
+	const struct part cons = {&mapping.cons, mapping.page, 0, !user};
+	const struct part prod = {&mapping.prod, mapping.page + 2 * mapping.size, mapping.page,
+				  user};
+	/* Ours first: of what is only read the kernel says -EINVAL if the descriptor is read-only. */
+	const struct part *first = user ? &prod : &cons;
 	int err;
 
 	if (mapping.size > (SIZE_MAX - mapping.page) / 2) {
@@ -63,12 +80,11 @@ int bpfring_mapping_new(struct mapping *ret, const struct map *map)
 			  map->name, map->id, map->max_entries);
 		return -E2BIG;
 	}
-	err = bpfring_sys_mmap(&mapping.cons, mapping.page, cons_prot, MAP_SHARED, map->fd, 0);
+	err = map_part(first, map);
 	if (!err) {
-		err = bpfring_sys_mmap(&mapping.prod, mapping.page + 2 * mapping.size, prod_prot,
-				       MAP_SHARED, map->fd, mapping.page);
+		err = map_part(user ? &cons : &prod, map);
 		if (err)
-			bpfring_sys_munmap(mapping.cons, mapping.page);
+			bpfring_sys_munmap(*first->at, first->size);
 	}
 	if (err) {
 		log_error("map '%s' id %u: cannot map the ring: %s%s\n", map->name, map->id,

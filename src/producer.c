@@ -268,7 +268,7 @@ int bpfring_producer_claim_fd(const struct bpfring_producer *p)
 
 int bpfring_producer_map_fd(const struct bpfring_producer *p)
 {
-	return p->map.fd;
+	return atomic_load(&p->closed) ? -EBADF : p->map.fd;
 }
 
 uint32_t bpfring_producer_map_id(const struct bpfring_producer *p)

@@ -3,7 +3,7 @@
 #ifndef BPFRING_SRC_PRODUCER_H
 #define BPFRING_SRC_PRODUCER_H
 
-#include <bpfring/producer.h>
+#include <bpfring/producer_wait.h>
 #include <bpfring/recovery.h>
 #include <errno.h>
 #include <pthread.h>

@@ -6,6 +6,9 @@
 #include "prod_lock.h"
 #include "producer.h"
 
+/* Bytes of a sample that is copied inside the lock. Of more the copy is what takes the time. */
+#define MAX_INSIDE 256
+
 static bool many_threads(const struct bpfring_producer *p)
 {
 	return p->flags & BPFRING_PRODUCER_THREADS;
@@ -29,13 +32,10 @@ static void leave(struct bpfring_producer *p)
 		bpfring_prod_unlock(&p->prod);
 }
 
-/* Inside, as end() too. With a second producer about, what is in the way will never be drained. */
+/* Inside, as end() too. */
 static int take(struct bpfring_producer *p, size_t size, void **ret)
 {
-	int err = size > p->prod.max_sample ? -E2BIG
-					    : bpfring_priv_prod_reserve(&p->prod, size, ret);
-
-	return err == -ENOSPC && p->prod.lost ? -EBUSY : err;
+	return size > p->prod.max_sample ? -E2BIG : bpfring_priv_prod_reserve(&p->prod, size, ret);
 }
 
 static int end(struct bpfring_producer *p, void *data, uint32_t discard)
@@ -65,6 +65,8 @@ int bpfring_priv_producer_reserve(struct bpfring_producer *p, size_t size, void 
 {
 	int err = may_reserve(p);
 
+	if (err == -ENOSPC && size > p->prod.max_sample)
+		err = -E2BIG; /* it would wait for nothing */
 	return err ? err : bpfring_producer_try(p, size, ret);
 }
 
@@ -97,6 +99,56 @@ int bpfring_priv_producer_end(struct bpfring_producer *p, void *data, uint32_t d
 	if (kick)
 		bpfring_producer_kick(p);
 	return err;
+}
+
+/*
+ * What is not there yet is fetched before the lock is taken: a fault inside of it would keep the others
+ * out.
+ */
+static void touch(const void *data, size_t size)
+{
+	const volatile char *bytes = data;
+
+	if (size) {
+		(void)bytes[0];
+		(void)bytes[size - 1];
+	}
+}
+
+/* A small sample in one go: copying it takes less time than to come back with it. */
+static int output_inside(struct bpfring_producer *p, const void *data, size_t size)
+{
+	bool kick = false;
+	void *sample;
+	int err;
+
+	touch(data, size);
+	enter_to_reserve(p);
+	err = take(p, size, &sample);
+	if (!err) {
+		if (size)
+			memcpy(sample, data, size);
+		err = end(p, sample, 0);
+		kick = !err && bpfring_producer_kick_due(p);
+	}
+	leave(p);
+	if (kick)
+		bpfring_producer_kick(p);
+	return err;
+}
+
+int bpfring_priv_producer_output(struct bpfring_producer *p, const void *data, size_t size)
+{
+	int err = may_reserve(p);
+	void *sample;
+
+	if (!err && size <= MAX_INSIDE)
+		return output_inside(p, data, size);
+	err = bpfring_priv_producer_reserve(p, size, &sample);
+	if (err)
+		return err;
+	memcpy(sample, data, size);
+	return bpfring_priv_producer_end(p, sample, 0);
 }
 
 int bpfring_priv_producer_submit_batch(struct bpfring_producer *p,

@@ -27,6 +27,11 @@ int bpfring_producer_kick_init(struct bpfring_producer *p, const struct bpfring_
 	struct kick *k = &p->kick;
 
 	k->prog_fd = -1;
+	if (opts->kick_bytes > p->mapping.size) {
+		log_error("map '%s' id %u: kick_bytes is more than the ring holds, %zu bytes\n",
+			  p->map.name, p->map.id, p->mapping.size);
+		return -EINVAL;
+	}
 	k->fn = opts->kick;
 	k->ctx = opts->kick_ctx;
 	k->every_samples = opts->kick_samples;

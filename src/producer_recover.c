@@ -176,5 +176,6 @@ int bpfring_producer_recover(struct bpfring_producer *p, struct bpfring_recovery
 	p->prod.reserve_pos = p->prod.published;
 	p->prod.cons = bpfring_priv_load_cons(&p->prod, p->prod.published);
 	p->prod.lost = 0;
+	p->kick.next_pos = p->prod.published; /* look at the fill: it may be far back now */
 	return blocked;
 }

@@ -18,8 +18,6 @@ static void enqueue(struct bpfring_producer *p, struct wait_node *node)
 	node->turn = !p->first;
 	*p->last = node;
 	p->last = &node->next;
-	/* Relaxed: a thread that does not see it yet came before us. */
-	__atomic_store_n(&p->prod.waiters, p->prod.waiters + 1, __ATOMIC_RELAXED);
 	pthread_mutex_unlock(&p->queue_lock);
 }
 
@@ -34,7 +32,6 @@ static void dequeue(struct bpfring_producer *p, struct wait_node *node)
 	*link = node->next;
 	if (p->last == &node->next)
 		p->last = link;
-	__atomic_store_n(&p->prod.waiters, p->prod.waiters - 1, __ATOMIC_RELAXED);
 	if (link == &p->first && p->first) {
 		/* P4: release, with the acquire in wait_for_turn(): what the first one knew of the
 		 * ring. Under the lock, for the node is on the stack of a thread that needs it to leave.
@@ -102,6 +99,24 @@ int64_t bpfring_patience_next(struct patience *w)
 }
 
 /*
+ * From now on space is for the first of the queue, until it has some. Not for those behind it: as long
+ * as they have not looked, there may be enough for all, and if whoever comes now had to queue up as
+ * well, the queue would never end. Relaxed: a thread that does not see it yet came before us.
+ */
+static void come_first(struct bpfring_producer *p, bool first)
+{
+	__atomic_store_n(&p->prod.waiters, first, __ATOMIC_RELAXED);
+}
+
+/* After a kick: a hook may have forked, and its child come back. */
+static int try_again(struct bpfring_producer *p, size_t size, void **ret)
+{
+	int err = bpfring_producer_usable(p);
+
+	return err ? err : bpfring_producer_try(p, size, ret);
+}
+
+/*
  * The first of the queue. The map's edge comes with every drain that notifies. It is looked at the
  * ring after each edge and before each sleep, and an edge that comes in between is kept by epoll.
  * Level-triggered it would not sleep: the kernel calls a ring writable if one byte is free.
@@ -119,8 +134,9 @@ static int wait_for_space(struct bpfring_producer *p, size_t size, int64_t deadl
 
 		err = bpfring_producer_try(p, size, ret);
 		if (err == -ENOSPC) {
+			come_first(p, true);
 			bpfring_patience_tick(&patience, p, now);
-			err = bpfring_producer_try(p, size, ret);
+			err = try_again(p, size, ret);
 		}
 		if (err != -ENOSPC)
 			return err;
@@ -141,7 +157,7 @@ int bpfring_producer_reserve_wait(struct bpfring_producer *p, size_t size, int64
 {
 	struct wait_node node;
 	int64_t start, deadline;
-	int err;
+	int err, cancel;
 
 	if (!p || !ret || timeout_ns < -1)
 		return -EINVAL;
@@ -151,11 +167,16 @@ int bpfring_producer_reserve_wait(struct bpfring_producer *p, size_t size, int64
 	start = bpfring_sys_now();
 	deadline = timeout_ns < 0 || timeout_ns > INT64_MAX - start ? INT64_MAX
 								    : start + timeout_ns;
+	/* The node is on our stack, and the hook that kicks may have cancellation points. */
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
 	enqueue(p, &node);
 	err = wait_for_turn(&node, deadline);
-	if (!err)
+	if (!err) {
 		err = wait_for_space(p, size, deadline, ret);
+		come_first(p, false);
+	}
 	dequeue(p, &node);
+	pthread_setcancelstate(cancel, &cancel);
 	atomic_fetch_add_explicit(&p->waits, 1, memory_order_relaxed);
 	atomic_fetch_add_explicit(&p->waited_ns, (uint64_t)(bpfring_sys_now() - start),
 				  memory_order_relaxed);

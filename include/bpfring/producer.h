@@ -9,17 +9,19 @@
  * block the ring (see user_ring.h).
  *
  * The kernel drains only when something runs a BPF program that does so. bpfring_producer_kick()
- * does, if the options name one, and the options also say when it is done by itself.
+ * does, if the options name one, and the options also say when it is done by itself. What a producer
+ * does while there is no space is in producer_wait.h.
  *
  * Threads: one thread at a time uses a producer. With BPFRING_PRODUCER_THREADS any number may call
  * any function at once but open, close, recover, resume and arm, and a sample may be ended by
  * another thread than the one that reserved it. Nothing is locked while a sample is written; a thread
  * that wants to reserve may have to wait for some 50 us for its turn if others do nothing else.
- * bpfring_producer_stop() is for all threads and signal handlers in any case.
+ * bpfring_producer_stop() is for all threads and signal handlers in any case, and nothing else is for
+ * signal handlers: what they interrupt may be a thread that keeps others out at that moment.
  *
  * Processes: one at a time. Opening takes an exclusive claim on the producer's end of the map, which
  * the kernel drops when the producer is closed or its process dies; -EBUSY for the second. To pass
- * the ring on, see bpfring_producer_claim_fd(). A forked child must not produce: every function
+ * the ring on, see bpfring_producer_claim_fd(). A forked child must not produce: what uses the ring
  * returns -ECHILD there. libbpf's user_ring_buffer knows no claim: if it moves the position of a
  * ring in use here, the next submit returns -EBUSY.
  *
@@ -56,7 +58,9 @@ enum {
  * @ctx: the pointer given with it
  *
  * For instance a system call that a BPF program is attached to. With BPFRING_PRODUCER_THREADS it is
- * called by any of the threads, also by several at once.
+ * called by any of the threads, also by several at once. Nothing is locked meanwhile: it may reserve
+ * and submit too, if it bears being called again for its own samples (@kick_samples), but not wait for
+ * space: the thread that does already waits for the hook. It returns, and does not throw or longjmp().
  *
  * Return: number of samples drained, 0 if not known, or a negative errno value.
  */
@@ -73,7 +77,7 @@ typedef int (*bpfring_kick_fn)(void *ctx);
  * @kick:         or else a function that does; not both
  * @kick_ctx:     for @kick
  * @kick_samples: kick after every so many samples. 0: not
- * @kick_bytes:   kick when so many bytes of the ring are waiting to be drained. 0: not
+ * @kick_bytes:   kick when so many bytes of the ring are waiting to be drained, at most all. 0: not
  *
  * If there is something to kick, a reserve that waits for space always does so before it sleeps.
  */
@@ -142,7 +146,8 @@ BPFRING_API void bpfring_producer_close(struct bpfring_producer *p);
 
 /**
  * bpfring_producer_prod() - the ring itself, for the functions of user_ring.h that look at it. With
- * BPFRING_PRODUCER_THREADS, or a kick by itself, samples must not be reserved and ended through it.
+ * BPFRING_PRODUCER_THREADS, or a kick by itself, samples must not be reserved and ended through it;
+ * while other threads use it, bpfring_producer_free_space() and the like are what looks at it.
  * @p: the producer
  */
 static inline struct bpfring_prod *bpfring_producer_prod(struct bpfring_producer *p)
@@ -156,6 +161,8 @@ BPFRING_API int bpfring_priv_producer_reserve_batch(struct bpfring_producer *p,
 						    struct bpfring_sample *samples,
 						    unsigned int count);
 BPFRING_API int bpfring_priv_producer_end(struct bpfring_producer *p, void *data, uint32_t discard);
+BPFRING_API int bpfring_priv_producer_output(struct bpfring_producer *p, const void *data,
+					     size_t size);
 BPFRING_API int bpfring_priv_producer_submit_batch(struct bpfring_producer *p,
 						   const struct bpfring_sample *samples,
 						   unsigned int count);
@@ -166,8 +173,8 @@ BPFRING_API int bpfring_priv_producer_submit_batch(struct bpfring_producer *p,
  * @size: payload bytes, 0 allowed
  * @ret:  where to write the payload, 8-byte aligned; what was there before is still there
  *
- * Return: 0; -ENOSPC: no space until the kernel drains, or other threads wait for space: they come
- * first; -E2BIG: larger than bpfring_producer_max_sample(); -EBUSY: a second producer was met;
+ * Return: 0; -ENOSPC: no space until the kernel drains, or another thread waits for space: it comes
+ * first; -E2BIG: larger than bpfring_producer_max_sample(); -EBUSY: no space, and a second producer was met;
  * -EBADMSG: the kernel's position is not within the ring; -ECHILD: in a forked child; -EBADF: closed.
  */
 static inline int bpfring_producer_reserve(struct bpfring_producer *p, size_t size, void **ret)
@@ -195,30 +202,13 @@ static inline int bpfring_producer_reserve_batch(struct bpfring_producer *p,
 }
 
 /**
- * bpfring_producer_reserve_wait() - take space for one sample, waiting for it.
- * @p:          the producer
- * @size:       payload bytes
- * @timeout_ns: -1 for ever, 0 to kick and look only
- * @ret:        where to write the payload
- *
- * Kicks if it can, then sleeps until the kernel has drained. A drain with BPF_RB_NO_WAKEUP wakes
- * nobody: it is noticed after 1 ms, later ever more rarely up to every 64 ms. With
- * BPFRING_PRODUCER_THREADS, threads get space in the order in which they began to wait.
- *
- * Return: as bpfring_producer_reserve() except -ENOSPC, and -ETIMEDOUT: no space in time;
- * -ECANCELED: bpfring_producer_stop(); -EINVAL: NULL, a time-out below -1; -ENOMEM, -EMFILE, -ENFILE,
- * -ENOSPC: nothing to wait with (the first time only).
- */
-BPFRING_API int bpfring_producer_reserve_wait(struct bpfring_producer *p, size_t size,
-					      int64_t timeout_ns, void **ret);
-
-/**
  * bpfring_producer_submit() - hand a sample to the kernel.
  * @p:    the producer
  * @data: as it was reserved; not to be used any more
  *
  * Return: 0; -EINVAL: not a reserved sample of this producer, or ended before; -EBUSY: a second
- * producer moved the position: nothing is published any more; -ECHILD: in a forked child; -EBADF:
+ * producer moved the position: nothing is published any more; -EBADMSG: something in this process
+ * wrote over a header in the ring: likewise, close the producer; -ECHILD: in a forked child; -EBADF:
  * closed. A kick by itself that fails is counted and logged, not returned: the sample is submitted.
  */
 static inline int bpfring_producer_submit(struct bpfring_producer *p, void *data)
@@ -260,60 +250,24 @@ static inline int bpfring_producer_submit_batch(struct bpfring_producer *p,
 }
 
 /**
- * bpfring_producer_output() - copy a sample into the ring: reserve, copy, submit.
+ * bpfring_producer_output() - copy a sample into the ring: reserve, copy, submit. With
+ * BPFRING_PRODUCER_THREADS a small one takes less time than in these steps.
  * Return: as bpfring_producer_reserve() and bpfring_producer_submit().
  */
 static inline int bpfring_producer_output(struct bpfring_producer *p, const void *data, size_t size)
 {
 	void *sample;
-	int err = bpfring_producer_reserve(p, size, &sample);
+	int err;
 
+	if (!bpfring_producer_prod(p)->indices)
+		return bpfring_priv_producer_output(p, data, size);
+	err = bpfring_producer_reserve(p, size, &sample);
 	if (err)
 		return err;
 	if (size)
 		memcpy(sample, data, size);
 	return bpfring_producer_submit(p, sample);
 }
-
-/**
- * bpfring_producer_stop() - make all present and future waits for space return -ECANCELED.
- * @p: the producer
- *
- * From any thread and from signal handlers. Does not touch errno. Reservations that find space
- * still succeed.
- *
- * Return: 0; -EINVAL: NULL; -ECHILD, -EBADF.
- */
-BPFRING_API int bpfring_producer_stop(struct bpfring_producer *p);
-
-/** bpfring_producer_resume() - let reservations wait again. Return: as bpfring_producer_stop(). */
-BPFRING_API int bpfring_producer_resume(struct bpfring_producer *p);
-
-/**
- * bpfring_producer_fd() - a descriptor for another event loop, to wait for space with.
- * @p: the producer
- *
- * It becomes readable when bpfring_producer_arm() should be called again, and only between an arm
- * that returned 0 and the next one that does not. Who waits no longer takes it out of the event loop,
- * where it would go on being ready. Do not read or close it.
- *
- * Return: the descriptor; -EINVAL: NULL; -EMFILE, -ENFILE, -ENOMEM, -ENOSPC; -ECHILD, -EBADF.
- */
-BPFRING_API int bpfring_producer_fd(struct bpfring_producer *p);
-
-/**
- * bpfring_producer_arm() - is there space? If not, make the descriptor readable when there may be.
- * @p:    the producer; bpfring_producer_fd() was called
- * @size: payload bytes of the sample that is to be reserved
- *
- * Kicks if it can and there is no space. Drains with BPF_RB_NO_WAKEUP are noticed as in
- * bpfring_producer_reserve_wait().
- *
- * Return: 1: there is space now; 0: wait for the descriptor; -EINVAL: NULL, or no descriptor yet;
- * -E2BIG: larger than bpfring_producer_max_sample(); -ENOSPC: too many epoll watches of this user;
- * -ENOMEM; -ECHILD, -EBADF.
- */
-BPFRING_API int bpfring_producer_arm(struct bpfring_producer *p, size_t size);
 
 /**
  * bpfring_producer_kick() - make the kernel drain: runs the program or the hook of the options.
@@ -380,7 +334,7 @@ struct bpfring_producer_stats {
 BPFRING_API int bpfring_producer_stats(const struct bpfring_producer *p,
 				       struct bpfring_producer_stats *ret);
 
-/** bpfring_producer_map_fd() - the producer's own descriptor of the map; do not close it. */
+/** bpfring_producer_map_fd() - the producer's own descriptor of the map; do not close it. Or -EBADF. */
 BPFRING_API int bpfring_producer_map_fd(const struct bpfring_producer *p);
 
 /** bpfring_producer_map_id() - id of the map, 0 if the kernel did not tell. */

@@ -69,7 +69,7 @@ struct bpfring_prod {
 	uint8_t lost;	       /* a second producer was met: nothing is published any more */
 	uint8_t reserved_0[2];
 	uint32_t max_sample; /* largest payload */
-	uint32_t waiters;    /* threads that wait for space and come first */
+	uint32_t waiters;    /* a thread waits for space and comes first */
 	uint8_t reserved_1[56];
 	/* Written with every sample: one cache line. */
 	uint64_t reserve_pos; /* next header to write; [published, reserve_pos) is not published */
@@ -120,10 +120,13 @@ static inline uint64_t bpfring_priv_load_cons(const struct bpfring_prod *p, uint
 /* P2: stores the producer position, if it is where we left it. Release, so that headers and payloads
  * are complete before the position covers them. Partner: smp_load_acquire(&rb->producer_pos) in
  * __bpf_user_ringbuf_peek(). Relaxed would let the kernel read what the ring held a lap ago. The load
- * is of our own word, to see whether somebody else wrote it: no order needed.
+ * is of our own word, to see whether somebody else wrote it: no order needed. Once that was so, the
+ * other's position says nothing any more, even where it happens to be the one that we would store.
  */
 static inline int bpfring_priv_store_prod(struct bpfring_prod *p, uint64_t from, uint64_t to)
 {
+	if (p->lost)
+		return -EBUSY;
 	if (p->word_size == 8) {
 		if (__atomic_load_n((const uint64_t *)p->prod_word, __ATOMIC_RELAXED) != from)
 			goto moved;
@@ -178,14 +181,14 @@ static inline int bpfring_priv_prod_refresh(struct bpfring_prod *p, uint64_t tot
 	uint64_t fill = p->reserve_pos - cons;
 
 	if (fill > p->mask + 1)
-		return -EBADMSG;
+		return p->lost ? -EBUSY : -EBADMSG;
 	p->cons = cons;
 	if (fill > p->max_fill)
 		p->max_fill = fill;
 	if (fill + total <= p->mask + 1)
 		return 0;
 	p->full++;
-	return -ENOSPC;
+	return p->lost ? -EBUSY : -ENOSPC; /* what is in the way will never be drained */
 }
 
 /**
@@ -273,7 +276,7 @@ static inline int bpfring_priv_prod_reserve(struct bpfring_prod *p, uint64_t siz
  *
  * Return: 0; -ENOSPC: no space until the kernel drains; -E2BIG: larger than bpfring_prod.max_sample,
  * it would never fit or the kernel could never take it; -EBADMSG: the kernel's position is not
- * within the ring; -ECHILD: in a forked child.
+ * within the ring; -EBUSY: no space, and a second producer was met; -ECHILD: in a forked child.
  */
 static inline int bpfring_prod_reserve(struct bpfring_prod *p, uint64_t size, void **ret)
 {
@@ -343,7 +346,7 @@ static inline int bpfring_priv_prod_end(struct bpfring_prod *p, uint64_t indices
 
 	if (!*p->owner)
 		return -ECHILD;
-	if ((uintptr_t)data != p->first)
+	if ((uintptr_t)data != p->first || (uintptr_t)data == 1) /* 1 is no sample */
 		return bpfring_priv_prod_end_noted(p, indices, data, discard);
 	header = (uint32_t *)data - 2;
 	p->first = 1;

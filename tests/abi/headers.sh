@@ -64,8 +64,19 @@ allow common.h "$libc"
 allow consumer.h "$libc|bpfring/(common|ring)\.h"
 allow user_ring.h "bpfring/ring\.h"
 allow producer.h "$libc|bpfring/(common|user_ring)\.h"
+allow producer_wait.h "bpfring/producer\.h"
 allow recovery.h "bpfring/common\.h"
 allow loop.h "$libc|bpfring/(common|ring|consumer)\.h"
+
+# Every struct that programs are compiled with has its layout written down.
+layout=$(dirname "$0")/layout.c
+# shellcheck disable=SC2013
+for name in $(sed -n 's/^struct \(bpfring_[a-z_]*\) {$/\1/p' "$include"/bpfring/*.h); do
+	if ! grep -q "LAYOUT_STRUCT(struct $name," "$layout"; then
+		echo "headers: struct $name is not in $layout" >&2
+		failed=1
+	fi
+done
 
 echo "headers: $compiled compilations"
 exit $failed

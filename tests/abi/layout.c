@@ -84,6 +84,174 @@ LAYOUT_MEMBER(struct bpfring_loop_stats, arms, 40, 8);
 LAYOUT_MEMBER(struct bpfring_loop_stats, rings, 48, 8);
 LAYOUT_MEMBER(struct bpfring_loop_stats, active, 56, 8);
 
+LAYOUT_STRUCT(struct bpfring_sample, 16);
+LAYOUT_MEMBER(struct bpfring_sample, data, 0, 8);
+LAYOUT_MEMBER(struct bpfring_sample, size, 8, 4);
+
+LAYOUT_STRUCT(struct bpfring_prod, 256);
+LAYOUT_MEMBER(struct bpfring_prod, data, 0, 8);
+LAYOUT_MEMBER(struct bpfring_prod, mask, 8, 8);
+LAYOUT_MEMBER(struct bpfring_prod, states, 16, 8);
+LAYOUT_MEMBER(struct bpfring_prod, indices, 24, 8);
+LAYOUT_MEMBER(struct bpfring_prod, prod_word, 32, 8);
+LAYOUT_MEMBER(struct bpfring_prod, cons_word, 40, 8);
+LAYOUT_MEMBER(struct bpfring_prod, owner, 48, 8);
+LAYOUT_MEMBER(struct bpfring_prod, limit, 56, 4);
+LAYOUT_MEMBER(struct bpfring_prod, word_size, 60, 1);
+LAYOUT_MEMBER(struct bpfring_prod, lost, 61, 1);
+LAYOUT_MEMBER(struct bpfring_prod, max_sample, 64, 4);
+LAYOUT_MEMBER(struct bpfring_prod, waiters, 68, 4);
+LAYOUT_MEMBER(struct bpfring_prod, reserve_pos, 128, 8);
+LAYOUT_MEMBER(struct bpfring_prod, published, 136, 8);
+LAYOUT_MEMBER(struct bpfring_prod, first, 144, 8);
+LAYOUT_MEMBER(struct bpfring_prod, cons, 152, 8);
+LAYOUT_MEMBER(struct bpfring_prod, samples, 160, 8);
+LAYOUT_MEMBER(struct bpfring_prod, discards, 168, 8);
+LAYOUT_MEMBER(struct bpfring_prod, lock, 176, 4);
+LAYOUT_MEMBER(struct bpfring_prod, uses, 180, 4);
+LAYOUT_MEMBER(struct bpfring_prod, user, 184, 8);
+LAYOUT_MEMBER(struct bpfring_prod, full, 192, 8);
+LAYOUT_MEMBER(struct bpfring_prod, max_fill, 200, 8);
+LAYOUT_MEMBER(struct bpfring_prod, lease_until, 208, 8);
+LAYOUT_MEMBER(struct bpfring_prod, turn_at, 216, 8);
+LAYOUT_MEMBER(struct bpfring_prod, phase_at, 224, 8);
+LAYOUT_MEMBER(struct bpfring_prod, retry_at, 232, 8);
+LAYOUT_MEMBER(struct bpfring_prod, phase_from, 240, 4);
+LAYOUT_MEMBER(struct bpfring_prod, plain_cost, 244, 4);
+LAYOUT_MEMBER(struct bpfring_prod, turn_cpu, 248, 4);
+LAYOUT_MEMBER(struct bpfring_prod, phase_turns, 252, 2);
+LAYOUT_MEMBER(struct bpfring_prod, leasing, 254, 2);
+
+LAYOUT_STRUCT(struct bpfring_producer_opts, 56);
+LAYOUT_MEMBER(struct bpfring_producer_opts, sz, 0, 8);
+LAYOUT_MEMBER(struct bpfring_producer_opts, flags, 8, 4);
+LAYOUT_MEMBER(struct bpfring_producer_opts, claim_fd, 12, 4);
+LAYOUT_MEMBER(struct bpfring_producer_opts, kick_prog_fd, 16, 4);
+LAYOUT_MEMBER(struct bpfring_producer_opts, kick, 24, 8);
+LAYOUT_MEMBER(struct bpfring_producer_opts, kick_ctx, 32, 8);
+LAYOUT_MEMBER(struct bpfring_producer_opts, kick_samples, 40, 8);
+LAYOUT_MEMBER(struct bpfring_producer_opts, kick_bytes, 48, 8);
+
+LAYOUT_STRUCT(struct bpfring_producer_stats, 96);
+LAYOUT_MEMBER(struct bpfring_producer_stats, sz, 0, 8);
+LAYOUT_MEMBER(struct bpfring_producer_stats, samples, 8, 8);
+LAYOUT_MEMBER(struct bpfring_producer_stats, bytes, 16, 8);
+LAYOUT_MEMBER(struct bpfring_producer_stats, discards, 24, 8);
+LAYOUT_MEMBER(struct bpfring_producer_stats, full, 32, 8);
+LAYOUT_MEMBER(struct bpfring_producer_stats, waits, 40, 8);
+LAYOUT_MEMBER(struct bpfring_producer_stats, waited_ns, 48, 8);
+LAYOUT_MEMBER(struct bpfring_producer_stats, kicks, 56, 8);
+LAYOUT_MEMBER(struct bpfring_producer_stats, kick_errors, 64, 8);
+LAYOUT_MEMBER(struct bpfring_producer_stats, drained, 72, 8);
+LAYOUT_MEMBER(struct bpfring_producer_stats, max_fill, 80, 8);
+LAYOUT_MEMBER(struct bpfring_producer_stats, ring_size, 88, 8);
+
+LAYOUT_STRUCT(struct bpfring_recovery, 64);
+LAYOUT_MEMBER(struct bpfring_recovery, sz, 0, 8);
+LAYOUT_MEMBER(struct bpfring_recovery, samples, 8, 8);
+LAYOUT_MEMBER(struct bpfring_recovery, discards, 16, 8);
+LAYOUT_MEMBER(struct bpfring_recovery, busy, 24, 8);
+LAYOUT_MEMBER(struct bpfring_recovery, broken, 32, 8);
+LAYOUT_MEMBER(struct bpfring_recovery, broken_bytes, 40, 8);
+LAYOUT_MEMBER(struct bpfring_recovery, moved, 48, 8);
+LAYOUT_MEMBER(struct bpfring_recovery, position, 56, 8);
+
+LAYOUT_STRUCT(struct bpfring_probe_result, 24);
+LAYOUT_MEMBER(struct bpfring_probe_result, sz, 0, 8);
+LAYOUT_MEMBER(struct bpfring_probe_result, state, 8, 4);
+LAYOUT_MEMBER(struct bpfring_probe_result, err, 12, 4);
+LAYOUT_MEMBER(struct bpfring_probe_result, reason, 16, 8);
+
+LAYOUT_STRUCT(struct bpfring_struct_ops_opts, 16);
+LAYOUT_MEMBER(struct bpfring_struct_ops_opts, sz, 0, 8);
+LAYOUT_MEMBER(struct bpfring_struct_ops_opts, types, 8, 8);
+
+LAYOUT_STRUCT(struct bpfring_struct_ops_status, 32);
+LAYOUT_MEMBER(struct bpfring_struct_ops_status, sz, 0, 8);
+LAYOUT_MEMBER(struct bpfring_struct_ops_status, state, 8, 4);
+LAYOUT_MEMBER(struct bpfring_struct_ops_status, refcnt, 12, 4);
+LAYOUT_MEMBER(struct bpfring_struct_ops_status, map_id, 16, 4);
+LAYOUT_MEMBER(struct bpfring_struct_ops_status, link_id, 20, 4);
+LAYOUT_MEMBER(struct bpfring_struct_ops_status, link_map_id, 24, 4);
+
+LAYOUT_STRUCT(struct bpfring_struct_ops_report, 56);
+LAYOUT_MEMBER(struct bpfring_struct_ops_report, map_id, 0, 4);
+LAYOUT_MEMBER(struct bpfring_struct_ops_report, map_name, 8, 8);
+LAYOUT_MEMBER(struct bpfring_struct_ops_report, map_flags, 16, 4);
+LAYOUT_MEMBER(struct bpfring_struct_ops_report, link_mode, 20, 4);
+LAYOUT_MEMBER(struct bpfring_struct_ops_report, state, 24, 4);
+LAYOUT_MEMBER(struct bpfring_struct_ops_report, refcnt, 28, 4);
+LAYOUT_MEMBER(struct bpfring_struct_ops_report, type, 32, 8);
+LAYOUT_MEMBER(struct bpfring_struct_ops_report, link_count, 40, 4);
+LAYOUT_MEMBER(struct bpfring_struct_ops_report, link_ids, 48, 8);
+
+LAYOUT_STRUCT(struct bpfring_struct_ops_value, 64);
+LAYOUT_MEMBER(struct bpfring_struct_ops_value, member, 0, 8);
+LAYOUT_MEMBER(struct bpfring_struct_ops_value, data, 8, 8);
+LAYOUT_MEMBER(struct bpfring_struct_ops_value, prog_id, 16, 4);
+LAYOUT_MEMBER(struct bpfring_struct_ops_value, prog_name, 24, 8);
+LAYOUT_MEMBER(struct bpfring_struct_ops_value, prog_tag, 32, 8);
+LAYOUT_MEMBER(struct bpfring_struct_ops_value, run_count, 40, 8);
+LAYOUT_MEMBER(struct bpfring_struct_ops_value, run_time_ns, 48, 8);
+LAYOUT_MEMBER(struct bpfring_struct_ops_value, recursion_misses, 56, 8);
+
+LAYOUT_STRUCT(struct bpfring_struct_ops_type, 40);
+LAYOUT_MEMBER(struct bpfring_struct_ops_type, name, 0, 8);
+LAYOUT_MEMBER(struct bpfring_struct_ops_type, module, 8, 8);
+LAYOUT_MEMBER(struct bpfring_struct_ops_type, type_id, 16, 4);
+LAYOUT_MEMBER(struct bpfring_struct_ops_type, value_type_id, 20, 4);
+LAYOUT_MEMBER(struct bpfring_struct_ops_type, value_size, 24, 4);
+LAYOUT_MEMBER(struct bpfring_struct_ops_type, data_offset, 28, 4);
+LAYOUT_MEMBER(struct bpfring_struct_ops_type, data_size, 32, 4);
+LAYOUT_MEMBER(struct bpfring_struct_ops_type, member_count, 36, 4);
+
+LAYOUT_STRUCT(struct bpfring_struct_ops_member, 24);
+LAYOUT_MEMBER(struct bpfring_struct_ops_member, name, 0, 8);
+LAYOUT_MEMBER(struct bpfring_struct_ops_member, kind, 8, 4);
+LAYOUT_MEMBER(struct bpfring_struct_ops_member, offset, 12, 4);
+LAYOUT_MEMBER(struct bpfring_struct_ops_member, size, 16, 4);
+LAYOUT_MEMBER(struct bpfring_struct_ops_member, type_id, 20, 4);
+
+LAYOUT_STRUCT(struct bpfring_struct_ops_event, 16);
+LAYOUT_MEMBER(struct bpfring_struct_ops_event, kind, 0, 4);
+LAYOUT_MEMBER(struct bpfring_struct_ops_event, map_id, 4, 4);
+LAYOUT_MEMBER(struct bpfring_struct_ops_event, reason, 8, 8);
+
+LAYOUT_STRUCT(struct bpfring_struct_ops_watch_opts, 16);
+LAYOUT_MEMBER(struct bpfring_struct_ops_watch_opts, sz, 0, 8);
+LAYOUT_MEMBER(struct bpfring_struct_ops_watch_opts, poll_ns, 8, 8);
+
+LAYOUT_STRUCT(struct bpfring_task_prepare_opts, 16);
+LAYOUT_MEMBER(struct bpfring_task_prepare_opts, sz, 0, 8);
+LAYOUT_MEMBER(struct bpfring_task_prepare_opts, path, 8, 4);
+LAYOUT_MEMBER(struct bpfring_task_prepare_opts, max_threads, 12, 4);
+
+LAYOUT_STRUCT(struct bpfring_task_member, 80);
+LAYOUT_MEMBER(struct bpfring_task_member, name, 0, 64);
+LAYOUT_MEMBER(struct bpfring_task_member, offset, 64, 4);
+LAYOUT_MEMBER(struct bpfring_task_member, size, 68, 4);
+LAYOUT_MEMBER(struct bpfring_task_member, align, 72, 4);
+LAYOUT_MEMBER(struct bpfring_task_member, flags, 76, 4);
+
+LAYOUT_STRUCT(struct bpfring_task_storage_opts, 48);
+LAYOUT_MEMBER(struct bpfring_task_storage_opts, sz, 0, 8);
+LAYOUT_MEMBER(struct bpfring_task_storage_opts, flags, 8, 4);
+LAYOUT_MEMBER(struct bpfring_task_storage_opts, packing, 12, 4);
+LAYOUT_MEMBER(struct bpfring_task_storage_opts, members, 16, 8);
+LAYOUT_MEMBER(struct bpfring_task_storage_opts, member_count, 24, 4);
+LAYOUT_MEMBER(struct bpfring_task_storage_opts, owner_fd, 28, 4);
+LAYOUT_MEMBER(struct bpfring_task_storage_opts, bind_fd, 32, 4);
+LAYOUT_MEMBER(struct bpfring_task_storage_opts, slot_fds, 40, 8);
+
+LAYOUT_STRUCT(struct bpfring_task_storage_stats, 56);
+LAYOUT_MEMBER(struct bpfring_task_storage_stats, sz, 0, 8);
+LAYOUT_MEMBER(struct bpfring_task_storage_stats, bound, 8, 8);
+LAYOUT_MEMBER(struct bpfring_task_storage_stats, binds, 16, 8);
+LAYOUT_MEMBER(struct bpfring_task_storage_stats, cell_size, 24, 8);
+LAYOUT_MEMBER(struct bpfring_task_storage_stats, bytes, 32, 8);
+LAYOUT_MEMBER(struct bpfring_task_storage_stats, retired, 40, 8);
+LAYOUT_MEMBER(struct bpfring_task_storage_stats, lost, 48, 8);
+
 #endif
 
 int main(void)

@@ -3,7 +3,6 @@
 #include "user_rig.h"
 
 #include <bpf/libbpf.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -130,6 +129,7 @@ static void produce_until_killed(int map_fd, int ready)
 
 static void producers_are_killed(void **state)
 {
+	unsigned int seed = 1;
 	struct user_rig rig;
 	uint64_t number = 0;
 	int ready[2];
@@ -145,7 +145,7 @@ static void producers_are_killed(void **state)
 		if (!pid)
 			produce_until_killed(rig.fd, ready[1]);
 		assert_int_equal(read(ready[0], &byte, 1), 1);
-		until = clock_of(CLOCK_MONOTONIC) + rand() % 1000000;
+		until = clock_of(CLOCK_MONOTONIC) + rand_r(&seed) % 1000000;
 		while (clock_of(CLOCK_MONOTONIC) < until)
 			assert_true(run(rig.skel->progs.drain) >= 0);
 		kill(pid, SIGKILL);
@@ -269,59 +269,6 @@ static void counters_add_up(void **state)
 	rig_close(&rig);
 }
 
-struct thread {
-	struct bpfring_producer *p;
-	uint32_t id;
-	uint64_t count;
-	pthread_t thread;
-};
-
-static void *produce(void *arg)
-{
-	struct thread *t = arg;
-
-	for (uint64_t i = 0; i < t->count; i++) {
-		void *data;
-
-		assert_int_equal(
-			bpfring_producer_reserve_wait(t->p, 16 + (size_t)(i % 90), -1, &data), 0);
-		*(struct user_sample *)data = (struct user_sample){t->id, 0, i};
-		assert_int_equal(bpfring_producer_submit(t->p, data), 0);
-	}
-	return NULL;
-}
-
-/* Nothing drains but what the producer kicks by itself. */
-static void threads_that_kick(void **state)
-{
-	BPFRING_OPTS(bpfring_producer_opts, opts, .flags = BPFRING_PRODUCER_THREADS);
-	BPFRING_OPTS(bpfring_producer_stats, stats);
-	struct thread threads[USER_THREADS];
-	struct user_rig rig;
-
-	(void)state;
-	for (int policy = 0; policy < 3; policy++) {
-		rig_load(&rig, 4096);
-		opts.kick_prog_fd = bpf_program__fd(rig.skel->progs.drain);
-		opts.kick_samples = policy == 1 ? 10 : 0;
-		opts.kick_bytes = policy == 2 ? 2048 : 0;
-		assert_int_equal(bpfring_producer_open(&rig.p, rig.fd, &opts), 0);
-		for (uint32_t i = 0; i < USER_THREADS; i++) {
-			threads[i] = (struct thread){.p = rig.p, .id = i, .count = 5000};
-			pthread_create(&threads[i].thread, NULL, produce, &threads[i]);
-		}
-		for (uint32_t i = 0; i < USER_THREADS; i++)
-			pthread_join(threads[i].thread, NULL);
-		assert_true(bpfring_producer_kick(rig.p) >= 0);
-		assert_int_equal(rig.skel->bss->samples, USER_THREADS * 5000);
-		assert_int_equal(rig.skel->bss->out_of_order, 0);
-		assert_int_equal(bpfring_producer_stats(rig.p, &stats), 0);
-		assert_int_equal(stats.samples, USER_THREADS * 5000);
-		assert_int_equal(stats.drained, USER_THREADS * 5000);
-		rig_close(&rig);
-	}
-}
-
 /* A kick while another drain runs, which happens with several threads that kick. */
 static void a_drain_within_a_drain(void **state)
 {
@@ -356,7 +303,6 @@ int main(void)
 		cmocka_unit_test(producers_are_killed),
 		cmocka_unit_test(a_dead_producer_of_libbpf),
 		cmocka_unit_test(a_sample_too_large_of_libbpf),
-		cmocka_unit_test(threads_that_kick),
 		cmocka_unit_test(counters_add_up),
 		cmocka_unit_test(a_drain_within_a_drain),
 	};

@@ -4,7 +4,7 @@
 #define TESTS_KERNEL_USER_RIG_H
 
 #include <bpf/bpf.h>
-#include <bpfring/producer.h>
+#include <bpfring/producer_wait.h>
 #include <bpfring/recovery.h>
 #include <errno.h>
 #include <stdbool.h>

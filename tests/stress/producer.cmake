@@ -2,3 +2,5 @@
 
 bpfring_add_test(stress-producer SOURCES stress_producer.c LIBRARIES bpfring_sim_sys
 	LABELS stress TIMEOUT 300)
+bpfring_add_test(stress-prod_lock SOURCES stress_prod_lock.c LIBRARIES bpfring_sim_sys
+	LABELS stress TIMEOUT 300)

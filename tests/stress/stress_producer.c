@@ -3,25 +3,11 @@
  * 1 to 16 threads on one producer, and a thread that drains: every sample arrives exactly once, those
  * of one thread in order, none torn; whether threads fail, wait, or hold several samples at a time.
  */
-#include <bpfring/producer.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
 
-#include "../unit/unit.h"
-#include "sim_sys.h"
-#include "sim_user.h"
-
-#if defined(__SANITIZE_THREAD__)
-#define SLOW 10
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define SLOW 10
-#endif
-#endif
-#ifndef SLOW
-#define SLOW 1
-#endif
+#include "user_stress.h"
 
 #define SAMPLES	    (400000U / SLOW) /* of all threads together */
 #define MAX_THREADS 16
@@ -154,23 +140,6 @@ static void *work(void *arg)
 	return NULL;
 }
 
-/*
- * The producer maps the ring for itself, and ThreadSanitizer does not know that two addresses are one
- * memory: it would not see what the positions put in order. So both ends use the same addresses.
- */
-static void open_producer(struct stress *s, uint32_t map_id)
-{
-	BPFRING_OPTS(bpfring_producer_opts, opts, .flags = BPFRING_PRODUCER_THREADS);
-	struct bpfring_prod *prod;
-
-	sim_sys_map(s->r, "stress", map_id);
-	assert_int_equal(bpfring_producer_open(&s->p, s->r->event_fd, &opts), 0);
-	prod = bpfring_producer_prod(s->p);
-	prod->data = s->r->data;
-	prod->prod_word = s->r->prod_word;
-	prod->cons_word = s->r->cons_word;
-}
-
 static void run(unsigned int threads, size_t size, bool wait, unsigned int drain_flags)
 {
 	struct stress s = {.threads = threads, .wait = wait, .drain_flags = drain_flags};
@@ -180,7 +149,7 @@ static void run(unsigned int threads, size_t size, bool wait, unsigned int drain
 	pthread_t drainer;
 
 	assert_int_equal(sim_user_ring_new(&s.r, size, 8, UINT64_MAX - 64 * size + 1), 0);
-	open_producer(&s, 42);
+	s.p = open_threads(s.r, 42, (struct bpfring_producer_opts){0});
 	assert_int_equal(pthread_create(&drainer, NULL, drain, &s), 0);
 	for (uint32_t i = 0; i < threads; i++) {
 		workers[i].s = &s;
@@ -261,7 +230,7 @@ static void that_end_the_same(void **state)
 
 	(void)state;
 	assert_int_equal(sim_user_ring_new(&s.r, PAGE, 8, 0), 0);
-	open_producer(&s, 43);
+	s.p = open_threads(s.r, 43, (struct bpfring_producer_opts){0});
 	pthread_barrier_init(&barrier, NULL, 3);
 	for (int i = 0; i < 2; i++) {
 		rivals[i] = (struct rival){.s = &s, .barrier = &barrier, .samples = samples};

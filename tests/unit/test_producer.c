@@ -67,6 +67,7 @@ static void after_close(void **state)
 	assert_int_equal(bpfring_producer_recover(p, NULL), -EBADF);
 	assert_int_equal(bpfring_producer_claim_fd(p), -EBADF);
 	assert_int_equal(bpfring_producer_stats(p, &stats), -EBADF);
+	assert_int_equal(bpfring_producer_map_fd(p), -EBADF); /* and not 0, which is open */
 	bpfring_producer_close(p);
 	/* a sample of the producer before */
 	assert_int_equal(open_with(NULL), 0);
@@ -142,6 +143,7 @@ static void options_that_contradict(void **state)
 	} longer = {.known.sz = sizeof(longer)};
 	struct bpfring_producer_opts short_opts = {
 		.sz = offsetof(struct bpfring_producer_opts, claim_fd)};
+	struct bpfring_producer_opts level = {.sz = sizeof(level), .kick = no_kick};
 
 	(void)state;
 	ring(PAGE, NULL);
@@ -150,6 +152,15 @@ static void options_that_contradict(void **state)
 		assert_null(p);
 		assert_logged("struct bpfring_producer_opts");
 	}
+	level.kick_bytes = PAGE + 1; /* never reached */
+	assert_int_equal(open_with(&level), -EINVAL);
+	assert_logged("commands", "kick_bytes");
+	level.kick_bytes = UINT64_MAX;
+	assert_int_equal(open_with(&level), -EINVAL);
+	assert_logged("commands", "kick_bytes");
+	level.kick_bytes = PAGE;
+	assert_int_equal(open_with(&level), 0);
+	bpfring_producer_close(p);
 	assert_int_equal(open_with(&longer.known), 0);
 	bpfring_producer_close(p);
 	longer.later = 1;
@@ -264,6 +275,35 @@ static void recovery(void **state)
 	}
 }
 
+static int drain_if(void *ctx)
+{
+	return *(bool *)ctx ? sim_drain(r, NULL, NULL, 0) : 0;
+}
+
+/* Kicks at a fill level go on from the position that the repair came to, a ring's length behind. */
+static void recovery_and_kicks(void **state)
+{
+	BPFRING_OPTS(bpfring_producer_opts, opts, .kick = drain_if, .kick_bytes = 1024);
+	BPFRING_OPTS(bpfring_recovery, found);
+	bool drains = false;
+
+	(void)state;
+	ring(PAGE, NULL);
+	opts.kick_ctx = &drains;
+	assert_int_equal(open_with(&opts), 0);
+	while (!put_sample(1, 120))
+		;
+	assert_int_equal(bpfring_producer_free_space(p), 0);
+	sim_ring_set_prod(r, 1ULL << 40);
+	assert_int_equal(bpfring_producer_recover(p, &found), 1);
+	assert_int_equal(found.moved, 1ULL << 40);
+	assert_int_equal(bpfring_producer_free_space(p), PAGE);
+	drains = true;
+	for (int i = 0; i < 100; i++)
+		assert_int_equal(put_sample(3, 120), 0);
+	done();
+}
+
 /* A sample that the kernel cannot pass even as a discarded one is cut into several. */
 static void recovery_of_a_large_sample(void **state)
 {
@@ -295,6 +335,7 @@ int main(void)
 		rig_test(the_claim),
 		rig_test(every_failure_of_opening),
 		rig_test(recovery),
+		rig_test(recovery_and_kicks),
 		rig_test(recovery_of_a_large_sample),
 	};
 
