@@ -130,6 +130,7 @@ static void produce_until_killed(int map_fd, int ready)
 
 static void producers_are_killed(void **state)
 {
+	unsigned int seed = 1;
 	struct user_rig rig;
 	uint64_t number = 0;
 	int ready[2];
@@ -145,7 +146,7 @@ static void producers_are_killed(void **state)
 		if (!pid)
 			produce_until_killed(rig.fd, ready[1]);
 		assert_int_equal(read(ready[0], &byte, 1), 1);
-		until = clock_of(CLOCK_MONOTONIC) + rand() % 1000000;
+		until = clock_of(CLOCK_MONOTONIC) + rand_r(&seed) % 1000000;
 		while (clock_of(CLOCK_MONOTONIC) < until)
 			assert_true(run(rig.skel->progs.drain) >= 0);
 		kill(pid, SIGKILL);

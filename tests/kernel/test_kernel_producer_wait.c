@@ -202,6 +202,7 @@ static struct bpfring_producer *to_stop;
 static void stop_it(int sig)
 {
 	(void)sig;
+	/* NOLINTNEXTLINE(bugprone-signal-handler,cert-sig30-c): made for it */
 	bpfring_producer_stop(to_stop);
 }
 
