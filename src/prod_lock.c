@@ -68,11 +68,12 @@ void bpfring_prod_lock_slowly(struct bpfring_prod *p)
 	int64_t now = start, pause_ns = 100;
 
 	while (!bpfring_prod_trylock(p)) {
-		if (now - start < SPIN_NS)
+		if (now - start < SPIN_NS) {
 			spin_until(now + pause_ns);
-		else
+			pause_ns *= 2;
+		} else {
 			sleep_until(now + SLEEP_NS);
-		pause_ns *= 2;
+		}
 		now = bpfring_sys_now();
 	}
 }

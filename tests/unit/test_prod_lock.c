@@ -168,7 +168,10 @@ static void a_lock_that_is_taken(void **state)
 		int64_t held;
 		int64_t late; /* at most */
 		bool sleeps;
-	} cases[] = {{300, 500, false}, {10 * US, 10 * US, false}, {1000 * US, 51 * US, true}};
+	} cases[] = {{300, 500, false},
+		     {10 * US, 10 * US, false},
+		     {1000 * US, 51 * US, true},
+		     {100000 * US, 51 * US, true}};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		int64_t free_at;
