@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /*
- * Any sequence of calls of a producer and drains of the kernel against a list of what was reserved: the kernel gets the longest prefix that was ended, once, in order, and whole; it
- * never meets a busy header or an error; what may not be ended is refused.
+ * Any sequence of calls of a producer and drains of the kernel against a list of what was reserved:
+ * the kernel gets the longest prefix that was ended, once, in order, and whole; it never meets a busy
+ * header or an error; what may not be ended is refused.
  */
 #include <bpfring/user_ring.h>
 #include <errno.h>
@@ -10,6 +11,9 @@
 #include "sim_user.h"
 
 #define MAX_SAMPLES 1024
+
+/* A sample that is filled with that or more makes the callback stop. */
+#define STOPS 0xf0
 
 struct entry {
 	uint8_t *data;
@@ -97,7 +101,7 @@ static int take(void *ctx, uint8_t *data, uint32_t size)
 	for (uint32_t i = 0; i < size; i++)
 		require(data[i] == e->fill);
 	m->used -= total_of(size);
-	return e->fill == 255; /* the callback stops */
+	return e->fill >= STOPS;
 }
 
 static void drain(struct model *m)
@@ -107,7 +111,7 @@ static void drain(struct model *m)
 
 	require(n >= 0 && (unsigned int)n <= m->drained - before);
 	/* discarded ones at the end were passed over, if the drain got that far */
-	if (m->drained == before || m->entries[m->drained - 1].fill != 255)
+	if (m->drained == before || m->entries[m->drained - 1].fill < STOPS)
 		while (m->drained < m->published && m->entries[m->drained].state == DISCARDED)
 			m->used -= total_of(m->entries[m->drained++].size);
 	require(bpfring_prod_free_space(&m->p) == m->r->size - m->used);
@@ -172,8 +176,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (unsigned int i = m->published; i < m->count; i++)
 		if (m->entries[i].state == RESERVED)
 			end_any(m, m->entries[i].data, 0);
-	while (m->drained < m->count) /* as often as callbacks stop */
+	require(m->published == m->count);
+	while (m->drained < m->count) { /* as often as callbacks stop */
+		unsigned int before = m->drained;
+
 		drain(m);
+		require(m->drained > before); /* or it would go on for ever */
+	}
 	require(m->used == 0);
 	sim_ring_free(m->r);
 	free(m->states);
