@@ -48,7 +48,7 @@ int bpfring_task_describe(struct task_layout *ret, const struct map *map,
 	int err;
 
 	if (map->type != BPF_MAP_TYPE_TASK_STORAGE) {
-		log_error("map '%s' id %u is a %s, not a task_storage\n", map->name, map->id,
+		log_error("map '%s' id %u has the type %s, not task_storage\n", map->name, map->id,
 			  bpfring_map_type_name(map->type, buf, sizeof(buf)));
 		return -EINVAL;
 	}

@@ -60,8 +60,14 @@ static int parts_from_opts(struct task_parts *ret, const struct bpfring_task_sto
 	bpfring_task_parts_none(&parts);
 	parts.owner_fd = opts->owner_fd;
 	parts.bind_fd = opts->bind_fd > 0 ? opts->bind_fd : -1;
-	for (unsigned int i = 0; i < count; i++)
+	for (unsigned int i = 0; i < count; i++) {
 		parts.slot_fds[i] = opts->slot_fds[i];
+		if (parts.slot_fds[i] >= 0)
+			continue;
+		log_error("struct bpfring_task_storage_opts: slot_fds[%u] is %d\n", i,
+			  parts.slot_fds[i]);
+		return -EBADF;
+	}
 	return bpfring_task_parts_dup(ret, &parts, count);
 }
 
