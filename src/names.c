@@ -84,9 +84,12 @@ void bpfring_names_close(struct bpfring_names *names)
 
 static uint32_t first_free_byte(const struct names_table *table)
 {
-	const struct names_entry *last = &table->entries[table->count - 1];
+	const struct names_entry *last;
 
-	return table->count ? last->offset + (last->size + 7) / 8 * 8 : 0;
+	if (!table->count)
+		return 0;
+	last = &table->entries[table->count - 1];
+	return last->offset + (last->size + 7) / 8 * 8;
 }
 
 /* BPF may be reading: the entry is there before it counts. */

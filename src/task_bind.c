@@ -13,33 +13,45 @@ static const char *cure(int err)
 {
 	switch (err) {
 	case -EPERM:
-		return "; the descriptor of the map is read-only";
+		return "; the descriptor is read-only, or a seccomp filter is in the way";
 	case -EMFILE:
 	case -ENFILE:
 		return "; no descriptor is left for a pidfd";
+	case -EFAULT:
+		return "; is the map prepared for the other path?";
 	default:
 		return "";
 	}
 }
 
-/* A cell for @b, and its element. On failure @b is gone. */
+/*
+ * A cell for @b, and its element. On failure @b is gone, unless its thread may look at it. That
+ * thread must not find the cell before the kernel has accepted it.
+ */
 static int start(struct bpfring_task_storage *ts, struct binding *b)
 {
 	int err = bpfring_task_process_start(ts);
 
+	b->is_behind = false;
 	if (!err)
 		err = ts->path->alloc(ts, &b->cell);
 	if (!err) {
-		b->has_cell = true;
+		err = bpfring_task_element_share(ts, b);
+		if (!err)
+			err = bpfring_task_element_check(ts, b);
+		if (err)
+			ts->path->retire(ts, &b->cell);
+	}
+	if (!err) {
 		ts->bound++;
 		ts->binds++;
-		err = bpfring_task_element_share(ts, b);
-	}
-	if (!err)
+		/* T2: release, with T3: who sees it sees the cell. */
+		atomic_store_explicit(&b->has_cell, true, memory_order_release);
 		return 0;
+	}
 	log_error("map '%s': cannot bind thread %d: %s%s\n", ts->map.name, (int)b->tid,
 		  bpfring_errname(err), cure(err));
-	bpfring_task_drop(ts, b);
+	bpfring_task_give_up(ts, b);
 	return err;
 }
 
@@ -49,6 +61,16 @@ static int begin(struct bpfring_task_storage *ts)
 
 	if (!err && ts->with_pidfd && ts->binds % REAP_EVERY == 0)
 		bpfring_task_reap_dead(ts);
+	return err;
+}
+
+/* The element is made in the map that took the place of another (task_replace.c). */
+static int catch_up(struct bpfring_task_storage *ts, struct binding *b)
+{
+	int err = b->is_behind ? bpfring_task_element_share(ts, b) : 0;
+
+	if (!err)
+		b->is_behind = false;
 	return err;
 }
 
@@ -71,12 +93,11 @@ int bpfring_task_bind_self(struct bpfring_task_storage *ts, struct binding **ret
 	b = bpfring_task_current(ts, tid);
 	if (b && b->has_cell) {
 		adopt(ts, b);
-		err = b->is_behind ? bpfring_task_element_share(ts, b) : 0;
-		if (!err)
-			b->is_behind = false;
+		err = catch_up(ts, b);
 	} else {
 		if (b) /* unbound by another thread, or its number was of another process */
 			bpfring_task_drop(ts, b);
+		pthread_setspecific(ts->key, NULL); /* it may be what was dropped */
 		b = bpfring_task_add(ts, tid);
 		err = b ? start(ts, b) : -ENOMEM;
 	}
@@ -99,7 +120,8 @@ int bpfring_task_storage_bind(struct bpfring_task_storage *ts, int member, void 
 
 	if (shared < 0 || !ret)
 		return -EINVAL;
-	if (!b || !atomic_load_explicit(&b->has_cell, memory_order_relaxed) ||
+	/* T3: acquire, with T2 of another thread that bound this one. */
+	if (!b || !atomic_load_explicit(&b->has_cell, memory_order_acquire) ||
 	    atomic_load_explicit(&b->is_behind, memory_order_relaxed) || task_forked(ts)) {
 		bpfring_task_lock();
 		err = bpfring_task_bind_self(ts, &b);
@@ -123,7 +145,7 @@ static int bind_other(struct bpfring_task_storage *ts, pid_t tid, struct binding
 	b = bpfring_task_current(ts, tid);
 	if (b && b->has_cell) {
 		*ret = b;
-		return 0;
+		return catch_up(ts, b);
 	}
 	pidfd = bpfring_task_pidfd(tid);
 	if (pidfd < 0)
@@ -173,22 +195,21 @@ static int unbind(struct bpfring_task_storage *ts, pid_t tid)
 	b = err ? NULL : bpfring_task_current(ts, tid);
 	if (b && b->has_cell)
 		err = bpfring_task_end(ts, b);
+	else if (b && b->is_self && tid == bpfring_sys_gettid())
+		bpfring_task_drop(ts, b); /* unbound by another thread before */
+	if (tid == bpfring_sys_gettid())
+		pthread_setspecific(ts->key, NULL);
 	bpfring_task_unlock();
 	return err;
 }
 
 int bpfring_task_storage_unbind(struct bpfring_task_storage *ts)
 {
-	int err = unbind(ts, bpfring_sys_gettid());
-
-	pthread_setspecific(ts->key, NULL);
-	return err;
+	return unbind(ts, bpfring_sys_gettid());
 }
 
 int bpfring_task_storage_unbind_thread(struct bpfring_task_storage *ts, pid_t tid)
 {
-	if (tid == bpfring_sys_gettid())
-		return bpfring_task_storage_unbind(ts);
 	return unbind(ts, tid);
 }
 

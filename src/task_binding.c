@@ -57,6 +57,14 @@ void bpfring_task_drop(struct bpfring_task_storage *ts, struct binding *b)
 	bpfring_sys_free(b);
 }
 
+void bpfring_task_give_up(struct bpfring_task_storage *ts, struct binding *b)
+{
+	if (b->is_self && b->tid != bpfring_sys_gettid())
+		give_back(ts, b);
+	else
+		bpfring_task_drop(ts, b);
+}
+
 /*
  * Thread numbers are used again. A thread that did not bind itself is known by its pidfd; one that
  * did has its binding as thread-specific value, unless it ended without running destructors.
@@ -104,10 +112,7 @@ int bpfring_task_end(struct bpfring_task_storage *ts, struct binding *b)
 		log_warn("map '%s': cannot delete the element of thread %d: %s; BPF keeps its "
 			 "last values until the thread ends\n",
 			 ts->map.name, (int)b->tid, bpfring_errname(err));
-	if (b->is_self && b->tid != bpfring_sys_gettid())
-		give_back(ts, b);
-	else
-		bpfring_task_drop(ts, b);
+	bpfring_task_give_up(ts, b);
 	return err;
 }
 

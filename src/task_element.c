@@ -11,6 +11,7 @@
 
 #define PIDFD_THREAD	O_EXCL /* Linux 6.9 */
 #define KERNEL_ENOTSUPP 524
+#define RETRIES		64 /* of the program that sets a thread's own element */
 
 /* Of bpf/task_storage.bpf.h. */
 enum {
@@ -32,7 +33,7 @@ void *bpfring_task_value(struct bpfring_task_storage *ts)
 
 int bpfring_task_try_pidfd(pid_t tid)
 {
-	int fd = bpfring_sys_pidfd(tid, PIDFD_THREAD);
+	int fd = tid > 0 ? bpfring_sys_pidfd(tid, PIDFD_THREAD) : -ESRCH;
 
 	if (fd == -EINVAL)
 		fd = bpfring_sys_pidfd(tid, 0); /* before 6.9: the first thread of a process only */
@@ -47,6 +48,11 @@ int bpfring_task_pidfd(pid_t tid)
 		log_error("thread %d: this kernel has no descriptors of threads (Linux 6.9), only "
 			  "of processes; on the fall-back the thread itself can do it\n",
 			  (int)tid);
+	else if (fd < 0 && fd != -ESRCH)
+		log_error("thread %d: cannot open a pidfd: %s%s\n", (int)tid, bpfring_errname(fd),
+			  fd == -EPERM	  ? "; a seccomp filter forbids pidfd_open()"
+			  : fd == -EMFILE ? "; raise RLIMIT_NOFILE"
+					  : "");
 	return fd;
 }
 
@@ -56,11 +62,27 @@ static bool by_program(const struct bpfring_task_storage *ts, struct task_id id)
 	return ts->parts.bind_fd >= 0 && id.pidfd < 0 && id.tid == bpfring_sys_gettid();
 }
 
+/*
+ * The kernel does not make or delete an element while another task on the processor is about to, or
+ * while the task's storage comes or goes; its helpers do not tell this from a lack of memory.
+ */
+static bool may_pass(uint64_t op, int err)
+{
+	return err == -EBUSY || err == -EAGAIN || (op == OP_SET && err == -ENOMEM);
+}
+
 static int run(struct bpfring_task_storage *ts, uint64_t op)
 {
+	int err, tries = 0;
+
 	memcpy((char *)ts->scratch + ts->layout.value_size, &op, sizeof(op));
-	return bpfring_sys_prog_run_ctx(ts->parts.bind_fd, ts->scratch,
-					(uint32_t)bpfring_task_scratch_size(&ts->layout));
+	do {
+		if (tries)
+			bpfring_sys_yield();
+		err = bpfring_sys_prog_run_ctx(ts->parts.bind_fd, ts->scratch,
+					       (uint32_t)bpfring_task_scratch_size(&ts->layout));
+	} while (may_pass(op, err) && ++tries < RETRIES);
+	return err;
 }
 
 static int by_pidfd(struct bpfring_task_storage *ts, struct task_id id, uint32_t op, uint64_t flags)
@@ -111,6 +133,33 @@ void bpfring_task_element_refer(struct bpfring_task_storage *ts, const struct bi
 	for (unsigned int i = 0; i < ts->layout.shared_count; i++)
 		memcpy((char *)bpfring_task_value(ts) + task_shared_member(ts, i)->offset,
 		       &b->cell.ref[i], sizeof(b->cell.ref[i]));
+}
+
+/* What it does not take for a pointer of ours it shows. */
+int bpfring_task_element_check(struct bpfring_task_storage *ts, const struct binding *b)
+{
+	struct task_id id = {b->tid, b->pidfd};
+	int err;
+
+	if (ts->is_checked || ts->path->name == BPFRING_TASK_FALLBACK)
+		return 0;
+	err = bpfring_task_element_read(ts, id);
+	for (unsigned int i = 0; i < ts->layout.shared_count && !err; i++) {
+		const struct bpfring_task_member *m = task_shared_member(ts, i);
+		uint64_t shown;
+
+		memcpy(&shown, (char *)bpfring_task_value(ts) + m->offset, sizeof(shown));
+		if (!shown)
+			continue;
+		log_error("map '%s': what is at offset %u of the value, member '%s', is no __uptr "
+			  "to the kernel\n",
+			  ts->map.name, m->offset, m->name);
+		err = -EINVAL;
+	}
+	if (err)
+		bpfring_task_element_delete(ts, id);
+	ts->is_checked = !err;
+	return err;
 }
 
 int bpfring_task_element_share(struct bpfring_task_storage *ts, const struct binding *b)

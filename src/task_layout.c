@@ -96,6 +96,8 @@ static int read_member(struct bpfring_task_member *ret, const struct btf *btf,
 /* Checks what both sources can get wrong, numbers the shared members. */
 static int finish(struct task_layout *layout, const char *map_name)
 {
+	const size_t page = bpfring_sys_page_size();
+
 	for (unsigned int i = 0; i < layout->count; i++) {
 		struct bpfring_task_member *m = &layout->members[i];
 		bool shared = m->flags & BPFRING_TASK_MEMBER_UPTR;
@@ -105,7 +107,7 @@ static int finish(struct task_layout *layout, const char *map_name)
 			m->align = sizeof(uint64_t);
 		if (!m->size || (m->align & (m->align - 1)) || m->offset > layout->value_size ||
 		    size > layout->value_size - m->offset ||
-		    (shared && (m->size > bpfring_sys_page_size() || m->align > m->size * 8ULL))) {
+		    (shared && (m->size > page || m->align > page))) {
 			log_error("map '%s': member '%s' (offset %u, size %u, alignment %u) does "
 				  "not fit the value of %u bytes\n",
 				  map_name, m->name, m->offset, m->size, m->align,
@@ -114,8 +116,12 @@ static int finish(struct task_layout *layout, const char *map_name)
 		}
 		if (!shared)
 			continue;
-		if (layout->shared_count == TASK_MAX_SHARED)
+		if (layout->shared_count == TASK_MAX_SHARED) {
+			log_error("map '%s': more than %u __uptr members, which the kernel has "
+				  "not\n",
+				  map_name, TASK_MAX_SHARED);
 			return -EINVAL;
+		}
 		layout->shared[layout->shared_count++] = i;
 	}
 	if (!layout->shared_count) {

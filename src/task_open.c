@@ -25,9 +25,15 @@ int bpfring_task_opts_read(struct bpfring_task_storage_opts *ret,
 		return err;
 	if ((ret->flags & ~KNOWN_FLAGS) || ret->packing > BPFRING_TASK_PAGE || ret->reserved ||
 	    (ret->member_count && !ret->members)) {
-		log_error("struct bpfring_task_storage_opts: unknown flags %#x or packing %u\n",
+		log_error("struct bpfring_task_storage_opts: unknown flags %#x or packing %u, or "
+			  "no members\n",
 			  ret->flags & ~KNOWN_FLAGS, ret->packing);
 		return -EINVAL;
+	}
+	if (ret->owner_fd < 0 || ret->bind_fd < 0) {
+		log_error("struct bpfring_task_storage_opts: owner_fd %d, bind_fd %d\n",
+			  ret->owner_fd, ret->bind_fd);
+		return -EBADF;
 	}
 	return 0;
 }
@@ -42,7 +48,7 @@ int bpfring_task_describe(struct task_layout *ret, const struct map *map,
 	int err;
 
 	if (map->type != BPF_MAP_TYPE_TASK_STORAGE) {
-		log_error("map '%s' id %u is a %s, not a task_storage\n", map->name, map->id,
+		log_error("map '%s' id %u has the type %s, not task_storage\n", map->name, map->id,
 			  bpfring_map_type_name(map->type, buf, sizeof(buf)));
 		return -EINVAL;
 	}
@@ -104,8 +110,12 @@ static int handle_start(struct bpfring_task_storage *ts)
 	if (err)
 		goto free_handle;
 	err = -pthread_key_create(&ts->key, bpfring_task_thread_ends);
-	if (err)
+	if (err) {
+		log_error("map '%s': no thread-specific key: %s; a process has PTHREAD_KEYS_MAX of "
+			  "them\n",
+			  ts->map.name, bpfring_errname(err));
 		goto free_path;
+	}
 	ts->refs = 1;
 	ts->next = bpfring_task_all;
 	bpfring_task_all = ts;
@@ -166,6 +176,7 @@ static int handle_new(struct bpfring_task_storage **ret, struct map *map,
 		return err;
 	}
 	/* What the caller's pointers point to is read by now. */
+	ts->is_checked = !ts->opts.members;
 	ts->opts.members = NULL;
 	ts->opts.slot_fds = NULL;
 	err = handle_start(ts);

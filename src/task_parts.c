@@ -58,11 +58,15 @@ static int parts_from_opts(struct task_parts *ret, const struct bpfring_task_sto
 	struct task_parts parts;
 
 	bpfring_task_parts_none(&parts);
-	if (opts->owner_fd > 0 && opts->slot_fds) {
-		parts.owner_fd = opts->owner_fd;
-		parts.bind_fd = opts->bind_fd > 0 ? opts->bind_fd : -1;
-		for (unsigned int i = 0; i < count; i++)
-			parts.slot_fds[i] = opts->slot_fds[i];
+	parts.owner_fd = opts->owner_fd;
+	parts.bind_fd = opts->bind_fd > 0 ? opts->bind_fd : -1;
+	for (unsigned int i = 0; i < count; i++) {
+		parts.slot_fds[i] = opts->slot_fds[i];
+		if (parts.slot_fds[i] >= 0)
+			continue;
+		log_error("struct bpfring_task_storage_opts: slot_fds[%u] is %d\n", i,
+			  parts.slot_fds[i]);
+		return -EBADF;
 	}
 	return bpfring_task_parts_dup(ret, &parts, count);
 }
@@ -160,5 +164,11 @@ int bpfring_task_parts_find(struct task_parts *ret, const struct task_source *fr
 		return parts_from_object(ret, from->obj, from->name, layout);
 	if (from->pin)
 		return parts_from_pin(ret, from->pin, layout);
+	if (opts->owner_fd <= 0 || !opts->slot_fds) {
+		log_error(
+			"the fall-back of task storage needs owner_fd and slot_fds, or the object, "
+			"or the pin\n");
+		return -EINVAL;
+	}
 	return parts_from_opts(ret, opts, layout->shared_count);
 }

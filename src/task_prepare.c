@@ -55,17 +55,6 @@ static void remove_tags(struct btf *btf)
 	}
 }
 
-/* Whether @map is an array that belongs to the task storage map @name. */
-static bool is_part(const struct bpf_map *map, const char *name)
-{
-	const char *own = bpf_map__name(map);
-	size_t len = strlen(name);
-
-	return bpf_map__type(map) == BPF_MAP_TYPE_ARRAY &&
-	       (bpf_map__map_flags(map) & BPF_F_MMAPABLE) && !strncmp(own, name, len) &&
-	       own[len] == '_';
-}
-
 static struct bpf_program *bind_of(const struct bpf_object *obj, const char *name)
 {
 	char full[TASK_PATH_MAX];
@@ -75,16 +64,71 @@ static struct bpf_program *bind_of(const struct bpf_object *obj, const char *nam
 	return bpf_object__find_program_by_name(obj, full);
 }
 
-static void prepare_map(struct bpf_object *obj, const char *name, bool fallback, uint32_t threads)
+static struct bpf_map *part_of(const struct bpf_object *obj, const char *name, const char *part)
 {
+	char full[TASK_PATH_MAX];
+
+	if (bpfring_task_part_path(full, name, part))
+		return NULL;
+	return bpf_object__find_map_by_name(obj, full);
+}
+
+/* The members that @map is declared with. */
+static int declared(struct task_layout *ret, const struct bpf_object *obj,
+		    const struct bpf_map *map)
+{
+	return bpfring_task_layout_from_btf(
+		ret, bpf_object__btf(obj), bpf_map__btf_value_type_id(map),
+		bpfring_task_object_is_fallback(obj), bpf_map__name(map));
+}
+
+static int size_part(const struct bpf_object *obj, const char *name, const char *part,
+		     uint32_t threads)
+{
+	struct bpf_map *map = part_of(obj, name, part);
+
+	if (map)
+		return bpf_map__set_max_entries(map, threads);
+	log_error("map '%s': the object has no '%s_%s'; declare its members with "
+		  "BPFRING_TASK_MEMBER()\n",
+		  name, name, part);
+	return -ENOENT;
+}
+
+/* @threads: 0: none, the path is UPTR. */
+static int prepare_map(const struct bpf_object *obj, const struct bpf_map *map, uint32_t threads)
+{
+	const char *name = bpf_map__name(map);
 	struct bpf_program *bind = bind_of(obj, name);
-	struct bpf_map *map;
+	struct task_layout layout;
+	int err;
 
 	if (!bind)
-		return; /* not declared with BPFRING_TASK_STORAGE(): none of ours */
-	bpf_program__set_autoload(bind, fallback);
-	bpf_object__for_each_map(map, obj) if (is_part(map, name))
-		bpf_map__set_max_entries(map, fallback ? threads : 1);
+		return 0; /* not declared with BPFRING_TASK_STORAGE(): none of ours */
+	err = declared(&layout, obj, map);
+	if (err)
+		return err;
+	if (threads)
+		err = size_part(obj, name, "owner", threads);
+	for (unsigned int i = 0; i < layout.shared_count && threads && !err; i++)
+		err = size_part(obj, name, layout.members[layout.shared[i]].name, threads);
+	bpfring_task_layout_free(&layout);
+	if (!err)
+		bpf_program__set_autoload(bind, threads != 0);
+	return err;
+}
+
+static int prepare_maps(const struct bpf_object *obj, uint32_t threads)
+{
+	struct bpf_map *map;
+	int err = 0;
+
+	bpf_object__for_each_map(map, obj)
+	{
+		if (!err && bpf_map__type(map) == BPF_MAP_TYPE_TASK_STORAGE)
+			err = prepare_map(obj, map, threads);
+	}
+	return err;
 }
 
 static void warn_of_sleepers(const struct bpf_object *obj)
@@ -129,6 +173,7 @@ int bpfring_task_storage_prepare(struct bpf_object *obj, const char *name,
 {
 	struct bpfring_task_prepare_opts known = {.sz = sizeof(known)};
 	struct bpf_map *map;
+	uint32_t threads;
 	bool fallback;
 	int path, err;
 
@@ -148,16 +193,24 @@ int bpfring_task_storage_prepare(struct bpf_object *obj, const char *name,
 	}
 	if (bpf_map__fd(map) >= 0)
 		return -EBUSY;
+	/* What was made plain for the fall-back stays so. */
+	if (bpfring_task_object_is_fallback(obj) && known.path == BPFRING_TASK_AUTO)
+		known.path = BPFRING_TASK_FALLBACK;
+	if (bpfring_task_object_is_fallback(obj) && known.path == BPFRING_TASK_UPTR) {
+		log_error("map '%s': prepared for the fall-back before; open the object anew\n",
+			  name);
+		return -EBUSY;
+	}
 	path = choose(name, known.path);
 	if (path < 0)
 		return path;
-	err = set_path(obj, (uint32_t)path);
+	fallback = path == BPFRING_TASK_FALLBACK;
+	threads = known.max_threads ? known.max_threads : DEFAULT_THREADS;
+	err = prepare_maps(obj, fallback ? threads : 0);
+	if (!err)
+		err = set_path(obj, (uint32_t)path);
 	if (err)
 		return err;
-	fallback = path == BPFRING_TASK_FALLBACK;
-	bpf_object__for_each_map(map, obj) if (bpf_map__type(map) == BPF_MAP_TYPE_TASK_STORAGE)
-		prepare_map(obj, bpf_map__name(map), fallback,
-			    known.max_threads ? known.max_threads : DEFAULT_THREADS);
 	if (fallback) {
 		remove_tags(bpf_object__btf(obj));
 		warn_of_sleepers(obj);
@@ -179,17 +232,32 @@ static int pin_part(int fd, const char *path, const char *suffix)
 	return err ? err : pin_one(fd, part);
 }
 
-static int pin_parts(const struct bpf_object *obj, const char *name, const char *path)
+static int pin_map_part(const struct bpf_object *obj, const char *name, const char *path,
+			const char *part)
 {
+	const struct bpf_map *map = part_of(obj, name, part);
+
+	return map ? pin_part(bpf_map__fd(map), path, part) : -ENOENT;
+}
+
+static int pin_parts(const struct bpf_object *obj, const struct bpf_map *map, const char *path)
+{
+	const char *name = bpf_map__name(map);
 	const struct bpf_program *bind = bind_of(obj, name);
-	const struct bpf_map *map;
+	struct task_layout layout;
 	int err;
 
 	if (!bind)
 		return -EINVAL;
+	err = declared(&layout, obj, map);
+	if (err)
+		return err;
 	err = pin_part(bpf_program__fd(bind), path, "bind");
-	bpf_object__for_each_map(map, obj) if (!err && is_part(map, name))
-		err = pin_part(bpf_map__fd(map), path, bpf_map__name(map) + strlen(name) + 1);
+	for (unsigned int i = 0; i < layout.shared_count && !err; i++)
+		err = pin_map_part(obj, name, path, layout.members[layout.shared[i]].name);
+	if (!err) /* it marks the path: the last of them */
+		err = pin_map_part(obj, name, path, "owner");
+	bpfring_task_layout_free(&layout);
 	return err;
 }
 
@@ -215,7 +283,7 @@ int bpfring_task_storage_pin(const struct bpf_object *obj, const char *name, con
 		return -ENOENT;
 	/* The map last: who finds it finds the rest. */
 	if (bpfring_task_object_is_fallback(obj))
-		err = pin_parts(obj, name, path);
+		err = pin_parts(obj, map, path);
 	else
 		err = unpin_owner(path); /* of a fall-back before: it marks the path */
 	if (!err)

@@ -42,6 +42,7 @@ static int move_thread(struct bpfring_task_storage *ts, struct map *old, struct 
 		bpfring_sys_close(fd);
 	if (err == -ENOENT || err == -ESRCH)
 		return 0;
+	b->is_behind = err != 0; /* then it may come by itself */
 	return err ? err : 1;
 }
 
@@ -107,8 +108,6 @@ static int replace(struct bpfring_task_storage *ts, struct map *map,
 	err = bpfring_task_layout_equal(&ts->layout, &layout, map->name) ? 0 : -EINVAL;
 	if (!err)
 		err = bpfring_task_parts_find(&parts, from, &known, &layout);
-	if (!err && from->fallback && parts.owner_fd < 0)
-		err = -EINVAL;
 	bpfring_task_layout_free(&layout);
 	if (!err)
 		return move(ts, map, &parts);

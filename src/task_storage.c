@@ -117,8 +117,13 @@ static int set(struct bpfring_task_storage *ts, pid_t tid, const struct bpfring_
 	if (err)
 		return err;
 	b = bpfring_task_current(ts, tid);
-	if (!bpfring_sys_is_our_thread(tid))
+	if (!bpfring_sys_is_our_thread(tid)) {
+		if (b && b->pidfd < 0) { /* its number was of a thread of this process */
+			bpfring_task_drop(ts, b);
+			b = NULL;
+		}
 		return set_foreign(ts, tid, b, m, data);
+	}
 	id = (struct task_id){tid, b ? b->pidfd : -1};
 	err = read_for_change(ts, id, b);
 	if (err)

@@ -95,6 +95,8 @@ struct bpfring_task_storage {
 	uint64_t bound, binds;
 	unsigned int with_pidfd; /* bindings */
 
+	bool is_checked; /* the members are what the kernel takes them for */
+
 	bool has_process; /* there are members of the process, and process is allocated */
 	struct task_cell process;
 	void *process_copy[TASK_MAX_SHARED]; /* what must be there again after fork */
@@ -170,6 +172,8 @@ int bpfring_task_element_write(struct bpfring_task_storage *ts, struct task_id i
 int bpfring_task_element_delete(struct bpfring_task_storage *ts, struct task_id id);
 /* Keeps what ordinary members there are, and shares what @b has. */
 int bpfring_task_element_share(struct bpfring_task_storage *ts, const struct binding *b);
+/* Once a handle: that the kernel knows of the pointers that the caller, not BTF, told us of. */
+int bpfring_task_element_check(struct bpfring_task_storage *ts, const struct binding *b);
 void bpfring_task_element_refer(struct bpfring_task_storage *ts, const struct binding *b);
 void *bpfring_task_value(struct bpfring_task_storage *ts);
 size_t bpfring_task_scratch_size(const struct task_layout *layout);
@@ -181,10 +185,12 @@ struct binding *bpfring_task_find(struct bpfring_task_storage *ts, pid_t tid);
 struct binding *bpfring_task_add(struct bpfring_task_storage *ts, pid_t tid);
 /* Takes it off its bucket, gives its cell back, frees it. The element is not touched. */
 void bpfring_task_drop(struct bpfring_task_storage *ts, struct binding *b);
+/* Gives its cell back; drops it too, unless its thread may look at it. */
+void bpfring_task_give_up(struct bpfring_task_storage *ts, struct binding *b);
 /* The binding of @tid, if it is that of the thread that has this number now. */
 struct binding *bpfring_task_current(struct bpfring_task_storage *ts, pid_t tid);
 int bpfring_task_reap_dead(struct bpfring_task_storage *ts);
-/* Deletes the element, then gives the cell back and, unless its thread may look at it, drops @b. */
+/* Deletes the element, then gives up. */
 int bpfring_task_end(struct bpfring_task_storage *ts, struct binding *b);
 void bpfring_task_thread_ends(void *binding); /* destructor of the key */
 

@@ -23,6 +23,10 @@
 #ifndef BPFRING_TASK_STORAGE_BPF_H
 #define BPFRING_TASK_STORAGE_BPF_H
 
+#if defined(__clang__) && __clang_major__ < 15
+#error "bpfring/bpf/task_storage.bpf.h needs clang 15: older ones drop the tag of __uptr members"
+#endif
+
 #ifndef __uptr
 #define __uptr __attribute__((btf_type_tag("uptr")))
 #endif

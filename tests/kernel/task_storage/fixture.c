@@ -76,6 +76,14 @@ struct task_cell_test *bind_cell(struct fixture *f)
 	return cell;
 }
 
+struct bpfring_task_storage_stats stats_of(struct fixture *f)
+{
+	struct bpfring_task_storage_stats s = {.sz = sizeof(s)};
+
+	assert_int_equal(bpfring_task_storage_stats(f->ts, &s), 0);
+	return s;
+}
+
 void join_child(pid_t pid)
 {
 	int status;

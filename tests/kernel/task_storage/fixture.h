@@ -36,6 +36,7 @@ void fixture_look(void);
 bool threads_have_pidfds(void);
 
 struct task_cell_test *bind_cell(struct fixture *f);
+struct bpfring_task_storage_stats stats_of(struct fixture *f);
 
 /* What child processes assert: they cannot use CMocka. */
 #define CHILD_CHECK(condition)                                                            \

@@ -28,6 +28,15 @@ BPFRING_TASK_STORAGE(store, struct test_value);
 BPFRING_TASK_MEMBER(store, cell, struct task_cell_test);
 BPFRING_TASK_MEMBER(store, small, struct task_small_test);
 
+/* The program's own, though its name begins as those of parts of the map do. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 3);
+	__type(key, __u32);
+	__type(value, __u64);
+} store_extra SEC(".maps");
+
 struct named_value {
 	BPFRING_NAMED_MEMBERS;
 	struct bpfring_name_cache one, two;

@@ -21,8 +21,20 @@
 #define STACK		(64 * 1024)
 
 static struct fixture *f;
-static atomic_ulong bad_fresh, bad_writer, strangers, unwritten;
+static atomic_ulong created, bad_fresh, bad_writer, strangers, unwritten;
 static unsigned long total;
+
+/*
+ * Lives until so many others have been created after it, up to three quarters of those that there may
+ * be at once: many are alive together, and they do not end in the order in which they began.
+ */
+static void outlive_some(unsigned long i)
+{
+	unsigned long until = i + i * 7 % (AT_ONCE * 3 / 4);
+
+	while (created < (until < total ? until : total))
+		usleep(20);
+}
 
 static void *live(void *arg)
 {
@@ -50,6 +62,9 @@ static void *live(void *arg)
 		if (cell->owner != tid)
 			bad_writer++;
 	}
+	outlive_some((uintptr_t)arg);
+	if ((cell->writer && cell->writer != tid) || cell->owner != tid)
+		bad_writer++;
 	/* The kernel leaves out a program that it finds interrupted on the same processor. */
 	for (int i = 0; !cell->writes && i < 1000; i++)
 		fixture_look();
@@ -66,7 +81,7 @@ static void churn(void **state)
 	struct bpfring_task_storage_stats s = {.sz = sizeof(s)};
 	pthread_t threads[AT_ONCE];
 	pthread_attr_t attr;
-	uint64_t most_bytes = 0;
+	uint64_t most_bytes = 0, most_bound = 0;
 
 	f = *state;
 	pthread_attr_init(&attr);
@@ -77,10 +92,13 @@ static void churn(void **state)
 		assert_int_equal(
 			pthread_create(&threads[i % AT_ONCE], &attr, live, (void *)(uintptr_t)i),
 			0);
+		created = i + 1;
 		if (i % 64 == 0) {
 			assert_int_equal(bpfring_task_storage_stats(f->ts, &s), 0);
 			if (s.bytes > most_bytes)
 				most_bytes = s.bytes;
+			if (s.bound > most_bound)
+				most_bound = s.bound;
 		}
 	}
 	for (unsigned int i = 0; i < AT_ONCE; i++)
@@ -88,8 +106,8 @@ static void churn(void **state)
 	pthread_attr_destroy(&attr);
 	assert_int_equal(bpfring_task_storage_stats(f->ts, &s), 0);
 	printf("%lu threads: strangers %lu, bad when fresh %lu, bad writer %lu, never written %lu; "
-	       "at most %llu KiB of cells\n",
-	       total, strangers, bad_fresh, bad_writer, unwritten,
+	       "at most %llu at once, %llu KiB of cells\n",
+	       total, strangers, bad_fresh, bad_writer, unwritten, (unsigned long long)most_bound,
 	       (unsigned long long)most_bytes / 1024);
 	assert_int_equal(s.binds, total);
 	assert_int_equal(s.bound, 0);
@@ -98,6 +116,7 @@ static void churn(void **state)
 	assert_int_equal(bad_writer, 0);
 	assert_int_equal(strangers, 0);
 	assert_int_equal(unwritten, 0);
+	assert_true(most_bound > AT_ONCE / 4); /* or nothing has been tested */
 	/* As many pages as threads at once, and no more. */
 	assert_true(most_bytes <= (AT_ONCE + 1) * 4096);
 }

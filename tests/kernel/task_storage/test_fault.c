@@ -1,88 +1,20 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /*
  * Every system call and allocation of task storage fails in turn: each time an error or success, and
- * nothing is left behind. Runs for both paths. The calls are replaced with the linker's --wrap.
+ * nothing is left behind. Runs for both paths.
  */
 #define _GNU_SOURCE
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 #include <dirent.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "fault.h"
 #include "fixture.h"
-#include "sys.h"
-#include "sys_task.h"
-
-static long fail_at = -1; /* counts down; -1: none */
-static bool failed;
-static long allocations;
-static unsigned long rcu_waits;
-
-static bool fails(void)
-{
-	if (fail_at < 0 || fail_at-- != 0)
-		return false;
-	failed = true;
-	return true;
-}
-
-#define WRAP(name, err, params, ...)                                             \
-	int __real_bpfring_sys_##name params;                                    \
-	int __wrap_bpfring_sys_##name params;                                    \
-	int __wrap_bpfring_sys_##name params                                     \
-	{                                                                        \
-		return fails() ? (err) : __real_bpfring_sys_##name(__VA_ARGS__); \
-	}
-
-WRAP(mmap, -ENOMEM, (void **ret, size_t size, int prot, int flags, int fd, uint64_t off), ret, size,
-     prot, flags, fd, off)
-WRAP(dup, -EMFILE, (int fd), fd)
-WRAP(open, -EMFILE, (const char *path), path)
-WRAP(map_info, -EPERM, (int fd, struct bpf_map_info *ret), fd, ret)
-WRAP(lock_byte, -ENOLCK, (int fd, uint64_t offset), fd, offset)
-WRAP(wipe_on_fork, -EINVAL, (void *addr, size_t size), addr, size)
-WRAP(pidfd, -EMFILE, (pid_t tid, unsigned int flags), tid, flags)
-WRAP(madvise, -EINVAL, (void *addr, size_t size, int advice), addr, size, advice)
-WRAP(elem_lookup, -EPERM, (int fd, const void *key, void *value), fd, key, value)
-WRAP(elem_update, -ENOMEM, (int fd, const void *key, const void *value, uint64_t flags), fd, key,
-     value, flags)
-WRAP(elem_delete, -EAGAIN, (int fd, const void *key), fd, key)
-WRAP(prog_run, -ENOMEM, (int fd, void *ctx, uint32_t size), fd, ctx, size)
-WRAP(btf_by_id, -EPERM, (struct btf * *ret, uint32_t id), ret, id)
-
-int __real_bpfring_sys_eventfd(void);
-int __wrap_bpfring_sys_eventfd(void);
-int __wrap_bpfring_sys_eventfd(void)
-{
-	return fails() ? -EMFILE : __real_bpfring_sys_eventfd();
-}
-
-void *__real_bpfring_sys_alloc(size_t size);
-void *__wrap_bpfring_sys_alloc(size_t size);
-void *__wrap_bpfring_sys_alloc(size_t size)
-{
-	void *mem = fails() ? NULL : __real_bpfring_sys_alloc(size);
-
-	allocations += mem != NULL;
-	return mem;
-}
-
-void __real_bpfring_sys_free(void *mem);
-void __wrap_bpfring_sys_free(void *mem);
-void __wrap_bpfring_sys_free(void *mem)
-{
-	allocations -= mem != NULL;
-	__real_bpfring_sys_free(mem);
-}
-
-int __real_bpfring_sys_wait_for_rcu(void);
-int __wrap_bpfring_sys_wait_for_rcu(void);
-int __wrap_bpfring_sys_wait_for_rcu(void)
-{
-	rcu_waits++;
-	return fails() ? -EINVAL : __real_bpfring_sys_wait_for_rcu();
-}
 
 static int open_fds(void)
 {
@@ -95,8 +27,44 @@ static int open_fds(void)
 	return count;
 }
 
+struct other {
+	struct fixture *f;
+	pthread_barrier_t barrier;
+	pid_t tid;
+	void *cell;
+	int errs[2];
+};
+
+static void *wait_for_the_end(void *arg)
+{
+	struct other *o = arg;
+
+	o->tid = gettid();
+	pthread_barrier_wait(&o->barrier);
+	pthread_barrier_wait(&o->barrier);
+	return NULL;
+}
+
+static void begin(struct other *o, pthread_t *thread, void *(*fn)(void *))
+{
+	pthread_barrier_init(&o->barrier, NULL, 2);
+	assert_int_equal(pthread_create(thread, NULL, fn, o), 0);
+	pthread_barrier_wait(&o->barrier);
+}
+
+static void end(struct other *o, pthread_t thread)
+{
+	pthread_barrier_wait(&o->barrier);
+	pthread_join(thread, NULL);
+	pthread_barrier_destroy(&o->barrier);
+}
+
+static struct task_test_bpf *second;
+
+static bool have_pidfds; /* of threads */
+
 /* A life of a handle; the first error. */
-static int whole_life(struct fixture *f)
+static int whole_life(struct fixture *f, pid_t other)
 {
 	struct bpfring_task_storage *ts = NULL;
 	unsigned long long word = 5;
@@ -108,20 +76,48 @@ static int whole_life(struct fixture *f)
 	err = bpfring_task_storage_bind(ts, f->cell, &mem);
 	if (!err)
 		err = bpfring_task_storage_set(ts, 0, 0, &word, sizeof(word));
+	if (!err && have_pidfds)
+		err = bpfring_task_storage_bind_thread(ts, other, f->cell, &mem);
+	if (!err)
+		err = bpfring_task_storage_set(ts, getppid(), 0, &word, sizeof(word));
+	if (!err)
+		err = bpfring_task_storage_get(ts, getppid(), 0, &word, sizeof(word));
+	if (!err) {
+		err = bpfring_task_storage_replace_object(ts, second->obj, "store");
+		err = err > 0 ? 0 : err;
+	}
 	if (!err)
 		err = bpfring_task_storage_unbind(ts);
 	if (!err)
 		err = bpfring_task_storage_bind(ts, f->cell, &mem);
+	if (!err && have_pidfds)
+		err = bpfring_task_storage_unbind_thread(ts, other);
 	bpfring_task_storage_close(ts);
 	return err;
+}
+
+/* The element that whole_life() made of another process is not its own the next time. */
+static void forget_parent(const struct fixture *f)
+{
+	int key = (int)syscall(SYS_pidfd_open, getppid(), 0);
+
+	bpf_map_delete_elem(bpf_map__fd(f->skel->maps.store), &key);
+	bpf_map_delete_elem(bpf_map__fd(second->maps.store), &key);
+	close(key);
 }
 
 static void every_call_fails_in_turn(void **state)
 {
 	struct fixture *f = *state;
 	long before = allocations, n;
+	struct other other = {.f = f};
 	int fds, errors = 0;
+	pthread_t thread;
 
+	begin(&other, &thread, wait_for_the_end);
+	second = fixture_load();
+	have_pidfds = threads_have_pidfds();
+	forget_parent(f);
 	bpfring_task_storage_close(f->ts);
 	f->ts = NULL;
 	before = allocations;
@@ -132,8 +128,9 @@ static void every_call_fails_in_turn(void **state)
 
 		fail_at = n;
 		failed = false;
-		err = whole_life(f);
+		err = whole_life(f, other.tid);
 		fail_at = -1;
+		forget_parent(f);
 		if (!failed) {
 			assert_int_equal(err, 0);
 			break;
@@ -143,10 +140,14 @@ static void every_call_fails_in_turn(void **state)
 		if (allocations != before || open_fds() != fds)
 			fail_msg("call %ld: %ld allocations, %d descriptors are left", n,
 				 allocations - before, open_fds() - fds);
-		assert_int_equal(whole_life(f), 0); /* and it works the next time */
+		err = whole_life(f, other.tid);
+		forget_parent(f);
+		assert_int_equal(err, 0); /* and it works the next time */
 	}
 	printf("%ld calls failed in turn, %d of them with an error\n", n, errors);
-	assert_true(n > 15 && errors > 10);
+	assert_true(n > 30 && errors > 25);
+	end(&other, thread);
+	task_test_bpf__destroy(second);
 }
 
 static void *bind_and_end(void *arg)

@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
-/* What only memory pinned by the kernel has: its errors, its pages, programs that sleep. */
+/* What only memory pinned by the kernel has: its pages, programs that sleep. */
 #define _GNU_SOURCE
 #include <bpf/bpf.h>
-#include <bpf/btf.h>
 #include <bpf/libbpf.h>
-#include <errno.h>
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <linux/userfaultfd.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -14,9 +11,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/statfs.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "fixture.h"
@@ -150,241 +145,6 @@ static void sleeping_program_hits_nobody(void **state)
 	munmap(s.page, PAGE);
 }
 
-static int share(struct fixture *f, void *mem)
-{
-	return bpfring_task_storage_share(f->ts, f->cell, mem);
-}
-
-static void works_with(struct fixture *f, void *mem)
-{
-	struct task_cell_test *cell = mem;
-
-	assert_int_equal(share(f, mem), 0);
-	assert_ptr_equal(bind_cell(f), mem);
-	cell->a = 20;
-	cell->b = 3;
-	fixture_look();
-	assert_int_equal(cell->sum, 23);
-}
-
-static char in_bss[2 * PAGE] __attribute__((aligned(4096)));
-
-static void memory_that_can_be_shared(void **state)
-{
-	struct fixture *f = *state;
-	struct task_cell_test on_stack __attribute__((aligned(128))) = {0};
-	int memfd = memfd_create("test", 0);
-	char path[] = "/tmp/bpfring_test_XXXXXX";
-	int file = mkstemp(path);
-	struct task_cell_test *own = bind_cell(f);
-	void *heap = aligned_alloc(PAGE, PAGE);
-	void *anon = map_page(PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1);
-	void *mem, *private;
-
-	assert_int_equal(ftruncate(memfd, PAGE), 0);
-	assert_int_equal(ftruncate(file, PAGE), 0);
-	memset(heap, 0, PAGE);
-	works_with(f, &on_stack);
-	works_with(f, in_bss);
-	works_with(f, in_bss + PAGE - sizeof(struct task_cell_test)); /* up to the very end */
-	works_with(f, heap);
-	works_with(f, anon);
-	mem = map_page(PROT_READ | PROT_WRITE, MAP_SHARED, memfd);
-	works_with(f, mem);
-	private = map_page(PROT_READ | PROT_WRITE, MAP_PRIVATE, file);
-	works_with(f, private);
-	assert_int_equal(share(f, NULL), 0); /* back to the cell */
-	assert_ptr_equal(bind_cell(f), own);
-	own->a = 1;
-	own->b = 1;
-	fixture_look();
-	assert_int_equal(own->sum, 2);
-	munmap(mem, PAGE);
-	munmap(private, PAGE);
-	munmap(anon, PAGE);
-	free(heap);
-	close(memfd);
-	close(file);
-	unlink(path);
-}
-
-static void refused(struct fixture *f, void *mem, int err, const char *cause)
-{
-	struct task_cell_test *cell = bind_cell(f);
-
-	log_forget();
-	assert_int_equal(share(f, mem), err);
-	if (!strstr(log_text(), cause))
-		fail_msg("the log says: %s", log_text());
-	assert_ptr_equal(bind_cell(f), cell); /* what was shared is shared still */
-	cell->a++;
-	fixture_look();
-	assert_int_equal(cell->sum, cell->a);
-}
-
-static void memory_that_cannot(void **state)
-{
-	struct fixture *f = *state;
-	void *page = map_page(PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1);
-	int secret = (int)syscall(447, 0); /* memfd_secret */
-
-	catch_logs();
-	refused(f, in_bss + 4, -EINVAL, "not aligned to 8");
-	refused(f, in_bss + PAGE - 8, -EOPNOTSUPP, "cross the end of a page");
-	refused(f, page, -EFAULT, "read-only");
-	mprotect(page, PAGE, PROT_NONE);
-	refused(f, page, -EFAULT, "may not be accessed");
-	munmap(page, PAGE);
-	refused(f, page, -EFAULT, "nothing is mapped");
-#if UINTPTR_MAX > UINT32_MAX
-	refused(f, (void *)0xffff888000000000, -EFAULT, "nothing is mapped");
-#endif
-	refused(f, (void *)(UINTPTR_MAX - 4095), -EFAULT, "nothing is mapped");
-	if (secret >= 0) {
-		assert_int_equal(ftruncate(secret, PAGE), 0);
-		page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, secret, 0);
-		if (page != MAP_FAILED) {
-			refused(f, page, -EFAULT, "secret");
-			munmap(page, PAGE);
-		}
-		close(secret);
-	}
-}
-
-/* A file in memory can be shared, one whose pages are to be written back cannot. */
-static void a_shared_mapping_of_a_file(void **state)
-{
-	struct fixture *f = *state;
-	char path[] = "/bpfring_test_XXXXXX";
-	int file = mkstemp(path);
-	struct statfs fs;
-	void *page;
-
-	assert_true(file >= 0);
-	unlink(path);
-	assert_int_equal(fstatfs(file, &fs), 0);
-	if ((unsigned long)fs.f_type == TMPFS_MAGIC || (unsigned long)fs.f_type == RAMFS_MAGIC) {
-		close(file);
-		skip_because("the root file system is in memory");
-	}
-	assert_int_equal(ftruncate(file, PAGE), 0);
-	page = map_page(PROT_READ | PROT_WRITE, MAP_SHARED, file);
-	catch_logs();
-	refused(f, page, -EFAULT, "shared mapping of a file");
-	munmap(page, PAGE);
-	close(file);
-}
-
-static int update_with(const struct fixture *f, int key, uint64_t address, uint64_t flags)
-{
-	struct {
-		uint64_t before, cell;
-		uint32_t weight, pad;
-		uint64_t small;
-	} value = {.cell = address};
-
-	return bpf_map_update_elem(bpf_map__fd(f->skel->maps.store), &key, &value, flags);
-}
-
-static int update(const struct fixture *f, int key, const void *mem, uint64_t flags)
-{
-	return update_with(f, key, (uintptr_t)mem, flags);
-}
-
-/* What the kernel itself answers, which the library stands on. */
-static void errors_of_the_kernel(void **state)
-{
-	struct fixture *f = *state;
-	int fd = bpf_map__fd(f->skel->maps.store), key = (int)syscall(SYS_pidfd_open, getpid(), 0);
-	int bad = -1, zero = open("/dev/zero", O_RDONLY);
-	uint64_t value[4] = {1, 1, 1, 1};
-
-	assert_int_equal(bpf_map_lookup_elem(fd, &key, value), -ENOENT);
-	assert_int_equal(bpf_map_delete_elem(fd, &key), -ENOENT);
-	assert_int_equal(update(f, key, in_bss, BPF_EXIST), -ENOENT);
-	assert_int_equal(update(f, key, in_bss + PAGE - 8, BPF_ANY), -EOPNOTSUPP);
-	assert_int_equal(update_with(f, key, UINT64_MAX, BPF_ANY), -EFAULT);
-	assert_int_equal(update(f, key, in_bss, BPF_F_LOCK), -EINVAL);
-	assert_int_equal(update(f, key, in_bss, 8), -EINVAL);
-	assert_int_equal(update(f, bad, in_bss, BPF_ANY), -EBADF);
-	assert_int_equal(update(f, zero, in_bss, BPF_ANY), -EBADF);
-	assert_int_equal(update(f, key, in_bss, BPF_NOEXIST), 0);
-	assert_int_equal(update(f, key, in_bss, BPF_NOEXIST), -EEXIST);
-	assert_int_equal(bpf_map_lookup_elem(fd, &key, value), 0);
-	assert_int_equal(value[1], 0); /* pointers are not shown */
-	assert_int_equal(bpf_map_get_next_key(fd, &key, &bad), -524);
-	assert_int_equal(bpf_map_delete_elem(fd, &key), 0);
-	close(zero);
-	close(key);
-}
-
-/* A map whose value is one __uptr to a struct of so many bytes. */
-static int create(enum bpf_map_type type, uint32_t size, uint32_t flags)
-{
-	struct bpf_map_create_opts opts = {.sz = sizeof(opts), .map_flags = flags};
-	struct btf *btf = btf__new_empty();
-	int byte = btf__add_int(btf, "char", 1, 0),
-	    index = btf__add_int(btf, "int", 4, BTF_INT_SIGNED);
-	int bytes = btf__add_array(btf, index, byte, size);
-	int shared = btf__add_struct(btf, "shared", size), pointer, fd, btf_fd;
-	uint32_t raw_size;
-	const void *raw;
-
-	btf__add_field(btf, "bytes", bytes, 0, 0);
-	pointer = btf__add_ptr(btf, btf__add_type_tag(btf, "uptr", shared));
-	opts.btf_key_type_id = (uint32_t)index;
-	opts.btf_value_type_id = (uint32_t)btf__add_struct(btf, "value", 8);
-	btf__add_field(btf, "p", pointer, 0, 0);
-	raw = btf__raw_data(btf, &raw_size);
-	btf_fd = bpf_btf_load(raw, raw_size, NULL);
-	assert_true(btf_fd >= 0);
-	opts.btf_fd = (uint32_t)btf_fd;
-	fd = bpf_map_create(type, "test", 4, 8, type == BPF_MAP_TYPE_TASK_STORAGE ? 0 : 1, &opts);
-	close(btf_fd);
-	btf__free(btf);
-	if (fd < 0)
-		return fd;
-	close(fd);
-	return 0;
-}
-
-static void errors_of_map_creation(void **state)
-{
-	(void)state;
-	assert_int_equal(create(BPF_MAP_TYPE_TASK_STORAGE, 1, BPF_F_NO_PREALLOC), 0);
-	assert_int_equal(create(BPF_MAP_TYPE_TASK_STORAGE, PAGE, BPF_F_NO_PREALLOC), 0);
-	assert_int_equal(create(BPF_MAP_TYPE_TASK_STORAGE, PAGE + 1, BPF_F_NO_PREALLOC), -E2BIG);
-	assert_int_equal(create(BPF_MAP_TYPE_TASK_STORAGE, 0, BPF_F_NO_PREALLOC), -EINVAL);
-	assert_int_equal(create(BPF_MAP_TYPE_TASK_STORAGE, 8, 0), -EINVAL);
-	assert_int_equal(
-		create(BPF_MAP_TYPE_TASK_STORAGE, 8, BPF_F_NO_PREALLOC | BPF_F_RDONLY_PROG),
-		-EINVAL);
-	assert_int_equal(create(BPF_MAP_TYPE_ARRAY, 8, 0), -EOPNOTSUPP);
-	assert_int_equal(create(BPF_MAP_TYPE_HASH, 8, 0), -EOPNOTSUPP);
-}
-
-/* A zombie still has its element; a reaped task has none, and none can be made. */
-static void errors_of_dead_tasks(void **state)
-{
-	struct fixture *f = *state;
-	int fd = bpf_map__fd(f->skel->maps.store), key;
-	uint64_t value[4];
-	siginfo_t info;
-	pid_t pid = fork();
-
-	if (!pid)
-		_exit(0);
-	key = (int)syscall(SYS_pidfd_open, pid, 0);
-	assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
-	assert_int_equal(update(f, key, in_bss, BPF_ANY), 0);
-	assert_int_equal(bpf_map_lookup_elem(fd, &key, value), 0);
-	join_child(pid);
-	assert_int_equal(bpf_map_lookup_elem(fd, &key, value), -ENOENT);
-	assert_int_equal(update(f, key, in_bss, BPF_ANY), -ENOENT);
-	assert_int_equal(bpf_map_delete_elem(fd, &key), -ENOENT);
-	close(key);
-}
-
 static uint64_t dump_flags(const void *mem, const char *flag)
 {
 	FILE *f = fopen("/proc/self/smaps", "r");
@@ -501,10 +261,8 @@ static int run(void)
 {
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
-		TEST(sleeping_program_hits_nobody), TEST(memory_that_can_be_shared),
-		TEST(memory_that_cannot),	    TEST(a_shared_mapping_of_a_file),
-		TEST(errors_of_the_kernel),	    TEST(errors_of_map_creation),
-		TEST(errors_of_dead_tasks),	    TEST(packing_and_flags),
+		TEST(sleeping_program_hits_nobody),
+		TEST(packing_and_flags),
 		TEST(ten_thousand_threads),
 	};
 

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
+/* Calls of the library that fail when they are told to: replaced with the linker's --wrap. */
+#define _GNU_SOURCE
+#include "fault.h"
+
+#include <errno.h>
+#include <malloc.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "sys.h"
+#include "sys_task.h"
+
+long fail_at = -1;     /* counts down; -1: none */
+const char *fail_only; /* NULL: any call counts */
+bool failed;
+long allocations;
+unsigned long rcu_waits;
+
+static bool fails(const char *name)
+{
+	if (fail_only && strcmp(name, fail_only))
+		return false;
+	if (fail_at < 0 || fail_at-- != 0)
+		return false;
+	failed = true;
+	return true;
+}
+
+#define WRAP(name, err, params, ...)                                                  \
+	int __real_bpfring_sys_##name params;                                         \
+	int __wrap_bpfring_sys_##name params;                                         \
+	int __wrap_bpfring_sys_##name params                                          \
+	{                                                                             \
+		return fails(#name) ? (err) : __real_bpfring_sys_##name(__VA_ARGS__); \
+	}
+
+WRAP(mmap, -ENOMEM, (void **ret, size_t size, int prot, int flags, int fd, uint64_t off), ret, size,
+     prot, flags, fd, off)
+WRAP(dup, -EMFILE, (int fd), fd)
+WRAP(open, -EMFILE, (const char *path), path)
+WRAP(map_info, -EPERM, (int fd, struct bpf_map_info *ret), fd, ret)
+WRAP(lock_byte, -ENOLCK, (int fd, uint64_t offset), fd, offset)
+WRAP(wipe_on_fork, -EINVAL, (void *addr, size_t size), addr, size)
+WRAP(pidfd, -EMFILE, (pid_t tid, unsigned int flags), tid, flags)
+WRAP(madvise, -EINVAL, (void *addr, size_t size, int advice), addr, size, advice)
+WRAP(elem_lookup, -EPERM, (int fd, const void *key, void *value), fd, key, value)
+WRAP(elem_update, -ENOMEM, (int fd, const void *key, const void *value, uint64_t flags), fd, key,
+     value, flags)
+WRAP(elem_delete, -EAGAIN, (int fd, const void *key), fd, key)
+WRAP(prog_run_ctx, -EBUSY, (int fd, void *ctx, uint32_t size), fd, ctx, size)
+WRAP(btf_by_id, -EPERM, (struct btf * *ret, uint32_t id), ret, id)
+
+int __real_bpfring_sys_eventfd(void);
+int __wrap_bpfring_sys_eventfd(void);
+int __wrap_bpfring_sys_eventfd(void)
+{
+	return fails("eventfd") ? -EMFILE : __real_bpfring_sys_eventfd();
+}
+
+void *__real_bpfring_sys_alloc(size_t size);
+void *__wrap_bpfring_sys_alloc(size_t size);
+void *__wrap_bpfring_sys_alloc(size_t size)
+{
+	void *mem = fails("alloc") ? NULL : __real_bpfring_sys_alloc(size);
+
+	allocations += mem != NULL;
+	return mem;
+}
+
+void __real_bpfring_sys_free(void *mem);
+void __wrap_bpfring_sys_free(void *mem);
+void __wrap_bpfring_sys_free(void *mem)
+{
+	allocations -= mem != NULL;
+	if (mem) /* whoever looks at it still is led astray */
+		memset(mem, 0x5a, malloc_usable_size(mem));
+	__real_bpfring_sys_free(mem);
+}
+
+int __real_bpfring_sys_wait_for_rcu(void);
+int __wrap_bpfring_sys_wait_for_rcu(void);
+int __wrap_bpfring_sys_wait_for_rcu(void)
+{
+	rcu_waits++;
+	return fails("wait_for_rcu") ? -EINVAL : __real_bpfring_sys_wait_for_rcu();
+}
+

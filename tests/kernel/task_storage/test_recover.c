@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
+/* After a call that failed: a thread is bound the next time. Runs for both paths. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <pthread.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "fault.h"
+#include "fixture.h"
+
+struct other {
+	struct fixture *f;
+	pthread_barrier_t barrier;
+	pid_t tid;
+	void *cell;
+	int errs[2];
+};
+
+static void begin(struct other *o, pthread_t *thread, void *(*fn)(void *))
+{
+	pthread_barrier_init(&o->barrier, NULL, 2);
+	assert_int_equal(pthread_create(thread, NULL, fn, o), 0);
+	pthread_barrier_wait(&o->barrier);
+}
+
+static void end(struct other *o, pthread_t thread)
+{
+	pthread_barrier_wait(&o->barrier);
+	pthread_join(thread, NULL);
+	pthread_barrier_destroy(&o->barrier);
+}
+
+static void *bind_twice(void *arg)
+{
+	struct other *o = arg;
+
+	bind_cell(o->f);
+	o->tid = gettid();
+	pthread_barrier_wait(&o->barrier); /* bound */
+	pthread_barrier_wait(&o->barrier); /* unbound by the other */
+	for (int i = 0; i < 2; i++) {
+		o->errs[i] = bpfring_task_storage_bind(o->f->ts, o->f->cell, &o->cell);
+		fail_at = -1;
+	}
+	if (!o->errs[1])
+		memset(o->cell, 0, sizeof(struct task_cell_test));
+	return NULL;
+}
+
+/* What the thread knows of itself is freed memory then; it must not look at it. */
+static void a_thread_that_was_unbound_fails_to_bind(void **state)
+{
+	static const char *const calls[] = {"elem_update", "prog_run_ctx", "pidfd", "alloc"};
+	struct fixture *f = *state;
+	unsigned int failures = 0;
+
+	bpfring_set_log(NULL);
+	for (unsigned int i = 0; i < ARRAY_SIZE(calls); i++) {
+		struct other o = {.f = f};
+		pthread_t thread;
+
+		begin(&o, &thread, bind_twice);
+		bpfring_task_storage_unbind_thread(f->ts, o.tid);
+		fail_only = calls[i];
+		fail_at = 0;
+		end(&o, thread);
+		fail_at = -1;
+		failures += o.errs[0] < 0;
+		fail_only = NULL;
+		assert_int_equal(o.errs[1], 0);
+	}
+	assert_true(failures > 0);
+}
+
+static void *bind_after_failure(void *arg)
+{
+	struct other *o = arg;
+
+	bind_cell(o->f);
+	o->tid = gettid();
+	pthread_barrier_wait(&o->barrier); /* bound */
+	pthread_barrier_wait(&o->barrier); /* unbound by the other, which failed to bind it again */
+	o->errs[0] = bpfring_task_storage_bind(o->f->ts, o->f->cell, &o->cell);
+	if (!o->errs[0])
+		memset(o->cell, 0, sizeof(struct task_cell_test));
+	return NULL;
+}
+
+static void another_fails_to_bind_it(void **state)
+{
+	struct fixture *f = *state;
+	struct other o = {.f = f};
+	pthread_t thread;
+	void *mem;
+
+	if (!threads_have_pidfds())
+		skip_because("threads have no pidfds");
+	bpfring_set_log(NULL);
+	begin(&o, &thread, bind_after_failure);
+	assert_int_equal(bpfring_task_storage_unbind_thread(f->ts, o.tid), 0);
+	fail_only = "elem_update";
+	fail_at = 0;
+	assert_int_equal(bpfring_task_storage_bind_thread(f->ts, o.tid, f->cell, &mem), -ENOMEM);
+	fail_at = -1;
+	fail_only = NULL;
+	end(&o, thread);
+	assert_int_equal(o.errs[0], 0);
+}
+
+static void *bind_and_follow(void *arg)
+{
+	struct other *o = arg;
+	struct task_cell_test *cell = bind_cell(o->f);
+
+	o->tid = gettid();
+	pthread_barrier_wait(&o->barrier); /* bound */
+	pthread_barrier_wait(&o->barrier); /* not moved, for an error */
+	bind_cell(o->f);
+	cell->writer = 0;
+	fixture_look();
+	o->errs[0] = cell->writer == (unsigned int)o->tid;
+	return NULL;
+}
+
+/* A thread that could not be moved comes by itself when it next binds. */
+static void a_move_that_failed_is_made_up_for(void **state)
+{
+	struct fixture *f = *state;
+	struct other o = {.f = f};
+	struct task_test_bpf *second;
+	pthread_t thread;
+
+	bpfring_set_log(NULL);
+	begin(&o, &thread, bind_and_follow);
+	second = fixture_load();
+	task_test_bpf__destroy(f->skel);
+	f->skel = second;
+	fail_only = "pidfd";
+	fail_at = 0;
+	assert_int_equal(bpfring_task_storage_replace_object(f->ts, second->obj, "store"), -EMFILE);
+	fail_at = -1;
+	fail_only = NULL;
+	end(&o, thread);
+	assert_true(o.errs[0]);
+}
+
+/* The kernel is busy with another element of the thread for a moment: nobody is told. */
+static void what_passes_is_tried_again(void **state)
+{
+	struct fixture *f = *state;
+
+	fail_only = f->path == BPFRING_TASK_FALLBACK ? "prog_run_ctx" : "none";
+	for (int i = 0; i < 3; i++) { /* read, write, delete */
+		fail_at = i;
+		failed = false;
+		bind_cell(f);
+		assert_int_equal(bpfring_task_storage_unbind(f->ts), 0);
+		assert_int_equal(failed, f->path == BPFRING_TASK_FALLBACK);
+	}
+	fail_at = -1;
+	fail_only = NULL;
+}
+
+static int run(void)
+{
+	const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
+		TEST(a_thread_that_was_unbound_fails_to_bind),
+		TEST(another_fails_to_bind_it),
+		TEST(a_move_that_failed_is_made_up_for),
+		TEST(what_passes_is_tried_again),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
+
+int main(int argc, char **argv)
+{
+	return fixture_main(argc, argv, run);
+}
