@@ -36,6 +36,11 @@ LAYOUT_MEMBER(struct bpfring_cons, word_size, 104, 1);
 LAYOUT_MEMBER(struct bpfring_cons, quiet, 105, 1);
 LAYOUT_MEMBER(struct bpfring_cons, busy, 106, 1);
 
+LAYOUT_STRUCT(struct bpfring_priv_cursor, 24);
+LAYOUT_MEMBER(struct bpfring_priv_cursor, pos, 0, 8);
+LAYOUT_MEMBER(struct bpfring_priv_cursor, prod, 8, 8);
+LAYOUT_MEMBER(struct bpfring_priv_cursor, at, 16, 8);
+
 LAYOUT_STRUCT(struct bpfring_consumer_opts, 16);
 LAYOUT_MEMBER(struct bpfring_consumer_opts, sz, 0, 8);
 LAYOUT_MEMBER(struct bpfring_consumer_opts, flags, 8, 4);
