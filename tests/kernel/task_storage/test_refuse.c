@@ -114,7 +114,6 @@ static void without_privileges(void **state)
 	join_child(pid);
 }
 
-
 static void *bind_in_thread(void *arg)
 {
 	struct fixture *f = arg;
@@ -235,8 +234,7 @@ static void a_descriptor_that_is_read_only(void **state)
 	if (f->path == BPFRING_TASK_FALLBACK)
 		skip_because("on the fall-back a program writes the element, not the descriptor");
 	bpfring_task_storage_close(f->ts);
-	assert_int_equal(
-		bpf_obj_get_info_by_fd(bpf_map__fd(f->skel->maps.store), &info, &size), 0);
+	assert_int_equal(bpf_obj_get_info_by_fd(bpf_map__fd(f->skel->maps.store), &info, &size), 0);
 	fd = bpf_map_get_fd_by_id_opts(info.id, &read_only);
 	assert_true(fd >= 0);
 	assert_int_equal(bpfring_task_storage_open(&f->ts, fd, &opts), 0);
@@ -341,21 +339,15 @@ static void the_fall_back_is_final(void **state)
 	assert_int_equal(bind_once(f), 0);
 }
 
-
 static int run(void)
 {
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
-		TEST(refuses_bad_input),
-		TEST(without_privileges),
-		TEST(no_slot_is_left),
-		TEST(no_descriptor_is_left),
-		TEST(no_key_is_left),
-		TEST(a_descriptor_that_is_read_only),
-		TEST(members_that_are_none),
-		TEST(threads_that_are_none),
-		TEST(an_object_without_tags),
-		TEST(the_fall_back_is_final),
+		TEST(refuses_bad_input),      TEST(without_privileges),
+		TEST(no_slot_is_left),	      TEST(no_descriptor_is_left),
+		TEST(no_key_is_left),	      TEST(a_descriptor_that_is_read_only),
+		TEST(members_that_are_none),  TEST(threads_that_are_none),
+		TEST(an_object_without_tags), TEST(the_fall_back_is_final),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
