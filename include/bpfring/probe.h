@@ -46,7 +46,7 @@ struct bpfring_probe_result {
 /**
  * bpfring_probe() - try one feature.
  * @feature: which
- * @ret:     set @ret->sz before
+ * @ret:     set @ret->sz before; reason is a constant that nobody frees
  *
  * Each is tried at every call: microseconds for most, some ten milliseconds for those that read the
  * kernel's types (struct_ops and sched_ext). Thread-safe.

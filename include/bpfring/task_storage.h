@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
 /*
- * Task storage: memory that a thread and the BPF programs looking at that thread both read and write.
+ * Task storage: memory that a thread and the BPF programs looking at that thread both read and
+ * write.
  *
  * A runtime tells a scheduler what its threads are doing - in garbage collection, holding a lock,
  * serving an urgent request - with plain stores, and reads back what BPF wrote. The BPF program
@@ -29,16 +30,24 @@
  * the thread that had it; docs/task_storage.md has the argument.
  *
  * Exit: a thread that bound itself is unbound when it ends (pthread_exit() or return), a process
- * that dies takes its elements with it. exec() keeps the element of the calling thread: BPF sees the
- * last values until the new program binds or ends; unbind first if that matters.
+ * that dies takes its elements with it. exec() keeps the element of the calling thread: BPF sees
+ * the last values until the new program binds or ends; unbind first if that matters.
  *
  * Fork: the child shares nothing. Until its first bind, memory behind inherited pointers is a
  * private copy; then the same address (UPTR) or a new one (FALLBACK) is shared on behalf of the
  * child. So ask bpfring_task_storage_bind() for the pointer again after a fork. Children made by
  * vfork() use the memory of their parent, here as everywhere.
  *
- * Threads: everything may be called from any thread, except close. Not from signal handlers.
+ * Threads: everything may be called from any thread, except close. Not from signal handlers, nor
+ * from the function that bpfring_set_log() was given. One lock for all handles of a process is held
+ * over the system calls; bind takes it only when the thread is not bound yet. Nothing waits for
+ * other programs, but for a grace period of RCU (milliseconds) once in some thousand binds on the
+ * fall-back. Cancellation is put off until a call is done.
  * All users of one map in a process share one handle: open returns the one that is there.
+ *
+ * Unloading: the shared library stays when it is closed with dlclose(), because threads that are
+ * bound run its code when they end. A plugin that contains the static library has to close its
+ * handles before it is unloaded.
  *
  * Needs: no capability for who was handed the map's descriptor or its pin, but the kernel shows
  * the map's BTF only to CAP_SYS_ADMIN: others declare the members in the options.
@@ -72,16 +81,20 @@ struct bpfring_task_prepare_opts {
 
 /**
  * bpfring_task_storage_prepare() - make an object use one path; before it is loaded.
- * @obj:  opened, not loaded
+ * @obj:  opened, not loaded; it stays the caller's
  * @name: of a map declared with BPFRING_TASK_STORAGE()
  * @opts: NULL: UPTR where this kernel has it, tried out, else FALLBACK
  *
  * All task storage maps of one object take the same path. Without this call an object takes UPTR.
+ * May be called for each of them: what was prepared for FALLBACK stays so. The sizes of the last
+ * call hold. One thread at a time for an object, as with libbpf.
  *
- * Return: the path taken (> 0), or
- * -EINVAL: NULL, unknown path, or the object was not built with bpf/task_storage.bpf.h; -ENOENT: no
- * such map; -EOPNOTSUPP: UPTR was asked for and the kernel lacks it; -EPERM: it could not be tried
- * because this process may not create maps; -EBUSY: loaded already; -E2BIG: newer options; -ENOMEM.
+ * Return: the path taken (> 0), or -EINVAL: NULL, unknown path, the object was not built with
+ * bpf/task_storage.bpf.h, or a compiler dropped the tags of its __uptr members (clang before 15);
+ * -ENOENT: no such map, or a member without BPFRING_TASK_MEMBER(); -EOPNOTSUPP: UPTR was asked for
+ * and the kernel lacks it, or an __uptr inside a nested struct or array; -EPERM: it could not be
+ * tried because this process may not create maps; -EBUSY: loaded already, or UPTR was asked for
+ * after FALLBACK; -E2BIG: newer options; -ENOMEM; -EMFILE, -ENFILE.
  */
 BPFRING_API int bpfring_task_storage_prepare(struct bpf_object *obj, const char *name,
 					     const struct bpfring_task_prepare_opts *opts);
@@ -95,7 +108,9 @@ BPFRING_API int bpfring_task_storage_prepare(struct bpf_object *obj, const char 
  *
  * A pin that is there is replaced: programs that refresh find the new map.
  *
- * Return: 0, or -EINVAL, -ENOENT: no such map; -ENAMETOOLONG; what the file system says.
+ * Return: 0, or -EINVAL: NULL, or not declared with BPFRING_TASK_STORAGE(); -ENOENT: no such map,
+ * or no such directory; -ENAMETOOLONG: more than 511 bytes; -EBADF: not loaded; -EPERM: @path is in
+ * no BPF file system, or it may not be written; -EACCES; -ENOSPC, -ENOMEM.
  */
 BPFRING_API int bpfring_task_storage_pin(const struct bpf_object *obj, const char *name,
 					 const char *path);
@@ -138,7 +153,8 @@ struct bpfring_task_storage_opts {
 	const struct bpfring_task_member *members;
 	uint32_t member_count;
 	/* By descriptor only: the fall-back's map of owners, program, and array of slots per __uptr
-	 * member, in the order of the members. 0, 0, NULL: the path is UPTR.
+	 * member, in the order of the members; all are duplicated. 0, 0, NULL: the path is UPTR.
+	 * bind_fd 0: without the program, which takes pidfds of threads (Linux 6.9).
 	 */
 	int owner_fd;
 	int bind_fd;
@@ -150,14 +166,16 @@ struct bpfring_task_storage_opts {
  * bpfring_task_storage_open() - open a task storage map by file descriptor.
  * @ret:    the handle; bpfring_task_storage_close() as often as it was opened
  * @map_fd: duplicated
- * @opts:   NULL for defaults; if the map is open in this process already, its options stay
+ * @opts:   NULL for defaults; read during the call; if the map is open in this process already, its
+ *          options stay
  *
- * Return: 0, or
- * -EINVAL: NULL, unknown flags, not a task storage map, no __uptr member, or members that do not
- * fit the value; -E2BIG: newer options; -EPERM: the members were not given and the map's BTF cannot
- * be read without CAP_SYS_ADMIN, or the descriptor is read-only; -EOPNOTSUPP: an __uptr inside a
- * nested struct or array; -EBADF; -ENOMEM; -EMFILE, -ENFILE; -EAGAIN: no thread-specific key is
- * left (PTHREAD_KEYS_MAX).
+ * Members that are given are believed: the first bind finds out whether the kernel knows them.
+ *
+ * Return: 0, or -EINVAL: NULL, unknown flags, not a task storage map, no __uptr member, members
+ * that do not fit the value, or parts of the fall-back that are missing or of another shape;
+ * -E2BIG: newer options; -EPERM: the members were not given and the map's BTF cannot be read
+ * without CAP_SYS_ADMIN; -EOPNOTSUPP: an __uptr inside a nested struct or array; -EBADF; -ENOMEM;
+ * -EMFILE, -ENFILE; -EAGAIN: no thread-specific key is left (PTHREAD_KEYS_MAX).
  */
 BPFRING_API int bpfring_task_storage_open(struct bpfring_task_storage **ret, int map_fd,
 					  const struct bpfring_task_storage_opts *opts);
@@ -171,7 +189,8 @@ BPFRING_API int bpfring_task_storage_open_pinned(struct bpfring_task_storage **r
 						 const struct bpfring_task_storage_opts *opts);
 
 /**
- * bpfring_task_storage_open_map() - the same for a map of libbpf. On the fall-back use open_object().
+ * bpfring_task_storage_open_map() - the same for a map of libbpf. On the fall-back use
+ * open_object().
  */
 BPFRING_API int bpfring_task_storage_open_map(struct bpfring_task_storage **ret,
 					      const struct bpf_map *map,
@@ -222,24 +241,28 @@ BPFRING_API int bpfring_task_storage_find(const struct bpfring_task_storage *ts,
  * @member: index of an __uptr member; the first call binds all of them
  * @ret:    zeroed when the thread is first bound; valid until it is unbound
  *
- * A few nanoseconds when the thread is bound. Members that BPF wrote into the element before keep
- * their values, but the kernel replaces the element as a whole: what BPF changes in ordinary members
- * in the very moment is lost.
+ * A few nanoseconds when the thread is bound, else some ten microseconds. Members that BPF wrote
+ * into the element before keep their values, but the kernel replaces the element as a whole: what
+ * BPF changes in ordinary members in the very moment is lost.
  *
- * Return: 0, or
- * -EINVAL: not an __uptr member, or NULL; -ENOMEM: no memory for cell or element; -ENOSPC: the
- * fall-back has no slot left (max_threads); -EOPNOTSUPP: the kernel has no pidfds of threads
- * (6.9) and this is not the first thread of the process, or UPTR memory cannot be pinned; -EMFILE,
- * -ENFILE; -EPERM: the descriptor is read-only.
+ * Return: 0, or -EINVAL: not an __uptr member, NULL, or a member that was given at open is no
+ * __uptr to the kernel; -ENOMEM: no memory for cell or element; -ENOSPC: the fall-back has no slot
+ * left (max_threads); -EOPNOTSUPP: the kernel has no pidfds of threads (6.9), there is no program
+ * of the fall-back, and this is not the first thread of the process; -EMFILE, -ENFILE: no
+ * descriptor for a pidfd; -EPERM: the descriptor is read-only, or a seccomp filter forbids
+ * pidfd_open(); -EFAULT: the map is not prepared for this path; -EAGAIN, -EBUSY: others made and
+ * deleted elements of the thread all the time; try again.
  */
 BPFRING_API int bpfring_task_storage_bind(struct bpfring_task_storage *ts, int member, void **ret);
 
 /**
  * bpfring_task_storage_bind_thread() - the same for another thread of this process.
  * @tid: as gettid() says there
+ * @ret: the memory of that thread; it must have been told, or bind itself, to use it
  *
- * Keeps a descriptor until that thread is unbound. Its cell comes back when it binds itself and
- * ends, on bpfring_task_storage_unbind_thread(), or when it is found dead.
+ * Linux 6.9, before it for the first thread of the process only. Keeps a descriptor until that
+ * thread is unbound. Its cell comes back when it binds itself and ends, on
+ * bpfring_task_storage_unbind_thread(), or when it is found dead.
  *
  * Return: as bpfring_task_storage_bind(), and -ESRCH: this process has no such thread.
  */
@@ -249,11 +272,11 @@ BPFRING_API int bpfring_task_storage_bind_thread(struct bpfring_task_storage *ts
 /**
  * bpfring_task_storage_unbind() - share no more: the element of the calling thread is deleted.
  *
- * Its cell becomes invalid. A BPF program that runs at this moment may still write to the old memory,
- * which nobody else is given.
+ * Its cell becomes invalid. A BPF program that runs at this moment may still write to the old
+ * memory, which nobody else is given.
  *
- * Return: 0, also if it was not bound; -EMFILE, -ENFILE, -EAGAIN: the element could not be
- * deleted; the cell is given up all the same.
+ * Return: 0, also if it was not bound; -EMFILE, -ENFILE, -EAGAIN, -EBUSY, -EPERM: the element could
+ * not be deleted; the cell is given up all the same.
  */
 BPFRING_API int bpfring_task_storage_unbind(struct bpfring_task_storage *ts);
 
@@ -270,9 +293,10 @@ BPFRING_API int bpfring_task_storage_unbind_thread(struct bpfring_task_storage *
 /**
  * bpfring_task_storage_share() - memory of the caller's own as a member of the calling thread.
  * @member: index of an __uptr member
- * @mem:    private or shared anonymous memory, heap, stack, static data, memfd, or a private file
- *          mapping; aligned for the member and inside one page. It must stay until unbind. NULL:
- *          back to the cell.
+ * @mem:    of the size of the member; private or shared anonymous memory, heap, stack, static
+ *          data, memfd, or a private file mapping; aligned for the member and inside one page. It
+ *          stays the caller's and must stay until unbind; BPF may write to it a moment longer.
+ *          NULL: back to the cell.
  *
  * Return: as bpfring_task_storage_bind(), and -EINVAL: misaligned; -EOPNOTSUPP: crosses a page,
  * or the map is on the fall-back; -EFAULT: the kernel does not pin such memory (read-only, not
@@ -281,7 +305,8 @@ BPFRING_API int bpfring_task_storage_unbind_thread(struct bpfring_task_storage *
 BPFRING_API int bpfring_task_storage_share(struct bpfring_task_storage *ts, int member, void *mem);
 
 /**
- * bpfring_task_storage_set() - write an ordinary member of a thread's element. A system call or more.
+ * bpfring_task_storage_set() - write an ordinary member of a thread's element. A system call or
+ * more.
  * @tid:    0: the calling thread; another thread; or a thread of another process
  * @member: index of an ordinary member
  * @data:   @size bytes
@@ -292,13 +317,15 @@ BPFRING_API int bpfring_task_storage_share(struct bpfring_task_storage *ts, int 
  *
  * Return: 0, or -EINVAL: not an ordinary member, NULL; -ERANGE: wrong size; -ESRCH: no such
  * thread; -EEXIST: the other process's element exists; -EOPNOTSUPP: no pidfds of threads (6.9);
- * -ENOMEM, -EMFILE, -ENFILE, -EPERM.
+ * -ENOMEM, -EMFILE, -ENFILE, -EPERM, -EAGAIN, -EBUSY.
  */
 BPFRING_API int bpfring_task_storage_set(struct bpfring_task_storage *ts, pid_t tid, int member,
 					 const void *data, size_t size);
 
 /**
- * bpfring_task_storage_get() - read an ordinary member of a thread's element.
+ * bpfring_task_storage_get() - read an ordinary member of a thread's element. System calls.
+ * @tid, @member, @data, @size: as bpfring_task_storage_set()
+ *
  * Return: 0, or as bpfring_task_storage_set(), and -ENOENT: the thread has no element.
  */
 BPFRING_API int bpfring_task_storage_get(struct bpfring_task_storage *ts, pid_t tid, int member,
@@ -309,14 +336,15 @@ BPFRING_API int bpfring_task_storage_get(struct bpfring_task_storage *ts, pid_t 
  * @map_fd: a map with the same members
  * @opts:   as at open, if the path is FALLBACK; else NULL
  *
- * Pointers stay valid and memory keeps its contents; on the fall-back a store in this very moment may
- * be lost. Before Linux 6.9, which has no pidfds of threads, only the first thread of the process is
- * moved: the others come when they next call bpfring_task_storage_bind(), without their ordinary
- * members.
+ * Pointers stay valid and memory keeps its contents; on the fall-back a store in this very moment
+ * may be lost. Before Linux 6.9, which has no pidfds of threads, only the first thread of the
+ * process is moved: the others come when they next call bpfring_task_storage_bind(), without their
+ * ordinary members.
  *
  * Return: number of threads moved, or as bpfring_task_storage_open(); -EINVAL: other members;
- * -EBUSY: on the fall-back, another process has taken slots of the same numbers. Then nothing
- * changed.
+ * -EBUSY: on the fall-back, another process has taken slots of the same numbers; then nothing
+ * changed. Another error of bpfring_task_storage_bind(): the map is the new one, but some threads
+ * could not be moved; each follows when it next calls bpfring_task_storage_bind().
  */
 BPFRING_API int bpfring_task_storage_replace(struct bpfring_task_storage *ts, int map_fd,
 					     const struct bpfring_task_storage_opts *opts);
@@ -326,8 +354,8 @@ BPFRING_API int bpfring_task_storage_replace(struct bpfring_task_storage *ts, in
  *
  * The object has to be prepared for the path of @ts.
  *
- * Return: as bpfring_task_storage_replace(); -EINVAL also for NULL and for an object of the other path;
- * -ENOENT: no such map.
+ * Return: as bpfring_task_storage_replace(); -EINVAL also for NULL and for an object of the other
+ * path; -ENOENT: no such map.
  */
 BPFRING_API int bpfring_task_storage_replace_object(struct bpfring_task_storage *ts,
 						    const struct bpf_object *obj, const char *name);

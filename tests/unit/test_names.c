@@ -24,11 +24,11 @@ static void start(struct names_rig *r, uint32_t value_bytes)
 	r->guard = 1;
 	r->ts.guard = &r->guard;
 	r->ts.path = &bpfring_task_slab;
-	r->members[0] = (struct bpfring_task_member){
-		.name = "names",
-		.size = sizeof(struct names_table),
-		.align = 8,
-		.flags = BPFRING_TASK_MEMBER_UPTR | BPFRING_TASK_MEMBER_PROCESS};
+	r->members[0] = (struct bpfring_task_member){.name = "names",
+						     .size = sizeof(struct names_table),
+						     .align = 8,
+						     .flags = BPFRING_TASK_MEMBER_UPTR |
+							      BPFRING_TASK_MEMBER_PROCESS};
 	r->members[1] = (struct bpfring_task_member){.name = "values",
 						     .size = value_bytes,
 						     .align = 8,

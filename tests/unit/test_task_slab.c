@@ -83,10 +83,14 @@ static void placement(void **state)
 		unsigned int count;
 		uint64_t cell_size;
 	} kinds[] = {
-		{BPFRING_TASK_DENSE, {48, 8}, 2, 56},	 {BPFRING_TASK_DENSE, {1}, 1, 8},
-		{BPFRING_TASK_DENSE, {9, 9}, 2, 32},	 {BPFRING_TASK_LINE, {8}, 1, 64},
-		{BPFRING_TASK_LINE, {65}, 1, 128},	 {BPFRING_TASK_PAGE, {8}, 1, PAGE},
-		{BPFRING_TASK_DENSE, {PAGE}, 1, PAGE},	 {BPFRING_TASK_DENSE, {2056}, 1, 2056},
+		{BPFRING_TASK_DENSE, {48, 8}, 2, 56},
+		{BPFRING_TASK_DENSE, {1}, 1, 8},
+		{BPFRING_TASK_DENSE, {9, 9}, 2, 32},
+		{BPFRING_TASK_LINE, {8}, 1, 64},
+		{BPFRING_TASK_LINE, {65}, 1, 128},
+		{BPFRING_TASK_PAGE, {8}, 1, PAGE},
+		{BPFRING_TASK_DENSE, {PAGE}, 1, PAGE},
+		{BPFRING_TASK_DENSE, {2056}, 1, 2056},
 		{BPFRING_TASK_DENSE, {8, PAGE, 8}, 3, 3 * PAGE},
 		{BPFRING_TASK_DENSE, {3000, 3000}, 2, 2 * PAGE},
 	};
@@ -224,8 +228,9 @@ static void in_a_child(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		rig_test(placement),		rig_test(as_many_as_fit), rig_test(never_twice),
-		rig_test(one_thread_at_a_time), rig_test(lost_pages),	  rig_test(in_a_child),
+		rig_test(placement),   rig_test(as_many_as_fit),
+		rig_test(never_twice), rig_test(one_thread_at_a_time),
+		rig_test(lost_pages),  rig_test(in_a_child),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -146,7 +146,8 @@ static void all_once_then_a_grace_period(void **state)
 		memset(cells[i].mem[0], 0xff, 24);
 	}
 	assert_int_equal(deal(&r, &next), -ENOSPC);
-	assert_logged("all 130 slots of the fall-back are taken; prepare it with a larger max_threads");
+	assert_logged(
+		"all 130 slots of the fall-back are taken; prepare it with a larger max_threads");
 	assert_int_equal(waits, 0);
 
 	for (unsigned int i = 0; i < 10; i++) {
@@ -223,7 +224,8 @@ static void packing(void **state)
 	assert_int_equal(attach(&r, BPFRING_TASK_LINE), 0);
 	assert_int_equal(deal(&r, &one), 0);
 	assert_int_equal(deal(&r, &two), 0);
-	assert_true(one.number + 3 <= two.number || two.number + 3 <= one.number); /* 3 * 24 >= 64 */
+	assert_true(one.number + 3 <= two.number ||
+		    two.number + 3 <= one.number); /* 3 * 24 >= 64 */
 	assert_int_equal(stats(&r).cell_size, 72);
 	bpfring_task_slots.fini(&r.ts);
 }
@@ -265,9 +267,12 @@ static void arrays_of_another_shape(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		slots_test(all_once_then_a_grace_period), slots_test(no_reuse_without_membarrier),
-		slots_test(two_processes),		  slots_test(packing),
-		slots_test(generations_wrap),		  slots_test(arrays_of_another_shape),
+		slots_test(all_once_then_a_grace_period),
+		slots_test(no_reuse_without_membarrier),
+		slots_test(two_processes),
+		slots_test(packing),
+		slots_test(generations_wrap),
+		slots_test(arrays_of_another_shape),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,10 +6,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/capability.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -125,13 +128,60 @@ static void without_privileges(void **state)
 	assert_int_equal(status, 0);
 }
 
+/* Of all capabilities CAP_BPF alone is enough: what the kernel has is found as root finds it. */
+static void with_cap_bpf(void **state)
+{
+	enum bpfring_probe_state as_root[BPFRING_FEATURE_COUNT];
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct caps[2] = {{0}};
+	pid_t pid;
+	int status;
+
+	(void)state;
+	for (int i = 0; i < BPFRING_FEATURE_COUNT; i++)
+		as_root[i] = probe((enum bpfring_feature)i).state;
+	pid = fork();
+	if (!pid) {
+		caps[CAP_BPF / 32].permitted = caps[CAP_BPF / 32].effective = 1U << CAP_BPF % 32;
+		if (prctl(PR_SET_KEEPCAPS, 1) || setgroups(0, NULL) || setgid(65534) ||
+		    setuid(65534) || syscall(SYS_capset, &header, caps))
+			_exit(1);
+		for (int i = 0; i < BPFRING_FEATURE_COUNT; i++)
+			if (probe((enum bpfring_feature)i).state != as_root[i])
+				_exit(2 + i);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
+/* In a user namespace there are capabilities, but none that the kernel asks for. */
+static void in_a_user_namespace(void **state)
+{
+	pid_t pid = fork();
+	int status;
+
+	(void)state;
+	if (!pid) {
+		if (setgroups(0, NULL) || setgid(65534) || setuid(65534))
+			_exit(1);
+		if (unshare(CLONE_NEWUSER))
+			_exit(77);
+		_exit(probe(BPFRING_FEATURE_TASK_STORAGE).state != BPFRING_PROBE_NOT_PERMITTED ||
+		      probe(BPFRING_FEATURE_UPTR).state != BPFRING_PROBE_NOT_PERMITTED);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
+		skip_because("no user namespaces here");
+	assert_int_equal(status, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(by_hand),
-		cmocka_unit_test(beside_bpftool),
-		cmocka_unit_test(says_why),
-		cmocka_unit_test(without_privileges),
+		cmocka_unit_test(by_hand),	cmocka_unit_test(beside_bpftool),
+		cmocka_unit_test(says_why),	cmocka_unit_test(without_privileges),
+		cmocka_unit_test(with_cap_bpf), cmocka_unit_test(in_a_user_namespace),
 	};
 
 	if (getuid()) {
