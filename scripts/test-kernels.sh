@@ -58,6 +58,7 @@ for program in env true sleep stdbuf bpftool; do
 	files+=(-f "$(PATH=$PATH:/usr/sbin type -P "$program")")
 done
 files+=(-f /usr/libexec/coreutils/libstdbuf.so)
+files+=(-f "$(gcc -print-file-name=libgcc_s.so.1)") # glibc loads it when a thread is cancelled
 
 mapfile -t guests < <(printf '%s\n' "${kernels[@]}" | grep -vx live)
 if ((${#guests[@]})); then
