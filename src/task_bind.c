@@ -129,7 +129,7 @@ int bpfring_task_storage_bind(struct bpfring_task_storage *ts, int member, void 
 		if (err)
 			return err;
 	}
-	*ret = b->cell.mem[shared];
+	*ret = __atomic_load_n(&b->cell.mem[shared], __ATOMIC_RELAXED);
 	return 0;
 }
 

@@ -188,7 +188,9 @@ void bpfring_slots_refer(const struct bpfring_task_storage *ts, const struct slo
 	for (unsigned int i = 0; i < ts->layout.shared_count; i++) {
 		if (task_is_process(ts, i) != process)
 			continue;
-		cell->mem[i] = s->array[i].mem + cell->number * s->array[i].stride;
+		/* its thread may be looking it up, without the lock, while it is moved */
+		__atomic_store_n(&cell->mem[i], s->array[i].mem + cell->number * s->array[i].stride,
+				 __ATOMIC_RELAXED);
 		cell->ref[i] = ref;
 	}
 }
