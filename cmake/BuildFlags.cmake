@@ -27,7 +27,8 @@ if(BPFRING_BUILD_FUZZERS)
 	list(APPEND BPFRING_LINK_FLAGS -fsanitize=fuzzer-no-link)
 endif()
 if(BPFRING_COVERAGE)
-	list(APPEND BPFRING_C_FLAGS --coverage -O0 -g)
+	# Threads that count at the same time would leave wrong numbers, even negative ones.
+	list(APPEND BPFRING_C_FLAGS --coverage -fprofile-update=atomic -O0 -g)
 	list(APPEND BPFRING_LINK_FLAGS --coverage)
 endif()
 
