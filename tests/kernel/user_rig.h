@@ -28,6 +28,19 @@ static inline int64_t clock_of(clockid_t id)
 	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
+/* For main(): says why not, and all tests of the program are skipped. */
+static inline bool can_drain_user_rings(void)
+{
+	struct user_bpf *skel = user_bpf__open_and_load();
+	const bool can = skel;
+
+	if (!can)
+		print_message("skipped: this kernel or user cannot load programs that drain user "
+			      "rings\n");
+	user_bpf__destroy(skel);
+	return can;
+}
+
 static inline void rig_load(struct user_rig *rig, uint32_t size)
 {
 	memset(rig, 0, sizeof(*rig));
