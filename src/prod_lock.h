@@ -15,10 +15,13 @@
 #include <pthread.h>
 #include <stdbool.h>
 
+#ifdef __GLIBC_PREREQ
 #if __GLIBC_PREREQ(2, 32)
 #include <sys/single_threaded.h>
 #define bpfring_single_threaded __libc_single_threaded
-#else
+#endif
+#endif
+#ifndef bpfring_single_threaded
 #define bpfring_single_threaded 0
 #endif
 

@@ -32,6 +32,16 @@ static void leave(struct bpfring_producer *p)
 		bpfring_prod_unlock(&p->prod);
 }
 
+/* After samples were @ended, or not. The kick is outside: a hook may come back to the producer. */
+static void leave_and_kick(struct bpfring_producer *p, bool ended)
+{
+	bool kick = ended && bpfring_producer_kick_due(p);
+
+	leave(p);
+	if (kick)
+		bpfring_producer_kick(p);
+}
+
 /* Inside, as end() too. */
 static int take(struct bpfring_producer *p, size_t size, void **ret)
 {
@@ -88,16 +98,12 @@ int bpfring_priv_producer_reserve_batch(struct bpfring_producer *p, struct bpfri
 int bpfring_priv_producer_end(struct bpfring_producer *p, void *data, uint32_t discard)
 {
 	int err = bpfring_producer_usable(p);
-	bool kick;
 
 	if (err)
 		return err;
 	enter(p);
 	err = end(p, data, discard);
-	kick = !err && bpfring_producer_kick_due(p);
-	leave(p);
-	if (kick)
-		bpfring_producer_kick(p);
+	leave_and_kick(p, !err);
 	return err;
 }
 
@@ -118,7 +124,6 @@ static void touch(const void *data, size_t size)
 /* A small sample in one go: copying it takes less time than to come back with it. */
 static int output_inside(struct bpfring_producer *p, const void *data, size_t size)
 {
-	bool kick = false;
 	void *sample;
 	int err;
 
@@ -129,11 +134,8 @@ static int output_inside(struct bpfring_producer *p, const void *data, size_t si
 		if (size)
 			memcpy(sample, data, size);
 		err = end(p, sample, 0);
-		kick = !err && bpfring_producer_kick_due(p);
 	}
-	leave(p);
-	if (kick)
-		bpfring_producer_kick(p);
+	leave_and_kick(p, !err);
 	return err;
 }
 
@@ -155,7 +157,6 @@ int bpfring_priv_producer_submit_batch(struct bpfring_producer *p,
 				       const struct bpfring_sample *samples, unsigned int count)
 {
 	int err = bpfring_producer_usable(p), done = 0;
-	bool kick;
 
 	if (err)
 		return err;
@@ -165,10 +166,7 @@ int bpfring_priv_producer_submit_batch(struct bpfring_producer *p,
 		err = end(p, samples[count].data, 0);
 		done += !err;
 	}
-	kick = done && bpfring_producer_kick_due(p);
-	leave(p);
-	if (kick)
-		bpfring_producer_kick(p);
+	leave_and_kick(p, done);
 	if (err && err != -EINVAL)
 		return err;
 	return done ? done : err;
