@@ -97,6 +97,19 @@ static void work(unsigned long long ns)
 		;
 }
 
+/*
+ * BPF sees at a switch what phase it is and when that began, no more: so one switch per phase. A sleep
+ * that was over before it began gives none.
+ */
+static void sleep_seen(const struct hints_cell *cell)
+{
+	unsigned long long switches = __atomic_load_n(&cell->switches, __ATOMIC_RELAXED);
+
+	do
+		usleep(1000);
+	while (__atomic_load_n(&cell->switches, __ATOMIC_RELAXED) == switches);
+}
+
 static void *run(void *arg)
 {
 	struct worker *w = arg;
@@ -108,7 +121,7 @@ static void *run(void *arg)
 	if (w->err)
 		return NULL;
 	w->tid = gettid();
-	usleep(1000); /* comes back under the eyes of BPF */
+	sleep_seen(cell); /* comes back under the eyes of BPF */
 	before = clock_ns(CLOCK_THREAD_CPUTIME_ID);
 	for (unsigned int i = 0; clock_ns(CLOCK_MONOTONIC) < end; i++) {
 		enum hints_phase phase = i % HINTS_PHASES;
@@ -118,9 +131,8 @@ static void *run(void *arg)
 		now = clock_ns(CLOCK_THREAD_CPUTIME_ID);
 		w->own_ns[phase] += now - before;
 		before = now;
-		usleep(1000); /* BPF sees at a switch what phase it is, and when that began; no more */
+		sleep_seen(cell);
 	}
-	usleep(1000); /* so that the last phase is accounted */
 	w->cell = *cell;
 	return NULL;
 }
