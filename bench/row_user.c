@@ -168,7 +168,7 @@ static int measure(const struct bench_row *row, const struct impl *impl,
 		.name = "producer-threads-" #n "-" #bytes, .family = "producer-threads",         \
 		.about = #n " threads, " #bytes " bytes, without the drain", .measure = measure, \
 		.key = METRIC_PRODUCER_NS, .kinds = KIND_USER_THREADS, .producers = n,           \
-		.size = bytes, .ring_size = (bytes) > 64 ? 128 << 20 : 16 << 20                  \
+		.size = bytes, .ring_size = (bytes) > 64 ? 512 << 20 : 64 << 20                  \
 	}
 
 const struct bench_row rows_user[] = {

@@ -32,9 +32,15 @@
 #define CROWD_NS  2000
 #define COST_UNIT 16 /* costs are in 1/16 ns */
 
-/* A lock that is taken for longer belongs to a thread that was interrupted. */
-#define SPIN_NS	 20000
-#define SLEEP_NS 50000
+/*
+ * A taken lock is looked at again after a pause, ever longer ones. If nobody gets on meanwhile, who holds
+ * it was interrupted: after SPIN_NS others may have our processor, after YIELD_NS we sleep.
+ */
+#define PAUSE_NS     100
+#define MAX_PAUSE_NS 800
+#define SPIN_NS	     3000
+#define YIELD_NS     100000
+#define SLEEP_NS     50000
 
 static void relax(void)
 {
@@ -61,20 +67,33 @@ static void sleep_until(int64_t end)
 	bpfring_sys_futex_wait(&nobody_wakes, 0, end);
 }
 
-/* Ever more rarely. A thread that does not get on sleeps, so that the other gets its processor. */
+static void pause_at_lock(int64_t now, int64_t stuck_ns, int64_t *pause_ns)
+{
+	if (stuck_ns < SPIN_NS) {
+		spin_until(now + *pause_ns);
+		if (*pause_ns < MAX_PAUSE_NS)
+			*pause_ns *= 2;
+	} else if (stuck_ns < YIELD_NS) {
+		/* A sleep would end with our taking the processor away from whom we wait for. */
+		bpfring_sys_yield();
+	} else {
+		sleep_until(now + SLEEP_NS); /* that thread may have a lower priority than ours */
+	}
+}
+
 void bpfring_prod_lock_slowly(struct bpfring_prod *p)
 {
-	const int64_t start = bpfring_sys_now();
-	int64_t now = start, pause_ns = 100;
+	uint32_t uses = __atomic_load_n(&p->uses, __ATOMIC_RELAXED), uses_now;
+	int64_t now = bpfring_sys_now(), moved_at = now, pause_ns = PAUSE_NS;
 
 	while (!bpfring_prod_trylock(p)) {
-		if (now - start < SPIN_NS) {
-			spin_until(now + pause_ns);
-			pause_ns *= 2;
-		} else {
-			sleep_until(now + SLEEP_NS);
-		}
+		uses_now = __atomic_load_n(&p->uses, __ATOMIC_RELAXED);
 		now = bpfring_sys_now();
+		if (uses_now != uses) {
+			uses = uses_now;
+			moved_at = now;
+		}
+		pause_at_lock(now, now - moved_at, &pause_ns);
 	}
 }
 
@@ -122,7 +141,7 @@ static void after_plain_turn(struct bpfring_prod *p, int64_t now)
 static void wait_for_lease(int64_t until, uint32_t cpu)
 {
 	if (cpu == bpfring_sys_cpu())
-		sleep_until(until);
+		bpfring_sys_yield();
 	else
 		spin_until(until);
 }

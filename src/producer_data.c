@@ -161,9 +161,9 @@ int bpfring_priv_producer_submit_batch(struct bpfring_producer *p,
 	if (err)
 		return err;
 	enter(p);
-	while (count-- &&
-	       (!err || err == -EINVAL)) { /* backwards, as bpfring_prod_submit_batch() */
-		err = end(p, samples[count].data, 0);
+	/* The first one last, as bpfring_prod_submit_batch(). */
+	for (unsigned int i = 0; i < count && (!err || err == -EINVAL); i++) {
+		err = end(p, samples[i + 1 < count ? i + 1 : 0].data, 0);
 		done += !err;
 	}
 	leave_and_kick(p, done);

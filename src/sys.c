@@ -288,6 +288,11 @@ void bpfring_sys_futex_wake(uint32_t *word)
 	syscall(FUTEX_CALL, word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
 }
 
+void bpfring_sys_yield(void)
+{
+	sched_yield();
+}
+
 uint32_t bpfring_sys_cpu(void)
 {
 	return (uint32_t)sched_getcpu();

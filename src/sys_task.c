@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <linux/membarrier.h>
 #include <poll.h>
-#include <sched.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
@@ -51,11 +50,6 @@ bool bpfring_sys_pidfd_ended(int pidfd)
 	struct pollfd fd = {.fd = pidfd, .events = POLLIN};
 
 	return poll(&fd, 1, 0) == 1;
-}
-
-void bpfring_sys_yield(void)
-{
-	sched_yield();
 }
 
 int bpfring_sys_mmap_at(void *addr, size_t size, int prot, int flags, int fd)

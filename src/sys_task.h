@@ -16,7 +16,6 @@ pid_t bpfring_sys_getpid(void);
 bool bpfring_sys_is_our_thread(pid_t tid);
 int bpfring_sys_pidfd(pid_t tid, unsigned int flags);
 bool bpfring_sys_pidfd_ended(int pidfd);
-void bpfring_sys_yield(void);
 
 /* Maps onto @addr, whatever is there. */
 int bpfring_sys_mmap_at(void *addr, size_t size, int prot, int flags, int fd);

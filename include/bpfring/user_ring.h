@@ -15,7 +15,7 @@
  * died, nothing behind it is ever drained. Here the position moves only over the longest prefix of
  * submitted samples. The kernel never meets BUSY, and what was reserved by a process that died was
  * never part of the ring. What is reserved is noted in `states`, memory of this process alone: two
- * bytes per 8 bytes of ring, non-zero where a sample starts that is not published yet; or in `first`,
+ * bytes per 8 bytes of ring, non-zero where a sample starts that is not published yet; or in `latest`,
  * for who reserves one sample at a time. That also tells a pointer that may be submitted from one
  * that may not.
  *
@@ -24,7 +24,7 @@
 #ifndef BPFRING_USER_RING_H
 #define BPFRING_USER_RING_H
 
-#include <bpfring/ring.h>
+#include <bpfring/user_ring_states.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -32,13 +32,6 @@ extern "C" {
 
 /* The kernel hands a sample to BPF as a dynptr, which holds no more. */
 #define BPFRING_MAX_SAMPLE ((1U << 24) - 1)
-
-/* A word of bpfring_prod.states: one of these, or 0. */
-#define BPFRING_STATE_RESERVED	(1U << 15)
-#define BPFRING_STATE_SUBMITTED (1U << 14)
-
-/* Bytes of bpfring_prod.states for a ring of that size. */
-#define BPFRING_STATES_SIZE(ring_size) ((ring_size) / 8 * sizeof(uint16_t))
 
 /**
  * struct bpfring_sample - one sample of a batch.
@@ -51,108 +44,6 @@ struct bpfring_sample {
 	uint32_t reserved;
 };
 
-/**
- * struct bpfring_prod - producer's end of a ring. Initialise with bpfring_prod_init(); the members
- * are for the functions below and for reading in a debugger.
- */
-struct bpfring_prod {
-	/* Written once, or hardly ever. */
-	uint8_t *data;	  /* data area, mapped twice */
-	uint64_t mask;	  /* size - 1 */
-	uint16_t *states; /* see above */
-	uint64_t indices; /* of states; 0: these functions are not to be used, see producer.h */
-	void *prod_word;  /* the shared producer position */
-	const void *cons_word; /* the shared consumer position */
-	const uint32_t *owner; /* reads 0 in a forked child */
-	uint32_t limit;	       /* payloads must be smaller; 0: as with indices */
-	uint8_t word_size;     /* of the positions: the kernel's sizeof(long), 8 or 4 */
-	uint8_t lost;	       /* a second producer was met: nothing is published any more */
-	uint8_t reserved_0[2];
-	uint32_t max_sample; /* largest payload */
-	uint32_t waiters;    /* a thread waits for space and comes first */
-	uint8_t reserved_1[56];
-	/* Written with every sample: one cache line. */
-	uint64_t reserve_pos; /* next header to write; [published, reserve_pos) is not published */
-	uint64_t published;   /* the producer position as last stored by this producer */
-	uintptr_t first;   /* the sample at that position, if nothing was reserved before; or 1 */
-	uint64_t cons;	   /* consumer position as last read */
-	uint64_t samples;  /* published so far */
-	uint64_t discards; /* passed over so far */
-	/* Of producer.h, where many threads use all this: the lock, how often it was taken to
-	 * reserve, and by whom the last time.
-	 */
-	uint32_t lock;
-	uint32_t uses;
-	uintptr_t user;
-	/* When space is short. */
-	uint64_t full;	   /* reservations refused for want of space */
-	uint64_t max_fill; /* most bytes found in use */
-	/* When threads take turns at reserving: see prod_lock.c. */
-	int64_t lease_until;
-	int64_t turn_at;
-	int64_t phase_at;
-	int64_t retry_at;
-	uint32_t phase_from;
-	uint32_t plain_cost;
-	uint32_t turn_cpu;
-	uint16_t phase_turns;
-	uint16_t leasing;
-};
-
-#if UINTPTR_MAX > 0xffffffffU && !defined(__cplusplus)
-_Static_assert(sizeof(struct bpfring_prod) == 256, "layout is ABI: it is inlined into programs");
-_Static_assert(offsetof(struct bpfring_prod, reserve_pos) == 128, "apart from what is only read");
-_Static_assert(offsetof(struct bpfring_prod, full) == 192, "one line of what is always written");
-#endif
-
-static inline uint64_t bpfring_priv_load_cons(const struct bpfring_prod *p, uint64_t near)
-{
-	/* P1: acquire, so that what the kernel read of a sample was read before we write over it.
-	 * Partner: smp_store_release(&rb->consumer_pos) in __bpf_user_ringbuf_sample_release().
-	 * Relaxed would let our writes of the next lap appear before that.
-	 */
-	if (p->word_size == 8)
-		return __atomic_load_n((const uint64_t *)p->cons_word, __ATOMIC_ACQUIRE);
-	return bpfring_priv_widen(
-		near, __atomic_load_n((const uint32_t *)p->cons_word, __ATOMIC_ACQUIRE));
-}
-
-/* P2: stores the producer position, if it is where we left it. Release, so that headers and payloads
- * are complete before the position covers them. Partner: smp_load_acquire(&rb->producer_pos) in
- * __bpf_user_ringbuf_peek(). Relaxed would let the kernel read what the ring held a lap ago. The load
- * is of our own word, to see whether somebody else wrote it: no order needed. Once that was so, the
- * other's position says nothing any more, even where it happens to be the one that we would store.
- */
-static inline int bpfring_priv_store_prod(struct bpfring_prod *p, uint64_t from, uint64_t to)
-{
-	if (p->lost)
-		return -EBUSY;
-	if (p->word_size == 8) {
-		if (__atomic_load_n((const uint64_t *)p->prod_word, __ATOMIC_RELAXED) != from)
-			goto moved;
-		__atomic_store_n((uint64_t *)p->prod_word, to, __ATOMIC_RELEASE); /* P2 */
-	} else {
-		if (__atomic_load_n((const uint32_t *)p->prod_word, __ATOMIC_RELAXED) !=
-		    (uint32_t)from)
-			goto moved;
-		__atomic_store_n((uint32_t *)p->prod_word, (uint32_t)to, __ATOMIC_RELEASE); /* P2 */
-	}
-	return 0;
-moved:
-	__atomic_store_n(&p->lost, 1, __ATOMIC_RELAXED);
-	return -EBUSY;
-}
-
-static inline uint16_t *bpfring_priv_state(const struct bpfring_prod *p, uint64_t pos)
-{
-	return &p->states[(pos & p->mask) >> 3];
-}
-
-static inline uint32_t *bpfring_priv_header(const struct bpfring_prod *p, uint64_t pos)
-{
-	return (uint32_t *)(void *)(p->data + (pos & p->mask));
-}
-
 /* Writes the header of a sample; the kernel does not look at it before it is published. */
 static inline void *bpfring_priv_begin(const struct bpfring_prod *p, uint64_t pos, uint32_t size)
 {
@@ -161,17 +52,6 @@ static inline void *bpfring_priv_begin(const struct bpfring_prod *p, uint64_t po
 	header[0] = size;
 	header[1] = 0;
 	return header + 2;
-}
-
-/*
- * Which word of the states stands for what claims to be a sample: that of its header. Rotating puts
- * the low bits, which must be 0, on top, so that one comparison refuses all that cannot be.
- */
-static inline uint64_t bpfring_priv_index(const struct bpfring_prod *p, const void *data)
-{
-	uint64_t offset = (uint64_t)((uintptr_t)data - (uintptr_t)p->data) - BPFRING_HEADER_SIZE;
-
-	return offset >> 3 | offset << 61;
 }
 
 /* Reads the consumer position again and says whether @total bytes are free now. */
@@ -198,7 +78,7 @@ static inline int bpfring_priv_prod_refresh(struct bpfring_prod *p, uint64_t tot
  * @prod_word: the producer position, writable
  * @data:      the data area, writable, 2 * size bytes: the same size bytes mapped twice in a row
  * @states:    BPFRING_STATES_SIZE(size) bytes of zeroes, for as long as @p is used
- * @size:      bytes of data, a power of two, at least 16
+ * @size:      bytes of data, a power of two, 16 to 2^31
  * @word_size: sizeof(long) of the kernel that drains: 8 or 4, whatever the caller's own is
  * @owner:     a word that reads non-zero for as long as the caller may produce; it reads zero in a
  *             forked child if its page is MADV_WIPEONFORK. NULL: no such guard.
@@ -213,7 +93,8 @@ static inline int bpfring_prod_init(struct bpfring_prod *p, const void *cons_wor
 	static const uint32_t always = 1;
 	uint64_t pos;
 
-	if (size < 16 || (size & (size - 1)) || (word_size != 8 && word_size != 4))
+	if (size < 16 || size > 1ULL << 31 || (size & (size - 1)) ||
+	    (word_size != 8 && word_size != 4))
 		return -EINVAL;
 	memset(p, 0, sizeof(*p));
 	p->data = (uint8_t *)data;
@@ -227,14 +108,15 @@ static inline int bpfring_prod_init(struct bpfring_prod *p, const void *cons_wor
 				? (uint32_t)(size - BPFRING_HEADER_SIZE)
 				: BPFRING_MAX_SAMPLE;
 	p->limit = p->max_sample + 1;
-	p->indices = size / 8;
+	p->indices = (uint32_t)(size / 8);
+	p->run_end = BPFRING_NO_RUN;
 	/* Written by this process or a dead one: nothing to be ordered after. */
 	if (word_size == 8)
 		pos = __atomic_load_n((const uint64_t *)prod_word, __ATOMIC_RELAXED);
 	else
 		pos = __atomic_load_n((const uint32_t *)prod_word, __ATOMIC_RELAXED);
 	p->published = pos;
-	p->first = 1;
+	p->latest = 1;
 	p->reserve_pos = pos;
 	p->cons = bpfring_priv_load_cons(p, pos);
 	p->max_fill = pos - p->cons;
@@ -255,10 +137,9 @@ static inline int bpfring_priv_prod_reserve(struct bpfring_prod *p, uint64_t siz
 			return err;
 	}
 	*ret = bpfring_priv_begin(p, pos, (uint32_t)size);
-	if (pos == p->published)
-		p->first = (uintptr_t)*ret;
-	else
-		*bpfring_priv_state(p, pos) = BPFRING_STATE_RESERVED;
+	if (p->latest != 1) /* still open: who ends it will look into the states */
+		p->states[bpfring_priv_index(p, (void *)p->latest)] = BPFRING_STATE_RESERVED;
+	p->latest = (uintptr_t)*ret;
 	p->reserve_pos = pos + total;
 	/* The next header, while the caller writes this payload: it is not in the nearest cache. */
 	__builtin_prefetch(p->data + ((pos + total) & p->mask), 1);
@@ -283,76 +164,49 @@ static inline int bpfring_prod_reserve(struct bpfring_prod *p, uint64_t size, vo
 	return size < p->limit ? bpfring_priv_prod_reserve(p, size, ret) : -E2BIG;
 }
 
-static inline void bpfring_priv_count(struct bpfring_prod *p, uint32_t header)
+/* Ends the sample at @index. Apart, so that the way that most samples take needs few registers. */
+__attribute__((noinline, unused)) static int
+bpfring_priv_prod_end_at(struct bpfring_prod *p, uint64_t index, uint32_t *header, uint32_t discard)
 {
-	if (header & BPFRING_DISCARD_BIT)
-		p->discards++;
-	else
-		p->samples++;
-}
+	uint64_t pos = p->published + ((8 * index - p->published) & p->mask);
 
-/*
- * Moves the producer position over the sample at the published position, whose header says @header,
- * and over those behind it that are submitted already.
- */
-static inline int bpfring_priv_prod_publish(struct bpfring_prod *p, uint32_t header)
-{
-	const uint64_t from = p->published;
-	uint64_t pos = from + bpfring_priv_total(header);
-
-	bpfring_priv_count(p, header);
-	while (pos != p->reserve_pos) {
-		uint16_t *state = bpfring_priv_state(p, pos);
-
-		if (pos - from > p->reserve_pos - from) { /* somebody wrote over a header */
-			p->lost = 1;
-			return -EBADMSG;
-		}
-		if (!(*state & BPFRING_STATE_SUBMITTED))
-			break;
-		*state = 0;
-		header = *bpfring_priv_header(p, pos);
-		bpfring_priv_count(p, header);
-		pos += bpfring_priv_total(header);
-	}
-	p->published = pos;
-	return bpfring_priv_store_prod(p, from, pos);
-}
-
-/* Ends a reservation that is noted in the states, of which there are @indices. */
-static inline int bpfring_priv_prod_end_noted(struct bpfring_prod *p, uint64_t indices, void *data,
-					      uint32_t discard)
-{
-	uint64_t index = bpfring_priv_index(p, data);
-	uint32_t *header;
-
-	if (index >= indices || !(p->states[index] & BPFRING_STATE_RESERVED))
-		return -EINVAL;
-	header = (uint32_t *)data - 2;
 	*header |= discard;
-	if ((p->published & p->mask) >> 3 != index) {
-		p->states[index] = BPFRING_STATE_SUBMITTED;
-		return p->lost ? -EBUSY : 0;
-	}
-	p->states[index] = 0;
-	return bpfring_priv_prod_publish(p, *header);
+	if (pos == p->published)
+		return bpfring_priv_prod_publish(p, *header);
+	bpfring_priv_note_ended(p, pos, *header);
+	return p->lost ? -EBUSY : 0;
 }
 
-/* Ends a reservation; publishes it if it is the first that is not published. */
+/* Ends a sample; publishes it if it is the first that is not published. The states have @indices. */
 static inline int bpfring_priv_prod_end(struct bpfring_prod *p, uint64_t indices, void *data,
 					uint32_t discard)
 {
-	uint32_t *header;
+	uint32_t *header = (uint32_t *)data - 2;
+	uint64_t index, from = p->published, pos;
 
 	if (!*p->owner)
 		return -ECHILD;
-	if ((uintptr_t)data != p->first || (uintptr_t)data == 1) /* 1 is no sample */
-		return bpfring_priv_prod_end_noted(p, indices, data, discard);
-	header = (uint32_t *)data - 2;
-	p->first = 1;
-	if (discard)
-		*header |= discard;
-	return bpfring_priv_prod_publish(p, *header);
+	if ((uintptr_t)data != p->latest || (uintptr_t)data == 1) { /* 1 is no sample */
+		index = bpfring_priv_index(p, data);
+		if (index >= indices || p->states[index] != BPFRING_STATE_RESERVED)
+			return -EINVAL;
+		p->states[index] = 0;
+		return bpfring_priv_prod_end_at(p, index, header, discard);
+	}
+	p->latest = 1;
+	pos = p->reserve_pos - bpfring_priv_total(*header);
+	if (pos == from && !discard) { /* the only one that is not published */
+		p->samples++;
+		p->published = p->reserve_pos;
+		return bpfring_priv_store_prod(p, from, p->reserve_pos);
+	}
+	if (pos == p->run_end && !discard && *header) {
+		p->run_count++;
+		p->run_end = p->reserve_pos;
+		return p->lost ? -EBUSY : 0;
+	}
+	/* From the pointer: somebody may have written over the header. */
+	return bpfring_priv_prod_end_at(p, bpfring_priv_index(p, data), header, discard);
 }
 
 /**
@@ -416,9 +270,9 @@ static inline int bpfring_prod_submit_batch(struct bpfring_prod *p,
 {
 	int done = 0, err = 0;
 
-	/* Backwards: all but the first are noted only, the first publishes them with one store. */
-	while (count--) {
-		err = bpfring_prod_submit(p, samples[count].data);
+	/* The first one last: the others are noted only, the first publishes them with one store. */
+	for (unsigned int i = 0; i < count; i++) {
+		err = bpfring_prod_submit(p, samples[i + 1 < count ? i + 1 : 0].data);
 		if (err && err != -EINVAL)
 			return err;
 		done += !err;

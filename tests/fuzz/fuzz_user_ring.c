@@ -117,6 +117,16 @@ static void drain(struct model *m)
 	require(bpfring_prod_free_space(&m->p) == m->r->size - m->used);
 }
 
+/* What piles up behind a thread that was interrupted, or several: in order, but for the first ones. */
+static void end_behind(struct model *m, unsigned int skipped)
+{
+	for (unsigned int i = m->published; i < m->count; i++)
+		if (m->entries[i].state == RESERVED && !skipped--) {
+			end_any(m, m->entries[i].data, 0);
+			return;
+		}
+}
+
 /* The process dies: what is not published never was. */
 static void die(struct model *m)
 {
@@ -141,6 +151,8 @@ static void step(struct model *m, struct input *in)
 		reserve(m, arg % 64, op);
 		break;
 	case 3:
+		end_behind(m, arg % 4);
+		break;
 	case 4:
 		if (m->count)
 			end_any(m, m->entries[arg % m->count].data, op & 8);
@@ -177,6 +189,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (m->entries[i].state == RESERVED)
 			end_any(m, m->entries[i].data, 0);
 	require(m->published == m->count);
+	for (uint64_t i = 0; i < m->r->size / 8; i++)
+		require(!m->states[i]);
 	while (m->drained < m->count) { /* as often as callbacks stop */
 		unsigned int before = m->drained;
 

@@ -49,6 +49,7 @@ static struct call {
 	{"readable", 0, 0},
 	{"now", 0, 0},
 	{"futex_wait", 0, 0},
+	{"yield", 0, 0},
 	{NULL, 0, 0},
 };
 

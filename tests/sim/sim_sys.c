@@ -388,6 +388,21 @@ WRAP(size_t, page_size, void)
 	return __real_bpfring_sys_page_size();
 }
 
+static void sleep_for(int64_t ns)
+{
+	sim_clock_advance(ns);
+	sim_clock_look(); /* what happened meanwhile */
+}
+
+WRAP(void, yield, void)
+{
+	sim_sys_enter("yield");
+	if (sim_clock_runs())
+		sleep_for(1000);
+	else
+		__real_bpfring_sys_yield();
+}
+
 WRAP(uint32_t, cpu, void)
 {
 	return sim_clock_runs() ? sys.cpu : __real_bpfring_sys_cpu();
@@ -405,7 +420,7 @@ WRAP(void, futex_wait, uint32_t *word, uint32_t value, int64_t at_ns)
 	if (!sim_clock_runs())
 		__real_bpfring_sys_futex_wait(word, value, at_ns);
 	else if (at_ns > sim_clock_now())
-		sim_clock_advance(at_ns - sim_clock_now());
+		sleep_for(at_ns - sim_clock_now());
 }
 
 WRAP(void, futex_wake, uint32_t *word)
