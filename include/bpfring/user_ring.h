@@ -166,9 +166,10 @@ static inline int bpfring_prod_reserve(struct bpfring_prod *p, uint64_t size, vo
 
 /* Ends the sample at @index. Apart, so that the way that most samples take needs few registers. */
 __attribute__((noinline, unused)) static int
-bpfring_priv_prod_end_at(struct bpfring_prod *p, uint64_t index, uint32_t *header, uint32_t discard)
+bpfring_priv_prod_end_at(struct bpfring_prod *p, uint64_t index, void *data, uint32_t discard)
 {
 	uint64_t pos = p->published + ((8 * index - p->published) & p->mask);
+	uint32_t *header = (uint32_t *)data - 2;
 
 	*header |= discard;
 	if (pos == p->published)
@@ -181,8 +182,8 @@ bpfring_priv_prod_end_at(struct bpfring_prod *p, uint64_t index, uint32_t *heade
 static inline int bpfring_priv_prod_end(struct bpfring_prod *p, uint64_t indices, void *data,
 					uint32_t discard)
 {
-	uint32_t *header = (uint32_t *)data - 2;
 	uint64_t index, from = p->published, pos;
+	uint32_t header;
 
 	if (!*p->owner)
 		return -ECHILD;
@@ -191,22 +192,25 @@ static inline int bpfring_priv_prod_end(struct bpfring_prod *p, uint64_t indices
 		if (index >= indices || p->states[index] != BPFRING_STATE_RESERVED)
 			return -EINVAL;
 		p->states[index] = 0;
-		return bpfring_priv_prod_end_at(p, index, header, discard);
+		return bpfring_priv_prod_end_at(p, index, data, discard);
 	}
 	p->latest = 1;
-	pos = p->reserve_pos - bpfring_priv_total(*header);
-	if (pos == from && !discard) { /* the only one that is not published */
-		p->samples++;
-		p->published = p->reserve_pos;
-		return bpfring_priv_store_prod(p, from, p->reserve_pos);
+	index = bpfring_priv_index(p, data);
+	header = *((uint32_t *)data - 2);
+	pos = p->reserve_pos - bpfring_priv_total(header);
+	if (!discard && (pos & p->mask) >> 3 == index) { /* nobody wrote over the header */
+		if (pos == from) {			 /* the only one that is not published */
+			p->samples++;
+			p->published = p->reserve_pos;
+			return bpfring_priv_store_prod(p, from, p->reserve_pos);
+		}
+		if (pos == p->run_end && header) {
+			p->run_count++;
+			p->run_end = p->reserve_pos;
+			return p->lost ? -EBUSY : 0;
+		}
 	}
-	if (pos == p->run_end && !discard && *header) {
-		p->run_count++;
-		p->run_end = p->reserve_pos;
-		return p->lost ? -EBUSY : 0;
-	}
-	/* From the pointer: somebody may have written over the header. */
-	return bpfring_priv_prod_end_at(p, bpfring_priv_index(p, data), header, discard);
+	return bpfring_priv_prod_end_at(p, index, data, discard);
 }
 
 /**
