@@ -117,6 +117,23 @@ wait
 
 status=0
 awk -f tests/vm/table.awk "$features" "$list" "${results[@]}" >"$out/table" || status=$?
+# What the tests that failed had to say, and the end of what was under way when a machine ended.
+awk -v last=60 '
+	FNR == 1 { show() }
+	$1 == "@begin" { show(); name = $2; next }
+	$1 == "@end" && $2 == name { if ($3 != 0 && $3 != 77) show(); name = ""; n = 0; next }
+	name != "" { line[++n] = $0; file = FILENAME }
+	function show(i) {
+		if (name != "") {
+			sub(".*/", "", file)
+			print "\n== " file ": " name
+			for (i = n > last ? n - last + 1 : 1; i <= n; i++)
+				print line[i]
+		}
+		name = ""
+		n = 0
+	}
+	END { show() }' "${results[@]}" >&2
 cat "$out/table"
 if [[ $write ]]; then
 	{ sed '/^<!-- table -->$/q' docs/kernels.md && echo && cat "$out/table"; } >"$out/kernels.md"

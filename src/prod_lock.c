@@ -27,9 +27,9 @@
 /* How long to do without leases if they are not better. */
 #define RETRY_NS 20000000
 
-/* Turns further apart, and samples that take longer, are no crowd. */
+/* Turns further apart, and threads that come to the lock less often, are no crowd. */
 #define IDLE_NS	  20000
-#define CROWD_NS  2000
+#define CROWD_NS  1000
 #define COST_UNIT 16 /* costs are in 1/16 ns */
 
 /*
@@ -83,14 +83,14 @@ static void pause_at_lock(int64_t now, int64_t stuck_ns, int64_t *pause_ns)
 
 void bpfring_prod_lock_slowly(struct bpfring_prod *p)
 {
-	uint32_t uses = __atomic_load_n(&p->uses, __ATOMIC_RELAXED), uses_now;
+	uint32_t locks = __atomic_load_n(&p->locks, __ATOMIC_RELAXED), locks_now;
 	int64_t now = bpfring_sys_now(), moved_at = now, pause_ns = PAUSE_NS;
 
 	while (!bpfring_prod_trylock(p)) {
-		uses_now = __atomic_load_n(&p->uses, __ATOMIC_RELAXED);
+		locks_now = __atomic_load_n(&p->locks, __ATOMIC_RELAXED);
 		now = bpfring_sys_now();
-		if (uses_now != uses) {
-			uses = uses_now;
+		if (locks_now != locks) {
+			locks = locks_now;
 			moved_at = now;
 		}
 		pause_at_lock(now, now - moved_at, &pause_ns);
@@ -101,15 +101,15 @@ static void begin_phase(struct bpfring_prod *p, bool leasing, int64_t now)
 {
 	p->leasing = leasing;
 	p->phase_at = now;
-	p->phase_from = p->uses;
+	p->phase_from = p->locks;
 	p->phase_turns = 0;
 }
 
-/* What a sample took in this phase, of all threads together. */
+/* From one use of the lock to the next in this phase, of all threads: half of what a sample takes. */
 static uint32_t phase_cost(const struct bpfring_prod *p, int64_t now)
 {
-	uint64_t ns = (uint64_t)(now - p->phase_at), uses = p->uses - p->phase_from;
-	uint64_t cost = ns * COST_UNIT / (uses ? uses : 1);
+	uint64_t ns = (uint64_t)(now - p->phase_at), locks = p->locks - p->phase_from;
+	uint64_t cost = ns * COST_UNIT / (locks ? locks : 1);
 
 	return cost < UINT32_MAX ? (uint32_t)cost : UINT32_MAX;
 }

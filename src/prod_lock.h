@@ -72,12 +72,12 @@ static inline void bpfring_prod_lock_turn(struct bpfring_prod *p)
 
 	if (!locked || p->user != self)
 		bpfring_prod_take_turn(p, self, locked);
-	/* Read without the lock, by who finds it taken. */
-	__atomic_store_n(&p->uses, p->uses + 1, __ATOMIC_RELAXED);
 }
 
 static inline void bpfring_prod_unlock(struct bpfring_prod *p)
 {
+	/* For who finds it taken: others get on. */
+	__atomic_store_n(&p->locks, p->locks + 1, __ATOMIC_RELAXED);
 	__atomic_store_n(&p->lock, 0, __ATOMIC_RELEASE); /* P3 */
 }
 

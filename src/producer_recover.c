@@ -5,11 +5,14 @@
  * rules are those of __bpf_user_ringbuf_peek() in kernel/bpf/ringbuf.c.
  */
 #include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
 
 #include "log.h"
 #include "options.h"
 #include "producer.h"
 #include "sys.h"
+#include "sys_task.h"
 
 /* The longest discarded sample that the kernel passes over, in ring bytes. */
 #define MAX_SKIP ((uint64_t)BPFRING_MAX_SAMPLE + 1)
@@ -152,6 +155,17 @@ int bpfring_producer_check(const struct bpfring_producer *p, struct bpfring_reco
 	return err ? err : recover(p, false, ret);
 }
 
+/* None are open. What is noted of some comes from headers that were written over. */
+static void forget_samples(struct bpfring_producer *p)
+{
+	const size_t size = BPFRING_STATES_SIZE(p->mapping.size);
+
+	if (bpfring_sys_madvise(p->prod.states, size, MADV_DONTNEED))
+		memset(p->prod.states, 0, size);
+	bpfring_priv_forget_run(&p->prod);
+	p->prod.latest = 1;
+}
+
 int bpfring_producer_recover(struct bpfring_producer *p, struct bpfring_recovery *ret)
 {
 	int blocked = p ? bpfring_producer_usable(p) : -EINVAL;
@@ -175,6 +189,7 @@ int bpfring_producer_recover(struct bpfring_producer *p, struct bpfring_recovery
 	p->opened_at += p->prod.published;
 	p->prod.reserve_pos = p->prod.published;
 	p->prod.cons = bpfring_priv_load_cons(&p->prod, p->prod.published);
+	forget_samples(p);
 	p->prod.lost = 0;
 	p->kick.next_pos = p->prod.published; /* look at the fill: it may be far back now */
 	return blocked;

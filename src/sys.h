@@ -52,7 +52,7 @@ int bpfring_sys_epoll_wait(int epoll_fd, struct epoll_event *ret, int max, int64
 void bpfring_sys_futex_wait(uint32_t *word, uint32_t value, int64_t at_ns);
 void bpfring_sys_futex_wake(uint32_t *word);
 
-void bpfring_sys_yield(void); /* lets other threads run on this processor, if there are any */
+void bpfring_sys_yield(void);	/* lets other threads run on this processor, if there are any */
 uint32_t bpfring_sys_cpu(void); /* that this thread runs on, just now */
 bool bpfring_sys_readable(int fd);
 int64_t bpfring_sys_now(void);

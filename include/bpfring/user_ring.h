@@ -78,7 +78,7 @@ static inline int bpfring_priv_prod_refresh(struct bpfring_prod *p, uint64_t tot
  * @prod_word: the producer position, writable
  * @data:      the data area, writable, 2 * size bytes: the same size bytes mapped twice in a row
  * @states:    BPFRING_STATES_SIZE(size) bytes of zeroes, for as long as @p is used
- * @size:      bytes of data, a power of two, 16 to 2^31
+ * @size:      bytes of data, a power of two, 16 to 2^31, or 2^30 where positions have 4 bytes
  * @word_size: sizeof(long) of the kernel that drains: 8 or 4, whatever the caller's own is
  * @owner:     a word that reads non-zero for as long as the caller may produce; it reads zero in a
  *             forked child if its page is MADV_WIPEONFORK. NULL: no such guard.
@@ -93,7 +93,7 @@ static inline int bpfring_prod_init(struct bpfring_prod *p, const void *cons_wor
 	static const uint32_t always = 1;
 	uint64_t pos;
 
-	if (size < 16 || size > 1ULL << 31 || (size & (size - 1)) ||
+	if (size < 16 || size > 1ULL << (word_size == 4 ? 30 : 31) || (size & (size - 1)) ||
 	    (word_size != 8 && word_size != 4))
 		return -EINVAL;
 	memset(p, 0, sizeof(*p));
@@ -171,6 +171,8 @@ bpfring_priv_prod_end_at(struct bpfring_prod *p, uint64_t index, void *data, uin
 	uint64_t pos = p->published + ((8 * index - p->published) & p->mask);
 	uint32_t *header = (uint32_t *)data - 2;
 
+	if (pos - p->published >= p->reserve_pos - p->published) /* passed over */
+		return bpfring_priv_broken(p);
 	*header |= discard;
 	if (pos == p->published)
 		return bpfring_priv_prod_publish(p, *header);
@@ -204,7 +206,7 @@ static inline int bpfring_priv_prod_end(struct bpfring_prod *p, uint64_t indices
 			p->published = p->reserve_pos;
 			return bpfring_priv_store_prod(p, from, p->reserve_pos);
 		}
-		if (pos == p->run_end && header) {
+		if (pos == p->run_end && bpfring_priv_runs(header)) {
 			p->run_count++;
 			p->run_end = p->reserve_pos;
 			return p->lost ? -EBUSY : 0;

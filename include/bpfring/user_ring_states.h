@@ -64,11 +64,11 @@ struct bpfring_prod {
 	uint64_t cons;	      /* consumer position as last read */
 	uint64_t samples;     /* published so far */
 	uint64_t discards;    /* passed over so far */
-	/* Of producer.h, where many threads use all this: the lock, how often it was taken to
-	 * reserve, and by whom the last time.
+	/* Of producer.h, where many threads use all this: the lock, how often it was left, and who
+	 * reserved last.
 	 */
 	uint32_t lock;
-	uint32_t uses;
+	uint32_t locks;
 	uintptr_t user;
 	/* When space is short. */
 	uint64_t full;	   /* reservations refused for want of space */
@@ -181,7 +181,7 @@ static inline void bpfring_priv_close_run(struct bpfring_prod *p)
 /* Whether a sample can be one of a run: two of these have room for what is noted of a run. */
 static inline int bpfring_priv_runs(uint32_t header)
 {
-	return header && !(header & BPFRING_DISCARD_BIT);
+	return bpfring_priv_total(header) >= 16 && !(header & BPFRING_DISCARD_BIT);
 }
 
 /*
@@ -239,28 +239,48 @@ static inline uint64_t bpfring_priv_pass_ended(struct bpfring_prod *p, uint64_t 
 	return bytes;
 }
 
+/* Whether the sample at @pos is still written. What the states say of the latest is a lap old. */
+static inline int bpfring_priv_is_open(const struct bpfring_prod *p, uint64_t pos)
+{
+	return (uintptr_t)(bpfring_priv_header(p, pos) + 2) == p->latest ||
+	       *bpfring_priv_state(p, pos) == BPFRING_STATE_RESERVED;
+}
+
+/* A header was written over: by a second producer, or by something in this process. */
+static inline int bpfring_priv_broken(struct bpfring_prod *p)
+{
+	int err = bpfring_priv_store_prod(p, p->published, p->published);
+
+	__atomic_store_n(&p->lost, 1, __ATOMIC_RELAXED);
+	return err ? err : -EBADMSG;
+}
+
 /*
  * Moves the producer position over the sample at the published position, whose header says @header,
  * and over those behind it that are ended already.
  */
 static inline int bpfring_priv_prod_publish(struct bpfring_prod *p, uint32_t header)
 {
-	const uint64_t from = p->published;
+	const uint64_t from = p->published, samples = p->samples, discards = p->discards;
 	uint64_t pos = from + bpfring_priv_total(header), bytes;
 
 	bpfring_priv_count(p, header);
-	while (pos != p->reserve_pos) {
-		if (pos - from > p->reserve_pos - from) { /* somebody wrote over a header */
-			p->lost = 1;
-			return -EBADMSG;
-		}
+	while (pos - from < p->reserve_pos - from && !bpfring_priv_is_open(p, pos)) {
 		bytes = bpfring_priv_pass_ended(p, pos);
-		if (!bytes)
-			break;
+		if (!bytes) /* no sample begins there */
+			goto broken;
 		pos += bytes;
 	}
+	if (pos - from > p->reserve_pos - from)
+		goto broken;
+	if (pos == p->reserve_pos && (p->latest != 1 || p->run_count)) /* passed over it */
+		goto broken;
 	p->published = pos;
 	return bpfring_priv_store_prod(p, from, pos);
+broken:
+	p->samples = samples;
+	p->discards = discards;
+	return bpfring_priv_broken(p);
 }
 
 #ifdef __cplusplus

@@ -116,7 +116,7 @@ LAYOUT_MEMBER(struct bpfring_prod, cons, 152, 8);
 LAYOUT_MEMBER(struct bpfring_prod, samples, 160, 8);
 LAYOUT_MEMBER(struct bpfring_prod, discards, 168, 8);
 LAYOUT_MEMBER(struct bpfring_prod, lock, 176, 4);
-LAYOUT_MEMBER(struct bpfring_prod, uses, 180, 4);
+LAYOUT_MEMBER(struct bpfring_prod, locks, 180, 4);
 LAYOUT_MEMBER(struct bpfring_prod, user, 184, 8);
 LAYOUT_MEMBER(struct bpfring_prod, full, 192, 8);
 LAYOUT_MEMBER(struct bpfring_prod, max_fill, 200, 8);

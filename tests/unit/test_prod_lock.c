@@ -29,7 +29,6 @@ static void turn(uintptr_t self, uint32_t samples, int64_t ns)
 
 		if (!locked || p.user != self)
 			bpfring_prod_take_turn(&p, self, locked);
-		p.uses++;
 		assert_int_equal(p.lock, 1);
 		assert_int_equal(p.user, self);
 		bpfring_prod_unlock(&p);
@@ -197,11 +196,11 @@ static void use(void *ctx)
 {
 	int64_t *until = ctx;
 
-	p.uses++;
-	if (sim_clock_now() < *until)
+	bpfring_prod_unlock(&p);
+	if (sim_clock_now() < *until) {
+		assert_true(bpfring_prod_trylock(&p));
 		sim_clock_at(sim_clock_now() + US, use, until);
-	else
-		bpfring_prod_unlock(&p);
+	}
 }
 
 /* Others get on, but it is never free when we look: no reason to go away. */

@@ -219,6 +219,30 @@ static void header(uint64_t pos, uint32_t value)
 	*sim_ring_header(r, pos) = value;
 }
 
+/* A header that was written over made the position pass over a sample without a word. */
+static void recovery_from_ourselves(void **state)
+{
+	const uint16_t *states;
+	void *a, *b;
+
+	(void)state;
+	ring(PAGE, &starts[0]);
+	assert_int_equal(open_with(NULL), 0);
+	states = bpfring_producer_prod(p)->states;
+	assert_int_equal(bpfring_producer_reserve(p, 8, &a), 0);
+	assert_int_equal(bpfring_producer_reserve(p, 8, &b), 0);
+	assert_int_equal(bpfring_producer_discard(p, b), 0);
+	((uint32_t *)a)[-2] = 24;
+	assert_int_equal(bpfring_producer_submit(p, a), 0);
+	assert_int_not_equal(states[((uintptr_t)b - (uintptr_t)a) / 8], 0);
+	assert_int_equal(bpfring_producer_recover(p, NULL), 0);
+	for (unsigned int i = 0; i < PAGE / 8; i++)
+		assert_int_equal(states[i], 0);
+	assert_int_equal(put_sample(5, 100), 0);
+	assert_int_equal(sim_drain(r, NULL, NULL, 0), 2);
+	done();
+}
+
 static void recovery(void **state)
 {
 	BPFRING_OPTS(bpfring_producer_opts, opts, .flags = BPFRING_PRODUCER_RECOVER);
@@ -335,6 +359,7 @@ int main(void)
 		rig_test(the_claim),
 		rig_test(every_failure_of_opening),
 		rig_test(recovery),
+		rig_test(recovery_from_ourselves),
 		rig_test(recovery_and_kicks),
 		rig_test(recovery_of_a_large_sample),
 	};

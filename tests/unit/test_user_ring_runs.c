@@ -177,54 +177,12 @@ static void a_mixture(void **state)
 	}
 }
 
-/* A header that is written over: not a step beyond what is reserved. */
-static void a_broken_header(void **state)
-{
-	(void)state;
-	for (uint32_t units = 0; units < 1024; units++) {
-		struct user_rig rig;
-		void *a, *b, *c;
-
-		user_rig_open(&rig, PAGE, NULL);
-		a = begin(&rig, 1, 8);
-		b = begin(&rig, 2, 8);
-		c = begin(&rig, 3, 8);
-		((uint32_t *)b)[-2] = units * 8 + 1;
-		assert_int_equal(submit(&rig, b), 0);
-		submit(&rig, c);
-		if (submit(&rig, a))
-			assert_true(rig.p.lost);
-		assert_true(rig.p.published <= rig.p.reserve_pos);
-		user_rig_close(&rig);
-	}
-}
-
-/* That of the last sample, so that it seems to begin where the first one does, which is open. */
-static void a_header_that_reaches_back(void **state)
-{
-	struct user_rig rig;
-	void *a, *b;
-
-	(void)state;
-	user_rig_open(&rig, PAGE, NULL);
-	a = begin(&rig, 1, 8);
-	b = begin(&rig, 2, 8);
-	((uint32_t *)b)[-2] = 24;
-	assert_int_equal(submit(&rig, b), 0);
-	assert_nothing_drained(&rig);
-	assert_int_equal(submit(&rig, a), -EBADMSG);
-	assert_nothing_drained(&rig);
-	user_rig_close(&rig);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(behind_one),
 		cmocka_unit_test(behind_several),
 		cmocka_unit_test(a_mixture),
-		cmocka_unit_test(a_broken_header),
-		cmocka_unit_test(a_header_that_reaches_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
