@@ -30,9 +30,10 @@ struct bench_result {
 	double records_per_s;
 	double producer_ns;	/* of one record, or of one traced call above the untraced one */
 	double producer_p50_ns; /* the same as a median, where producer_ns is a mean */
-	double consumer_ns;	/* of one record, CPU time */
-	double cpu_pct;		/* of one core */
-	double producer_pct;	/* parts of cpu_pct, where it is a sum */
+	double of_one_pct;   /* what several threads get done, of what one does in the same run */
+	double consumer_ns;  /* of one record, CPU time */
+	double cpu_pct;	     /* of one core */
+	double producer_pct; /* parts of cpu_pct, where it is a sum */
 	double consumer_pct;
 	double p50_ns; /* from commit to callback */
 	double p99_ns;
@@ -44,6 +45,7 @@ enum bench_metric {
 	METRIC_RECORDS_PER_S,
 	METRIC_PRODUCER_NS,
 	METRIC_PRODUCER_P50_NS,
+	METRIC_OF_ONE_PCT,
 	METRIC_CONSUMER_NS,
 	METRIC_CPU_PCT,
 	METRIC_PRODUCER_PCT,
@@ -103,7 +105,7 @@ extern const struct bench_row rows_roundtrip[];
 
 static inline struct bench_result bench_result_none(void)
 {
-	return (struct bench_result){NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN};
+	return (struct bench_result){NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN};
 }
 
 double bench_metric(const struct bench_result *r, enum bench_metric m);

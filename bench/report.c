@@ -18,6 +18,8 @@ double bench_metric(const struct bench_result *r, enum bench_metric m)
 		return r->producer_ns;
 	case METRIC_PRODUCER_P50_NS:
 		return r->producer_p50_ns;
+	case METRIC_OF_ONE_PCT:
+		return r->of_one_pct;
 	case METRIC_CONSUMER_NS:
 		return r->consumer_ns;
 	case METRIC_CPU_PCT:
@@ -87,17 +89,12 @@ static const struct {
 	double unit;
 	int digits;
 } columns[] = {
-	{METRIC_RECORDS_PER_S, "M rec/s", 1e6, 3},
-	{METRIC_PRODUCER_NS, "prod ns", 1, 1},
-	{METRIC_PRODUCER_P50_NS, "(p50)", 1, 1},
-	{METRIC_CONSUMER_NS, "cons ns", 1, 2},
-	{METRIC_CPU_PCT, "cpu %", 1, 2},
-	{METRIC_PRODUCER_PCT, "(prod)", 1, 2},
-	{METRIC_CONSUMER_PCT, "(cons)", 1, 2},
-	{METRIC_P50_NS, "p50 us", 1e3, 1},
-	{METRIC_P99_NS, "p99 us", 1e3, 1},
-	{METRIC_P999_NS, "p99.9 us", 1e3, 1},
-	{METRIC_LOST, "lost", 1, 0},
+	{METRIC_RECORDS_PER_S, "M rec/s", 1e6, 3}, {METRIC_PRODUCER_NS, "prod ns", 1, 1},
+	{METRIC_PRODUCER_P50_NS, "(p50)", 1, 1},   {METRIC_OF_ONE_PCT, "of one %", 1, 1},
+	{METRIC_CONSUMER_NS, "cons ns", 1, 2},	   {METRIC_CPU_PCT, "cpu %", 1, 2},
+	{METRIC_PRODUCER_PCT, "(prod)", 1, 2},	   {METRIC_CONSUMER_PCT, "(cons)", 1, 2},
+	{METRIC_P50_NS, "p50 us", 1e3, 1},	   {METRIC_P99_NS, "p99 us", 1e3, 1},
+	{METRIC_P999_NS, "p99.9 us", 1e3, 1},	   {METRIC_LOST, "lost", 1, 0},
 };
 
 #define COLUMNS (sizeof(columns) / sizeof(columns[0]))
@@ -213,6 +210,8 @@ void report_json(FILE *out, const struct row_results *r, const struct bench_opts
 	json_number(out, "lost", x->lost);
 	if (!isnan(x->producer_p50_ns))
 		json_number(out, "producer_p50_ns", x->producer_p50_ns);
+	if (!isnan(x->of_one_pct))
+		json_number(out, "of_one_pct", x->of_one_pct);
 	if (!isnan(x->consumer_pct)) {
 		json_number(out, "producer_cpu_pct", x->producer_pct);
 		json_number(out, "consumer_cpu_pct", x->consumer_pct);

@@ -2,7 +2,8 @@
 /*
  * Producing into a user ring. The ring is filled and drained in turn. `producer` times the filling
  * alone, what the application pays; `producer-drained` both, as an application that has to wait for
- * its BPF program sees it. The rows with threads share the filling among them.
+ * its BPF program sees it. The rows with threads share the filling among them; in every other round
+ * one of them does it all, to see what the others are good for.
  */
 #include "clock.h"
 #include "user.h"
@@ -47,6 +48,9 @@ struct fills {
 	uint64_t samples;
 	int64_t fill_ns;
 	int64_t total_ns;
+	/* rounds of one thread, where there are more */
+	uint64_t alone_samples;
+	int64_t alone_ns;
 };
 
 /* One round: fill, drain, and see that nothing is missing. */
@@ -86,6 +90,8 @@ static int rounds_of_threads(const struct user *u, const struct bench_row *row, 
 {
 	const unsigned int n = row->producers;
 	size_t share = row->ring_size / ring_bytes(row) / n;
+	struct fills alone = {0};
+	bool all = true;
 	struct worker workers[MAX_THREADS];
 	pthread_barrier_t barrier;
 	int err = 0;
@@ -95,20 +101,24 @@ static int rounds_of_threads(const struct user *u, const struct bench_row *row, 
 		workers[i] = (struct worker){.u = u,
 					     .barrier = &barrier,
 					     .size = row->size,
-					     .share = share,
 					     .cpu = (int)i % cpu_count()};
 		pthread_create(&workers[i].thread, NULL, work, &workers[i]);
 	}
-	while (!err && now_ns() < until) {
-		int64_t start = now_ns();
+	for (; !err && (now_ns() < until || !all); all = !all) {
 		size_t filled = 0;
+		int64_t start;
 
+		for (unsigned int i = 0; i < n; i++)
+			workers[i].share = all ? share : i ? 0 : share * n;
+		start = now_ns();
 		pthread_barrier_wait(&barrier);
 		pthread_barrier_wait(&barrier);
 		for (unsigned int i = 0; i < n; i++)
 			filled += workers[i].done;
-		err = end_round(u, filled, share * n, start, now_ns(), f);
+		err = end_round(u, filled, share * n, start, now_ns(), all ? f : &alone);
 	}
+	f->alone_samples = alone.samples;
+	f->alone_ns = alone.fill_ns;
 	for (unsigned int i = 0; i < n; i++)
 		workers[i].stop = true;
 	pthread_barrier_wait(&barrier);
@@ -129,8 +139,8 @@ static int measure(const struct bench_row *row, const struct impl *impl,
 
 	if (err)
 		return err;
-	if (!row->producers)
-		err = pin_to_cpu(opts->producer_cpu);
+	/* Who drains is not to be in the way of one thread that fills. */
+	err = pin_to_cpu(row->producers ? opts->consumer_cpu : opts->producer_cpu);
 	if (!err)
 		err = rounds(&u, row, now_ns() + seconds_ns(opts->seconds) / 4, &warm);
 	if (!err)
@@ -138,6 +148,9 @@ static int measure(const struct bench_row *row, const struct impl *impl,
 	user_close(&u);
 	if (err)
 		return err;
+	if (row->producers > 1)
+		ret->of_one_pct = (double)f.samples / (double)f.fill_ns * (double)f.alone_ns /
+				  (double)f.alone_samples * 100;
 	if (row->key == METRIC_PRODUCER_NS)
 		ret->producer_ns = (double)f.fill_ns / (double)f.samples;
 	ret->records_per_s = (double)f.samples /

@@ -123,6 +123,8 @@ static void check_producer(struct check *c)
 	/* where libbpf would need a mutex as well */
 	at_most(c, median(c, "bpfring-mt", METRIC_PRODUCER_NS),
 		median(c, "libbpf-mutex", METRIC_PRODUCER_NS), "mt: ns per sample, libbpf's");
+	at_most(c, 95, median(c, "bpfring-mt", METRIC_OF_ONE_PCT),
+		"mt: what one thread gets done, %% (100, and 5 for noise)");
 }
 
 int targets_check(FILE *out, const struct row_results *r, const struct bench_opts *opts,
