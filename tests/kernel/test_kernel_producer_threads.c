@@ -193,6 +193,7 @@ static void processes_of_threads_are_killed(void **state)
 	rig_load(&rig, 4096);
 	assert_int_equal(pipe(ready), 0);
 	for (int i = 0; i < kills; i++) {
+		const bool early = i % 4 == 0; /* maybe before they submitted anything */
 		pid_t pid = fork();
 		int status;
 		char byte;
@@ -200,7 +201,10 @@ static void processes_of_threads_are_killed(void **state)
 		if (!pid)
 			be_killed(rig.fd, ready[1]);
 		assert_int_equal(read(ready[0], &byte, 1), 1);
-		drain_until(&rig, clock_of(CLOCK_MONOTONIC) + rand_r(&seed) % 1000000);
+		samples = rig.skel->bss->samples;
+		do
+			drain_until(&rig, clock_of(CLOCK_MONOTONIC) + rand_r(&seed) % 1000000);
+		while (!early && rig.skel->bss->samples == samples);
 		kill(pid, SIGKILL);
 		assert_int_equal(waitpid(pid, &status, 0), pid);
 		assert_true(WIFSIGNALED(status));
@@ -220,7 +224,7 @@ static void processes_of_threads_are_killed(void **state)
 	assert_int_equal(rig.skel->bss->others, 0);
 	print_message("%d processes killed, %llu samples before\n", kills,
 		      (unsigned long long)samples - (unsigned long long)kills);
-	assert_true(samples > 2 * (uint64_t)kills);
+	assert_true(samples - (uint64_t)kills >= (uint64_t)kills / 4 * 3);
 	close(ready[0]);
 	close(ready[1]);
 	rig_close(&rig);
