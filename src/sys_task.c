@@ -130,6 +130,7 @@ int bpfring_sys_btf_by_id(struct btf **ret, uint32_t id)
 
 	if (!btf)
 		return -errno;
+	btf__set_pointer_size(btf, 8); /* of a BPF program: libbpf may take it for one of ours */
 	*ret = btf;
 	return 0;
 }

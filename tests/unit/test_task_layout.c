@@ -28,6 +28,7 @@ static void types_new(struct types *t, bool fallback)
 {
 	t->btf = btf__new_empty();
 	assert_non_null(t->btf);
+	assert_int_equal(btf__set_pointer_size(t->btf, 8), 0); /* as in BPF, whatever ours are */
 	t->u32 = btf__add_int(t->btf, "u32", 4, 0);
 	t->u64 = btf__add_int(t->btf, "u64", 8, 0);
 	t->cell = btf__add_struct(t->btf, "cell", 24);
