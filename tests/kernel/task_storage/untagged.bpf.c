@@ -3,6 +3,7 @@
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 
+#undef __uptr /* libbpf 1.7 has it */
 #define __uptr
 #include <bpfring/bpf/task_storage.bpf.h>
 
