@@ -5,6 +5,7 @@
 
 #include "log.h"
 #include "loop.h"
+#include "relax.h"
 #include "sys.h"
 
 #define EVENTS		   64
@@ -24,17 +25,6 @@ struct turn {
 	bool stopped; /* by bpfring_loop_stop() or BPFRING_STOP */
 	int err;
 };
-
-static void cpu_relax(void)
-{
-#if defined(__x86_64__) || defined(__i386__)
-	__builtin_ia32_pause();
-#elif defined(__aarch64__)
-	__asm__ volatile("yield");
-#else
-	__asm__ volatile("");
-#endif
-}
 
 /* A callback, or the ring itself, failed: the first failure of a poll is the one returned. */
 static void note_error(struct turn *t, int err)
@@ -254,7 +244,7 @@ static bool spin(struct bpfring_loop *l, int64_t now)
 		return false;
 	}
 	while (bpfring_sys_now() < until)
-		cpu_relax();
+		bpfring_relax();
 	return true;
 }
 

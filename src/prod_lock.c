@@ -15,6 +15,7 @@
  */
 #include "prod_lock.h"
 
+#include "relax.h"
 #include "sys.h"
 
 #define LEASE_NS 50000
@@ -42,22 +43,11 @@
 #define YIELD_NS     100000
 #define SLEEP_NS     50000
 
-static void relax(void)
-{
-#if defined(__x86_64__) || defined(__i386__)
-	__builtin_ia32_pause();
-#elif defined(__aarch64__)
-	__asm__ volatile("isb");
-#else
-	__asm__ volatile("" ::: "memory");
-#endif
-}
-
 static void spin_until(int64_t end)
 {
 	while (bpfring_sys_now() < end)
 		for (int i = 0; i < 16; i++)
-			relax();
+			bpfring_relax();
 }
 
 static void sleep_until(int64_t end)

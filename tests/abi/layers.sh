@@ -12,7 +12,7 @@ failed=0
 layer_of() # FILE
 {
 	case $1 in
-	sys.* | sys_*) echo 1 ;;
+	sys.* | sys_* | relax.h) echo 1 ;;
 	log.* | error.c | version.c | options.*) echo 2 ;;
 	map.* | mapping.* | claim.* | waiter.* | probe.* | probe_*) echo 3 ;;
 	consumer.* | consumer_*.c | consume.c | snapshot.c) echo 4 ;;

@@ -15,6 +15,18 @@
 #define USEC	      1000LL
 #define BPFFS	      "/sys/fs/bpf"
 
+/* Sanitizers keep memory that was freed: how much is resident says nothing, they themselves do. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#ifndef SANITIZED
+#define SANITIZED 0
+#endif
+
 /* CMocka's asserts return, for all that the compiler knows: it warns of paths that are not there. */
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"

@@ -22,18 +22,6 @@
 
 #define BUSY_THREADS 2
 
-/* Sanitizers keep memory that was freed: how much is resident says nothing, they themselves do. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#ifndef SANITIZED
-#define SANITIZED 0
-#endif
-
 static atomic_bool stop;
 static atomic_ulong rounds, errors;
 

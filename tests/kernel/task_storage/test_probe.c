@@ -109,6 +109,12 @@ static void says_why(void **state)
 	assert_int_equal(bpfring_probe(BPFRING_FEATURE_UPTR, NULL), -EINVAL);
 }
 
+static void become_nobody(void)
+{
+	if (setgroups(0, NULL) || setgid(65534) || setuid(65534))
+		_exit(1);
+}
+
 /* Without privileges: what needs CAP_BPF is forbidden, what does not works. */
 static void without_privileges(void **state)
 {
@@ -117,8 +123,7 @@ static void without_privileges(void **state)
 
 	(void)state;
 	if (!pid) {
-		if (setgroups(0, NULL) || setgid(65534) || setuid(65534))
-			_exit(1);
+		become_nobody();
 		_exit(probe(BPFRING_FEATURE_TASK_STORAGE).state != BPFRING_PROBE_NOT_PERMITTED ||
 		      probe(BPFRING_FEATURE_UPTR).state != BPFRING_PROBE_NOT_PERMITTED ||
 		      probe(BPFRING_FEATURE_STRUCT_OPS).state != BPFRING_PROBE_NOT_PERMITTED ||
@@ -143,8 +148,10 @@ static void with_cap_bpf(void **state)
 	pid = fork();
 	if (!pid) {
 		caps[CAP_BPF / 32].permitted = caps[CAP_BPF / 32].effective = 1U << CAP_BPF % 32;
-		if (prctl(PR_SET_KEEPCAPS, 1) || setgroups(0, NULL) || setgid(65534) ||
-		    setuid(65534) || syscall(SYS_capset, &header, caps))
+		if (prctl(PR_SET_KEEPCAPS, 1))
+			_exit(1);
+		become_nobody();
+		if (syscall(SYS_capset, &header, caps))
 			_exit(1);
 		for (int i = 0; i < BPFRING_FEATURE_COUNT; i++)
 			if (probe((enum bpfring_feature)i).state != as_root[i])
@@ -163,8 +170,7 @@ static void in_a_user_namespace(void **state)
 
 	(void)state;
 	if (!pid) {
-		if (setgroups(0, NULL) || setgid(65534) || setuid(65534))
-			_exit(1);
+		become_nobody();
 		if (unshare(CLONE_NEWUSER))
 			_exit(77);
 		_exit(probe(BPFRING_FEATURE_TASK_STORAGE).state != BPFRING_PROBE_NOT_PERMITTED ||
