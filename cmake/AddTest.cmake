@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 #
 # bpfring_add_test(<name> SOURCES <file>... [LABELS <label>...] [BPF <target>...]
-#                  [LIBRARIES <library>...] [ARGS <argument>...] [TIMEOUT <seconds>] [SERIAL])
+#                  [LIBRARIES <library>...] [INCLUDES <dir>...] [ARGS <argument>...]
+#                  [TIMEOUT <seconds>] [SERIAL])
 #
 # One CMocka program, one ctest test. It links the static library and may include headers of src/,
 # so that it reaches what the shared library hides. Exit status 77 is a skip; say why on stdout.
@@ -13,12 +14,12 @@ pkg_check_modules(CMOCKA REQUIRED IMPORTED_TARGET cmocka)
 find_package(Threads REQUIRED)
 
 function(bpfring_add_test name)
-	cmake_parse_arguments(PARSE_ARGV 1 arg "SERIAL" "TIMEOUT" "SOURCES;LABELS;BPF;LIBRARIES;ARGS")
+	cmake_parse_arguments(PARSE_ARGV 1 arg "SERIAL" "TIMEOUT" "SOURCES;LABELS;BPF;LIBRARIES;INCLUDES;ARGS")
 	if(NOT arg_TIMEOUT)
 		set(arg_TIMEOUT 60)
 	endif()
 	add_executable(${name} ${arg_SOURCES})
-	target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/src)
+	target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/src ${arg_INCLUDES})
 	target_link_libraries(${name} PRIVATE
 		bpfring::static ${arg_BPF} ${arg_LIBRARIES} PkgConfig::CMOCKA Threads::Threads)
 	bpfring_build_flags(${name})

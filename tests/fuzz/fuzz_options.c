@@ -4,7 +4,7 @@
 #include <errno.h>
 
 #include "fuzz.h"
-#include "options.h"
+#include "base/options.h"
 
 struct known {
 	size_t sz;

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "sim_internal.h"
-#include "sys.h"
+#include "base/sys.h"
 
 #define MAX_MAPS 2048
 #define MAX_FDS	 4096

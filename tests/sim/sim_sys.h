@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
 /*
- * The system under the library, replaced: every function of src/sys.h is wrapped by the linker.
+ * The system under the library, replaced: every function of src/base/sys.h is wrapped by the linker.
  *
  * Without further ado a wrapped call does what it always does. A test can
  * - register simulated rings as maps: their descriptors are recognised by map_info, fdinfo, mmap;

@@ -10,8 +10,8 @@
 #include <string.h>
 #include <sys/epoll.h>
 
-#include "sys.h"
-#include "sys_struct_ops.h"
+#include "base/sys.h"
+#include "base/sys_struct_ops.h"
 
 #define NAME "bpfring_test"
 

@@ -8,8 +8,8 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "sys.h"
-#include "sys_task.h"
+#include "base/sys.h"
+#include "base/sys_bpf.h"
 
 long fail_at = -1;     /* counts down; -1: none */
 const char *fail_only; /* NULL: any call counts */

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "json.h"
+#include "struct_ops/json.h"
 
 static struct btf *btf;
 

@@ -10,9 +10,9 @@
 #include <errno.h>
 #include <string.h>
 
-#include "struct_ops_btf.h"
-#include "struct_ops_types.h"
-#include "sys.h"
+#include "struct_ops/btf.h"
+#include "struct_ops/types.h"
+#include "base/sys.h"
 
 struct world {
 	struct btf *btf;

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
+/*
+ * Maps the pages of a ring; kernel/bpf/ringbuf.c, ringbuf_map_mmap_kern() and ringbuf_map_mmap_user()
+ * say what is allowed.
+ */
+#define _GNU_SOURCE
+#include "base/mapping.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+
+#include "base/log.h"
+#include "base/map.h"
+#include "base/sys.h"
+
+int bpfring_guard_new(uint32_t **ret)
+{
+	void *page;
+	int err;
+
+	err = bpfring_sys_mmap(&page, bpfring_sys_page_size(), PROT_READ | PROT_WRITE,
+			       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (err)
+		return err;
+	err = bpfring_sys_wipe_on_fork(page, bpfring_sys_page_size());
+	if (err) {
+		bpfring_sys_munmap(page, bpfring_sys_page_size());
+		return err;
+	}
+	*(uint32_t *)page = 1;
+	*ret = page;
+	return 0;
+}
+
+void bpfring_guard_free(uint32_t *guard)
+{
+	if (guard)
+		bpfring_sys_munmap(guard, bpfring_sys_page_size());
+}
+
+static const char *why(int err, const struct map *map)
+{
+	if (err == -EACCES)
+		return "; the descriptor is read-only or write-only, both are needed";
+	if (err == -EPERM && map->frozen)
+		return "; the map is frozen, user space cannot use it any more";
+	if (err == -EPERM)
+		return "; is the map frozen?";
+	return "";
+}
+
+struct part {
+	void **at;
+	size_t size;
+	size_t offset;
+	bool writable;
+};
+
+static int map_part(const struct part *part, const struct map *map)
+{
+	return bpfring_sys_mmap(part->at, part->size,
+				part->writable ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED,
+				map->fd, part->offset);
+}
+
+int bpfring_mapping_new(struct mapping *ret, const struct map *map)
+{
+	struct mapping mapping = {.page = bpfring_sys_page_size(), .size = map->max_entries};
+	const bool user = map->type == BPF_MAP_TYPE_USER_RINGBUF;
+	const struct part cons = {&mapping.cons, mapping.page, 0, !user};
+	const struct part prod = {&mapping.prod, mapping.page + 2 * mapping.size, mapping.page,
+				  user};
+	/* Ours first: of what is only read the kernel says -EINVAL if the descriptor is read-only. */
+	const struct part *first = user ? &prod : &cons;
+	int err;
+
+	if (mapping.size > (SIZE_MAX - mapping.page) / 2) {
+		log_error("map '%s' id %u: a ring of %u bytes does not fit this address space "
+			  "twice\n",
+			  map->name, map->id, map->max_entries);
+		return -E2BIG;
+	}
+	err = map_part(first, map);
+	if (!err) {
+		err = map_part(user ? &cons : &prod, map);
+		if (err)
+			bpfring_sys_munmap(*first->at, first->size);
+	}
+	if (err) {
+		log_error("map '%s' id %u: cannot map the ring: %s%s\n", map->name, map->id,
+			  bpfring_errname(err), why(err, map));
+		return err;
+	}
+	*ret = mapping;
+	return 0;
+}
+
+void bpfring_mapping_free(struct mapping *mapping)
+{
+	bpfring_sys_munmap(mapping->prod, mapping->page + 2 * mapping->size);
+	bpfring_sys_munmap(mapping->cons, mapping->page);
+}

@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
+/* How each feature is tried: mostly by making a map that needs it. */
+#include "base/probe.h"
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "base/sys.h"
+#include "base/sys_bpf.h"
+
+/* Younger than the headers of Linux 6.1. */
+#define F_LINK		  (1U << 13)
+#define F_RB_OVERWRITE	  (1U << 19)
+#define PIDFD_THREAD	  O_EXCL
+#define TOKEN_CREATE	  36
+#define TOKEN_CREATE_SIZE 8
+
+static int made(int fd)
+{
+	if (fd < 0)
+		return fd;
+	bpfring_sys_close(fd);
+	return 0;
+}
+
+static int ring(enum bpf_map_type type, uint32_t flags)
+{
+	struct bpf_map_create_opts opts = {.sz = sizeof(opts), .map_flags = flags};
+
+	return made(bpfring_sys_map_create(type, 0, 0, (uint32_t)bpfring_sys_page_size(), &opts));
+}
+
+int probe_ringbuf(void)
+{
+	return ring(BPF_MAP_TYPE_RINGBUF, 0);
+}
+
+int probe_user_ringbuf(void)
+{
+	return ring(BPF_MAP_TYPE_USER_RINGBUF, 0);
+}
+
+int probe_overwrite(void)
+{
+	return ring(BPF_MAP_TYPE_RINGBUF, F_RB_OVERWRITE);
+}
+
+/* Types of a value { struct { u64 word; } __uptr *p; }, or { u64 p; }. The id of the value, or < 0. */
+static int value_types(struct btf *btf, bool uptr)
+{
+	int word = btf__add_int(btf, "u64", 8, 0), type = word;
+
+	btf__add_int(btf, "int", 4, BTF_INT_SIGNED); /* 2: the key */
+	if (uptr) {
+		type = btf__add_struct(btf, "shared", 8);
+		btf__add_field(btf, "word", word, 0, 0);
+		type = btf__add_type_tag(btf, "uptr", type);
+		type = btf__add_ptr(btf, type);
+	}
+	type = type < 0 ? type : btf__add_struct(btf, "value", 8);
+	if (type > 0)
+		btf__add_field(btf, "p", uptr ? type - 1 : word, 0, 0);
+	return type;
+}
+
+/* These types in the kernel: a descriptor. */
+static int load_types(bool uptr, uint32_t *ret_value)
+{
+	struct btf *btf = btf__new_empty();
+	const void *raw;
+	uint32_t size;
+	int fd, type;
+
+	if (!btf)
+		return -ENOMEM;
+	type = value_types(btf, uptr);
+	raw = type < 0 ? NULL : btf__raw_data(btf, &size);
+	fd = raw ? bpfring_sys_btf_load_raw(raw, size) : -ENOMEM;
+	btf__free(btf);
+	*ret_value = (uint32_t)type;
+	return fd;
+}
+
+/*
+ * Makes a struct_ops map of the first of these types that the kernel has. The kernel wants types of
+ * the program besides its own, any will do.
+ */
+static int struct_ops(const struct btf *btf, const char *const *types, uint32_t flags)
+{
+	struct bpf_map_create_opts opts = {.sz = sizeof(opts), .map_flags = flags};
+	uint32_t unused;
+	int id = -ENOENT, fd;
+
+	for (; *types && id < 0; types++)
+		id = btf__find_by_name_kind(btf, *types, BTF_KIND_STRUCT);
+	if (id < 0)
+		return -ENOENT;
+	fd = load_types(false, &unused);
+	if (fd < 0)
+		return fd;
+	opts.btf_fd = (uint32_t)fd;
+	opts.btf_vmlinux_value_type_id = (uint32_t)id;
+	id = made(bpfring_sys_map_create(BPF_MAP_TYPE_STRUCT_OPS, sizeof(int),
+					 btf__type_by_id(btf, (uint32_t)id)->size, 1, &opts));
+	bpfring_sys_close(fd);
+	return id;
+}
+
+static const char *const any_struct_ops[] = {
+	"bpf_struct_ops_tcp_congestion_ops",
+	"bpf_struct_ops_bpf_dummy_ops",
+	"bpf_struct_ops_sched_ext_ops",
+	NULL,
+};
+
+static int with_kernel_types(int (*attempt)(const struct btf *btf))
+{
+	struct btf *btf;
+	int err = bpfring_sys_btf_of_kernel(&btf);
+
+	if (err)
+		return err;
+	err = attempt(btf);
+	btf__free(btf);
+	return err;
+}
+
+static int try_struct_ops(const struct btf *btf)
+{
+	return struct_ops(btf, any_struct_ops, 0);
+}
+
+int probe_struct_ops(void)
+{
+	return with_kernel_types(try_struct_ops);
+}
+
+static int try_struct_ops_link(const struct btf *btf)
+{
+	return struct_ops(btf, any_struct_ops, F_LINK);
+}
+
+int probe_struct_ops_link(void)
+{
+	return with_kernel_types(try_struct_ops_link);
+}
+
+/* To try it, a scheduler or congestion control would have to be registered: ask the types instead. */
+static int try_struct_ops_detach(const struct btf *btf)
+{
+	int id = btf__find_by_name_kind(btf, "bpf_link_ops", BTF_KIND_STRUCT);
+	const struct btf_type *t = id < 0 ? NULL : btf__type_by_id(btf, (uint32_t)id);
+
+	for (uint32_t i = 0; t && i < btf_vlen(t); i++)
+		if (!strcmp(btf__name_by_offset(btf, btf_members(t)[i].name_off), "poll"))
+			return try_struct_ops_link(btf);
+	return -ENOENT;
+}
+
+int probe_struct_ops_detach(void)
+{
+	return with_kernel_types(try_struct_ops_detach);
+}
+
+static int try_sched_ext(const struct btf *btf)
+{
+	static const char *const types[] = {"bpf_struct_ops_sched_ext_ops", NULL};
+
+	return struct_ops(btf, types, F_LINK);
+}
+
+int probe_sched_ext(void)
+{
+	return with_kernel_types(try_sched_ext);
+}
+
+/* A task storage map, or why not. */
+static int task_storage(bool uptr)
+{
+	struct bpf_map_create_opts opts = {
+		.sz = sizeof(opts), .map_flags = BPF_F_NO_PREALLOC, .btf_key_type_id = 2};
+	int map_fd, fd = load_types(uptr, &opts.btf_value_type_id);
+
+	if (fd < 0)
+		return fd;
+	opts.btf_fd = (uint32_t)fd;
+	map_fd = bpfring_sys_map_create(BPF_MAP_TYPE_TASK_STORAGE, 4, 8, 0, &opts);
+	bpfring_sys_close(fd);
+	return map_fd;
+}
+
+int probe_task_storage(void)
+{
+	return made(task_storage(false));
+}
+
+/* Shares a word of a page: a kernel that knows what it is does not show the address again. */
+static int share_word(int map_fd, int pidfd)
+{
+	uint64_t value;
+	void *page;
+	int err = bpfring_sys_mmap(&page, bpfring_sys_page_size(), PROT_READ | PROT_WRITE,
+				   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (err)
+		return err;
+	value = (uintptr_t)page;
+	err = bpfring_sys_elem_update(map_fd, &pidfd, &value, BPF_ANY);
+	if (!err)
+		err = bpfring_sys_elem_lookup(map_fd, &pidfd, &value);
+	if (!err && value)
+		err = -EOPNOTSUPP;
+	bpfring_sys_elem_delete(map_fd, &pidfd);
+	bpfring_sys_munmap(page, bpfring_sys_page_size());
+	return err;
+}
+
+int probe_uptr(void)
+{
+	int map_fd = task_storage(true), pidfd, err;
+
+	if (map_fd < 0)
+		return map_fd;
+	pidfd = bpfring_sys_pidfd(bpfring_sys_getpid(), 0);
+	err = pidfd < 0 ? pidfd : share_word(map_fd, pidfd);
+	bpfring_sys_close(pidfd);
+	bpfring_sys_close(map_fd);
+	return err;
+}
+
+int probe_pidfd_thread(void)
+{
+	return made(bpfring_sys_pidfd(bpfring_sys_gettid(), PIDFD_THREAD));
+}
+
+/* The kernel looks at the descriptor of a bpffs before anything else, if it knows the command. */
+int probe_token(void)
+{
+	union bpf_attr attr;
+	const int32_t no_fd = -1;
+	int err;
+
+	memset(&attr, 0, sizeof(attr));
+	memcpy((char *)&attr + sizeof(uint32_t), &no_fd, sizeof(no_fd)); /* flags, bpffs_fd */
+	err = bpfring_sys_bpf(TOKEN_CREATE, &attr, TOKEN_CREATE_SIZE);
+	return err == -EBADF ? 0 : err;
+}

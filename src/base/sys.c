@@ -1,0 +1,337 @@
+// SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
+/* The system calls of the library; the only file that knows errno. */
+#define _GNU_SOURCE
+#define _FILE_OFFSET_BITS 64 /* map offsets and lock bytes do not fit into 32 bits */
+#include "base/sys.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <poll.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/personality.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/timerfd.h>
+#include <sys/utsname.h>
+#include <time.h>
+#include <unistd.h>
+
+#define NSEC_PER_SEC 1000000000LL
+
+#ifndef SYS_epoll_pwait2
+#define SYS_epoll_pwait2 441 /* one number on all architectures but alpha */
+#endif
+
+static int ret_or_errno(int ret)
+{
+	return ret < 0 ? -errno : ret;
+}
+
+void *bpfring_sys_alloc(size_t size)
+{
+	return calloc(1, size);
+}
+
+void bpfring_sys_free(void *mem)
+{
+	free(mem);
+}
+
+int bpfring_sys_mmap(void **ret, size_t size, int prot, int flags, int fd, uint64_t offset)
+{
+	void *addr = mmap(NULL, size, prot, flags, fd, (off_t)offset);
+
+	if (addr == MAP_FAILED)
+		return -errno;
+	*ret = addr;
+	return 0;
+}
+
+void bpfring_sys_munmap(void *addr, size_t size)
+{
+	munmap(addr, size);
+}
+
+int bpfring_sys_wipe_on_fork(void *addr, size_t size)
+{
+	return ret_or_errno(madvise(addr, size, MADV_WIPEONFORK));
+}
+
+int bpfring_sys_dup(int fd)
+{
+	return ret_or_errno(fcntl(fd, F_DUPFD_CLOEXEC, 3));
+}
+
+void bpfring_sys_close(int fd)
+{
+	if (fd >= 0)
+		close(fd);
+}
+
+int bpfring_sys_open(const char *path)
+{
+	return ret_or_errno(open(path, O_RDONLY | O_CLOEXEC));
+}
+
+int bpfring_sys_read(int fd, void *buf, size_t size)
+{
+	ssize_t n;
+
+	do
+		n = read(fd, buf, size);
+	while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : (int)n;
+}
+
+int bpfring_sys_map_info(int fd, struct bpf_map_info *ret)
+{
+	__u32 size = sizeof(*ret);
+
+	memset(ret, 0, sizeof(*ret));
+	return bpf_obj_get_info_by_fd(fd, ret, &size) ? -errno : 0;
+}
+
+int bpfring_sys_map_by_id(uint32_t id)
+{
+	return ret_or_errno(bpf_map_get_fd_by_id(id));
+}
+
+int bpfring_sys_map_by_path(const char *path)
+{
+	return ret_or_errno(bpf_obj_get(path));
+}
+
+int bpfring_sys_pin(int fd, const char *path)
+{
+	return ret_or_errno(bpf_obj_pin(fd, path));
+}
+
+/* -EINVAL if it is none: the bpf() call describes maps as readily and does not say which it was. */
+int bpfring_sys_prog_type(int fd, uint32_t *ret)
+{
+	static const char key[] = "\nprog_type:";
+	char path[64], text[1024];
+	const char *line;
+	int fdinfo, size;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	fdinfo = bpfring_sys_open(path);
+	if (fdinfo < 0)
+		return fdinfo == -ENOENT && fcntl(fd, F_GETFD) < 0 ? -EBADF : fdinfo;
+	size = bpfring_sys_read(fdinfo, text, sizeof(text) - 1);
+	bpfring_sys_close(fdinfo);
+	if (size < 0)
+		return size;
+	text[size] = '\0';
+	line = strstr(text, key);
+	if (!line)
+		return -EINVAL;
+	*ret = (uint32_t)strtoul(line + sizeof(key) - 1, NULL, 10);
+	return 0;
+}
+
+int bpfring_sys_prog_run(int fd, int *ret)
+{
+	struct bpf_test_run_opts opts;
+
+	memset(&opts, 0, sizeof(opts)); /* padding too, libbpf looks */
+	opts.sz = sizeof(opts);
+
+	if (bpf_prog_test_run_opts(fd, &opts))
+		return -errno;
+	*ret = (int)opts.retval;
+	return 0;
+}
+
+int bpfring_sys_same_inode(int fd, int other)
+{
+	struct stat a, b;
+
+	if (fstat(fd, &a) || fstat(other, &b))
+		return -errno;
+	return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+/* Locks one byte for this open file, without waiting: -EAGAIN while another open file has it. */
+int bpfring_sys_lock_byte(int fd, uint64_t offset)
+{
+	struct flock lock = {
+		.l_type = F_WRLCK,
+		.l_whence = SEEK_SET,
+		.l_start = (off_t)offset,
+		.l_len = 1,
+	};
+
+	return ret_or_errno(fcntl(fd, F_OFD_SETLK, &lock));
+}
+
+int bpfring_sys_eventfd(void)
+{
+	return ret_or_errno(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+}
+
+/* Async-signal-safe; leaves errno alone. Fails only if the counter is full: readable all the same. */
+void bpfring_sys_eventfd_set(int fd)
+{
+	const uint64_t one = 1;
+	int saved = errno;
+	ssize_t n;
+
+	do
+		n = write(fd, &one, sizeof(one));
+	while (n < 0 && errno == EINTR);
+	errno = saved;
+}
+
+void bpfring_sys_eventfd_clear(int fd)
+{
+	uint64_t count;
+
+	bpfring_sys_read(fd, &count, sizeof(count));
+}
+
+int bpfring_sys_timerfd(void)
+{
+	return ret_or_errno(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
+}
+
+/* Arms for a moment of CLOCK_MONOTONIC; 0 disarms. Clears an expiry not yet read. */
+int bpfring_sys_timerfd_set(int fd, int64_t at_ns)
+{
+	struct itimerspec when = {
+		.it_value = {.tv_sec = (time_t)(at_ns / NSEC_PER_SEC),
+			     .tv_nsec = (long)(at_ns % NSEC_PER_SEC)},
+	};
+
+	return ret_or_errno(timerfd_settime(fd, TFD_TIMER_ABSTIME, &when, NULL));
+}
+
+int bpfring_sys_epoll(void)
+{
+	return ret_or_errno(epoll_create1(EPOLL_CLOEXEC));
+}
+
+int bpfring_sys_epoll_add(int epoll_fd, int fd, uint32_t events, void *data)
+{
+	struct epoll_event event = {.events = events, .data.ptr = data};
+
+	return ret_or_errno(epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event));
+}
+
+int bpfring_sys_epoll_del(int epoll_fd, int fd)
+{
+	return ret_or_errno(epoll_ctl(epoll_fd, EPOLL_CTL_DEL, fd, NULL));
+}
+
+/* Before 5.11 epoll counts milliseconds only; ppoll() on the epoll descriptor counts nanoseconds. */
+static int epoll_wait_by_ppoll(int epoll_fd, struct epoll_event *ret, int max,
+			       const struct timespec *timeout)
+{
+	struct pollfd fd = {.fd = epoll_fd, .events = POLLIN};
+	int n = ppoll(&fd, 1, timeout, NULL);
+
+	return n <= 0 ? ret_or_errno(n) : ret_or_errno(epoll_wait(epoll_fd, ret, max, 0));
+}
+
+int bpfring_sys_epoll_wait(int epoll_fd, struct epoll_event *ret, int max, int64_t timeout_ns)
+{
+	/* The kernel's own struct, 64-bit on every ABI for this call. */
+	struct {
+		int64_t sec;
+		int64_t nsec;
+	} wide = {timeout_ns / NSEC_PER_SEC, timeout_ns % NSEC_PER_SEC};
+	struct timespec timeout = {.tv_sec = (time_t)wide.sec, .tv_nsec = (long)wide.nsec};
+	long n;
+
+	if (timeout_ns <= 0)
+		return ret_or_errno(epoll_wait(epoll_fd, ret, max, timeout_ns ? -1 : 0));
+	n = syscall(SYS_epoll_pwait2, epoll_fd, ret, max, &wide, NULL, (size_t)0);
+	if (n < 0 && (errno == ENOSYS || errno == EPERM)) /* EPERM: an old seccomp filter */
+		return epoll_wait_by_ppoll(epoll_fd, ret, max, &timeout);
+	return ret_or_errno((int)n);
+}
+
+bool bpfring_sys_readable(int fd)
+{
+	struct pollfd ready = {.fd = fd, .events = POLLIN};
+
+	return poll(&ready, 1, 0) > 0;
+}
+
+#ifdef SYS_futex_time64
+#define FUTEX_CALL SYS_futex_time64 /* 32-bit machines; since Linux 5.1 */
+#else
+#define FUTEX_CALL SYS_futex
+#endif
+
+void bpfring_sys_futex_wait(uint32_t *word, uint32_t value, int64_t at_ns)
+{
+	struct {
+		int64_t sec;
+		int64_t nsec;
+	} at = {at_ns / NSEC_PER_SEC, at_ns % NSEC_PER_SEC};
+
+	syscall(FUTEX_CALL, word, FUTEX_WAIT_BITSET_PRIVATE, value, at_ns == INT64_MAX ? NULL : &at,
+		NULL, FUTEX_BITSET_MATCH_ANY);
+}
+
+void bpfring_sys_futex_wake(uint32_t *word)
+{
+	syscall(FUTEX_CALL, word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+}
+
+void bpfring_sys_yield(void)
+{
+	sched_yield();
+}
+
+uint32_t bpfring_sys_cpu(void)
+{
+	return (uint32_t)sched_getcpu();
+}
+
+int64_t bpfring_sys_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * NSEC_PER_SEC + now.tv_nsec;
+}
+
+/* How late the kernel may end a sleep of this thread on purpose; 0 for real-time threads. */
+int64_t bpfring_sys_timer_slack(void)
+{
+	int slack = prctl(PR_GET_TIMERSLACK, 0, 0, 0, 0);
+
+	return slack > 0 ? slack : 0;
+}
+
+/*
+ * Ring positions are `unsigned long` of the kernel. A 32-bit process asks the kernel for its name;
+ * under PER_LINUX32 a 64-bit kernel disguises it, but only a 64-bit kernel has reason to.
+ */
+unsigned int bpfring_sys_kernel_word_size(void)
+{
+	struct utsname name;
+
+	if (sizeof(long) == 8)
+		return 8;
+	if ((personality(0xffffffff) & PER_MASK) == PER_LINUX32)
+		return 8;
+	if (!uname(&name) && (strstr(name.machine, "64") || !strcmp(name.machine, "s390x")))
+		return 8;
+	return 4;
+}
+
+size_t bpfring_sys_page_size(void)
+{
+	return (size_t)sysconf(_SC_PAGESIZE);
+}

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
+/* The system calls of task storage and of the probe; as sys.c, a file that knows errno. */
+#define _GNU_SOURCE
+#include "base/sys_bpf.h"
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <errno.h>
+#include <linux/membarrier.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#ifndef SYS_pidfd_open
+#define SYS_pidfd_open 434
+#endif
+
+#define RETRIES 16 /* of an update that raced with another */
+
+static int ret_or_errno(long ret)
+{
+	return ret < 0 ? -errno : (int)ret;
+}
+
+pid_t bpfring_sys_gettid(void)
+{
+	return (pid_t)syscall(SYS_gettid);
+}
+
+pid_t bpfring_sys_getpid(void)
+{
+	return getpid();
+}
+
+bool bpfring_sys_is_our_thread(pid_t tid)
+{
+	return tid > 0 && !syscall(SYS_tgkill, getpid(), tid, 0);
+}
+
+int bpfring_sys_pidfd(pid_t tid, unsigned int flags)
+{
+	return ret_or_errno(syscall(SYS_pidfd_open, tid, flags));
+}
+
+bool bpfring_sys_pidfd_ended(int pidfd)
+{
+	struct pollfd fd = {.fd = pidfd, .events = POLLIN};
+
+	return poll(&fd, 1, 0) == 1;
+}
+
+int bpfring_sys_mmap_at(void *addr, size_t size, int prot, int flags, int fd)
+{
+	return mmap(addr, size, prot, flags | MAP_FIXED, fd, 0) == MAP_FAILED ? -errno : 0;
+}
+
+int bpfring_sys_move_mapping(void *addr, size_t size, void *to)
+{
+	void *moved = mremap(addr, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, to);
+
+	return moved == MAP_FAILED ? -errno : 0;
+}
+
+int bpfring_sys_madvise(void *addr, size_t size, int advice)
+{
+	return ret_or_errno(madvise(addr, size, advice));
+}
+
+/* Returns when every RCU read-side section that had begun has ended: synchronize_rcu(). */
+int bpfring_sys_wait_for_rcu(void)
+{
+	return ret_or_errno(syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0));
+}
+
+int bpfring_sys_urandom(void *buf, size_t size)
+{
+	ssize_t n;
+
+	do
+		n = getrandom(buf, size, 0);
+	while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : 0;
+}
+
+int bpfring_sys_elem_lookup(int map_fd, const void *key, void *value)
+{
+	return ret_or_errno(bpf_map_lookup_elem(map_fd, key, value) ? -1 : 0);
+}
+
+/* EAGAIN: another element of the task came or went at the same time. EINTR: while pinning a page. */
+int bpfring_sys_elem_update(int map_fd, const void *key, const void *value, uint64_t flags)
+{
+	int err, tries = 0;
+
+	do
+		err = bpf_map_update_elem(map_fd, key, value, flags) ? -errno : 0;
+	while ((err == -EAGAIN || err == -EINTR) && ++tries < RETRIES);
+	return err;
+}
+
+int bpfring_sys_elem_delete(int map_fd, const void *key)
+{
+	int err, tries = 0;
+
+	do
+		err = bpf_map_delete_elem(map_fd, key) ? -errno : 0;
+	while (err == -EAGAIN && ++tries < RETRIES);
+	return err;
+}
+
+/* What the program returned, or why it did not run. @ctx is read and written. */
+int bpfring_sys_prog_run_ctx(int prog_fd, void *ctx, uint32_t size)
+{
+	struct bpf_test_run_opts opts = {.sz = sizeof(opts), .ctx_in = ctx, .ctx_size_in = size};
+
+	return bpf_prog_test_run_opts(prog_fd, &opts) ? -errno : (int)opts.retval;
+}
+
+void bpfring_sys_unlink(const char *path)
+{
+	unlink(path);
+}
+
+int bpfring_sys_btf_by_id(struct btf **ret, uint32_t id)
+{
+	struct btf *btf = btf__load_from_kernel_by_id(id);
+
+	if (!btf)
+		return -errno;
+	btf__set_pointer_size(btf, 8); /* of a BPF program: libbpf may take it for one of ours */
+	*ret = btf;
+	return 0;
+}
+
+int bpfring_sys_btf_of_kernel(struct btf **ret)
+{
+	struct btf *btf = btf__load_vmlinux_btf();
+
+	if (!btf)
+		return -errno;
+	*ret = btf;
+	return 0;
+}
+
+int bpfring_sys_btf_load_raw(const void *data, uint32_t size)
+{
+	return ret_or_errno(bpf_btf_load(data, size, NULL));
+}
+
+int bpfring_sys_map_create(enum bpf_map_type type, uint32_t key_size, uint32_t value_size,
+			   uint32_t max_entries, const struct bpf_map_create_opts *opts)
+{
+	return ret_or_errno(
+		bpf_map_create(type, "bpfring_probe", key_size, value_size, max_entries, opts));
+}
+
+int bpfring_sys_bpf(int cmd, union bpf_attr *attr, uint32_t size)
+{
+	return ret_or_errno(syscall(SYS_bpf, cmd, attr, size));
+}

@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
+/* Opening and closing a producer, and what it says of itself. */
+#define _GNU_SOURCE
+#include "producer/producer.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+
+#include "base/claim.h"
+#include "base/log.h"
+#include "base/options.h"
+#include "base/sys.h"
+
+#define KNOWN_FLAGS                                                         \
+	((uint32_t)(BPFRING_PRODUCER_THREADS | BPFRING_PRODUCER_UNCLAIMED | \
+		    BPFRING_PRODUCER_RECOVER))
+
+/*
+ * Closed producers are kept for the next one to be opened, so that a late submit finds a producer
+ * that is closed, and not freed memory.
+ */
+static pthread_mutex_t closed_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct bpfring_producer *closed;
+
+static struct bpfring_producer *producer_alloc(void)
+{
+	struct bpfring_producer *p;
+	void *mem;
+
+	pthread_mutex_lock(&closed_lock);
+	p = closed;
+	if (p)
+		closed = p->next_closed;
+	pthread_mutex_unlock(&closed_lock);
+	if (!p) {
+		/* Whole pages: the parts of struct bpfring_prod are to be on cache lines apart. */
+		if (bpfring_sys_mmap(&mem, sizeof(*p), PROT_READ | PROT_WRITE,
+				     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0))
+			return NULL;
+		p = mem;
+	}
+	*p = (struct bpfring_producer){.claim_fd = -1};
+	return p;
+}
+
+static void producer_free(struct bpfring_producer *p)
+{
+	*p = (struct bpfring_producer){.closed = true, .claim_fd = -1};
+	pthread_mutex_lock(&closed_lock);
+	p->next_closed = closed;
+	closed = p;
+	pthread_mutex_unlock(&closed_lock);
+}
+
+static int check_map(const struct map *map)
+{
+	char buf[24];
+
+	if (map->type == BPF_MAP_TYPE_USER_RINGBUF)
+		return 0;
+	log_error("map '%s' id %u is a %s, a producer needs a user_ringbuf\n", map->name, map->id,
+		  bpfring_map_type_name(map->type, buf, sizeof(buf)));
+	return -EINVAL;
+}
+
+static int take_claim(struct bpfring_producer *p, const struct bpfring_producer_opts *opts)
+{
+	if (p->flags & BPFRING_PRODUCER_UNCLAIMED)
+		return 0;
+	p->claim_fd =
+		bpfring_claim_take(&p->map, CLAIM_PRODUCER, opts->claim_fd ? opts->claim_fd : -1);
+	return p->claim_fd < 0 ? p->claim_fd : 0;
+}
+
+static int make_states(struct bpfring_producer *p)
+{
+	void *states;
+	/* NORESERVE: of a large ring that is never full most of it is never touched. */
+	int err = bpfring_sys_mmap(&states, BPFRING_STATES_SIZE(p->mapping.size),
+				   PROT_READ | PROT_WRITE,
+				   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (!err)
+		p->prod.states = states;
+	return err;
+}
+
+static void log_repair(const struct map *map, const struct bpfring_recovery *r)
+{
+	log_warn("map '%s' id %u: an earlier producer left %llu busy samples, %llu broken headers "
+		 "(%llu bytes) and a position wrong by %llu; discarded\n",
+		 map->name, map->id, (unsigned long long)r->busy, (unsigned long long)r->broken,
+		 (unsigned long long)r->broken_bytes, (unsigned long long)r->moved);
+}
+
+static int attach(struct bpfring_producer *p)
+{
+	const unsigned int word_size = bpfring_sys_kernel_word_size();
+	struct bpfring_recovery found;
+	int err;
+
+	if ((p->flags & BPFRING_PRODUCER_RECOVER) &&
+	    bpfring_ring_recover(&p->mapping, word_size, true, &found))
+		log_repair(&p->map, &found);
+	err = bpfring_prod_init(&p->prod, p->mapping.cons, p->mapping.prod,
+				bpfring_mapping_data(&p->mapping), p->prod.states, p->mapping.size,
+				word_size, p->guard);
+	if (err)
+		log_error(
+			"map '%s' id %u: the ring is corrupt: producer at %llu, consumer at %llu, "
+			"%zu bytes; BPFRING_PRODUCER_RECOVER repairs it; %s\n",
+			p->map.name, p->map.id, (unsigned long long)p->prod.published,
+			(unsigned long long)p->prod.cons, p->mapping.size, bpfring_errname(err));
+	p->opened_at = p->prod.published;
+	return err;
+}
+
+/* Builds a producer on an open map, which it takes over, also on failure. */
+static int producer_new(struct bpfring_producer **ret, struct map *map,
+			const struct bpfring_producer_opts *opts)
+{
+	struct bpfring_producer *p;
+	int err = check_map(map);
+
+	if (err)
+		goto close_map;
+	err = -ENOMEM;
+	p = producer_alloc();
+	if (!p)
+		goto close_map;
+	p->map = *map;
+	p->flags = opts->flags;
+	p->watch.epoll_fd = -1;
+	p->last = &p->first;
+	pthread_mutex_init(&p->queue_lock, NULL);
+	err = take_claim(p, opts);
+	if (err)
+		goto free_producer;
+	err = bpfring_guard_new(&p->guard);
+	if (err)
+		goto close_claim;
+	err = bpfring_mapping_new(&p->mapping, map);
+	if (err)
+		goto free_guard;
+	err = make_states(p);
+	if (err)
+		goto free_mapping;
+	err = attach(p);
+	if (err)
+		goto free_states;
+	err = bpfring_producer_kick_init(p, opts);
+	if (err)
+		goto free_states;
+	if ((p->flags & BPFRING_PRODUCER_THREADS) || opts->kick_samples || opts->kick_bytes)
+		p->prod.limit = 0, p->prod.indices = 0; /* not inline, but in producer_data.c */
+	*ret = p;
+	return 0;
+
+free_states:
+	bpfring_sys_munmap(p->prod.states, BPFRING_STATES_SIZE(p->mapping.size));
+free_mapping:
+	bpfring_mapping_free(&p->mapping);
+free_guard:
+	bpfring_guard_free(p->guard);
+close_claim:
+	bpfring_sys_close(p->claim_fd);
+free_producer:
+	pthread_mutex_destroy(&p->queue_lock);
+	producer_free(p);
+close_map:
+	bpfring_map_close(map);
+	return err;
+}
+
+static int check_opts(const struct bpfring_producer_opts *opts)
+{
+	bool kick = opts->kick || opts->kick_prog_fd;
+
+	if ((opts->flags & ~KNOWN_FLAGS) || opts->reserved)
+		log_error("struct bpfring_producer_opts: unknown flags %#x\n",
+			  opts->flags & ~KNOWN_FLAGS);
+	else if (opts->claim_fd && (opts->flags & BPFRING_PRODUCER_UNCLAIMED))
+		log_error("struct bpfring_producer_opts: claim_fd contradicts UNCLAIMED\n");
+	else if (opts->claim_fd < 0 || opts->kick_prog_fd < 0)
+		log_error("struct bpfring_producer_opts: a descriptor is negative\n");
+	else if (opts->kick && opts->kick_prog_fd)
+		log_error("struct bpfring_producer_opts: either kick or kick_prog_fd\n");
+	else if ((opts->kick_samples || opts->kick_bytes) && !kick)
+		log_error("struct bpfring_producer_opts: nothing to kick\n");
+	else if ((opts->flags & BPFRING_PRODUCER_RECOVER) &&
+		 (opts->flags & BPFRING_PRODUCER_UNCLAIMED))
+		log_error("struct bpfring_producer_opts: RECOVER needs the claim\n");
+	else
+		return 0;
+	return -EINVAL;
+}
+
+static int read_opts(struct bpfring_producer_opts *ret, void *out,
+		     const struct bpfring_producer_opts *opts)
+{
+	int err;
+
+	*ret = (struct bpfring_producer_opts){.sz = sizeof(*ret)};
+	if (!out)
+		return -EINVAL;
+	err = bpfring_options_read(ret, sizeof(*ret), opts, "struct bpfring_producer_opts");
+	return err ? err : check_opts(ret);
+}
+
+int bpfring_producer_open(struct bpfring_producer **ret, int map_fd,
+			  const struct bpfring_producer_opts *opts)
+{
+	struct bpfring_producer_opts known;
+	struct map map;
+	int err = read_opts(&known, ret, opts);
+
+	if (!err)
+		err = bpfring_map_open(&map, map_fd);
+	return err ? err : producer_new(ret, &map, &known);
+}
+
+int bpfring_producer_open_pinned(struct bpfring_producer **ret, const char *path,
+				 const struct bpfring_producer_opts *opts)
+{
+	struct bpfring_producer_opts known;
+	struct map map;
+	int err = path ? read_opts(&known, ret, opts) : -EINVAL;
+
+	if (!err)
+		err = bpfring_map_open_pinned(&map, path);
+	return err ? err : producer_new(ret, &map, &known);
+}
+
+int bpfring_producer_open_id(struct bpfring_producer **ret, uint32_t map_id,
+			     const struct bpfring_producer_opts *opts)
+{
+	struct bpfring_producer_opts known;
+	struct map map;
+	int err = read_opts(&known, ret, opts);
+
+	if (!err)
+		err = bpfring_map_open_id(&map, map_id);
+	return err ? err : producer_new(ret, &map, &known);
+}
+
+void bpfring_producer_close(struct bpfring_producer *p)
+{
+	if (!p || atomic_load(&p->closed))
+		return;
+	bpfring_producer_watch_fini(p);
+	bpfring_producer_wait_fini(p);
+	pthread_mutex_destroy(&p->queue_lock);
+	bpfring_sys_close(p->kick.prog_fd);
+	bpfring_sys_munmap(p->prod.states, BPFRING_STATES_SIZE(p->mapping.size));
+	bpfring_mapping_free(&p->mapping);
+	bpfring_guard_free(p->guard);
+	bpfring_sys_close(p->claim_fd);
+	bpfring_map_close(&p->map);
+	producer_free(p);
+}
+
+int bpfring_producer_claim_fd(const struct bpfring_producer *p)
+{
+	if (atomic_load(&p->closed))
+		return -EBADF;
+	return p->claim_fd < 0 ? -ENOENT : p->claim_fd;
+}
+
+int bpfring_producer_map_fd(const struct bpfring_producer *p)
+{
+	return atomic_load(&p->closed) ? -EBADF : p->map.fd;
+}
+
+uint32_t bpfring_producer_map_id(const struct bpfring_producer *p)
+{
+	return p->map.id;
+}
+
+const char *bpfring_producer_map_name(const struct bpfring_producer *p)
+{
+	return p->map.name;
+}
+
+size_t bpfring_producer_ring_size(const struct bpfring_producer *p)
+{
+	return p->mapping.size;
+}
+
+size_t bpfring_producer_max_sample(const struct bpfring_producer *p)
+{
+	return p->prod.max_sample;
+}

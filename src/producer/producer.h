@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
+/* The producer as the files of the library see it. */
+#ifndef BPFRING_SRC_PRODUCER_H
+#define BPFRING_SRC_PRODUCER_H
+
+#include <bpfring/producer_wait.h>
+#include <bpfring/recovery.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "base/map.h"
+#include "base/mapping.h"
+#include "base/waiter.h"
+
+/* How often to look for drains that do not notify. */
+#define DRAIN_TICK_MIN_NS 1000000LL
+#define DRAIN_TICK_MAX_NS 64000000LL
+
+/* A thread that waits for space, on its stack. */
+struct wait_node {
+	struct wait_node *next;
+	uint32_t turn; /* futex: 1 when it is the first */
+};
+
+/* What makes the kernel drain, and when that is due by itself. */
+struct kick {
+	int prog_fd; /* -1: none */
+	bpfring_kick_fn fn;
+	void *ctx;
+	uint64_t every_samples; /* 0: never */
+	uint64_t every_bytes;
+	/* These two as the data path: inside the lock, if there is one. */
+	uint64_t next_samples; /* published samples at which it is due */
+	uint64_t next_pos;     /* producer position at which to look at the fill */
+	atomic_uint_least64_t kicks, errors, drained;
+	atomic_bool warned;
+};
+
+/* Somebody waits for space: when to look without being notified, and when to kick. */
+struct patience {
+	uint64_t seen; /* consumer position */
+	int64_t tick;
+	int64_t kick_at;
+};
+
+/* What bpfring_producer_arm() is for. */
+struct space_watch {
+	int epoll_fd; /* -1: none */
+	int timer_fd;
+	bool armed;
+	struct patience patience;
+};
+
+struct bpfring_producer {
+	struct bpfring_prod prod; /* first: bpfring_producer_prod() */
+	struct bpfring_producer *next_closed;
+	struct map map;
+	struct mapping mapping;
+	uint32_t *guard;
+	uint32_t flags;
+	int claim_fd;	    /* -1: none */
+	uint64_t opened_at; /* position */
+	atomic_bool closed;
+
+	struct kick kick;
+	struct space_watch watch;
+
+	pthread_mutex_t queue_lock; /* of the threads that wait; held for a look only */
+	struct wait_node *first;
+	struct wait_node **last;
+	_Atomic(struct waiter *) waiter; /* of the first of them, from the first wait on */
+	atomic_bool stopped;
+	atomic_uint_least64_t waits, waited_ns;
+};
+
+/* 0, -EBADF, -ECHILD */
+static inline int bpfring_producer_usable(const struct bpfring_producer *p)
+{
+	if (atomic_load_explicit(&p->closed, memory_order_relaxed))
+		return -EBADF;
+	return *p->guard ? 0 : -ECHILD;
+}
+
+/*
+ * Takes space, without regard to threads that wait. The producer is usable. 0 or -errno, as
+ * bpfring_producer_reserve().
+ */
+int bpfring_producer_try(struct bpfring_producer *p, size_t size, void **ret);
+
+void bpfring_producer_wait_fini(struct bpfring_producer *p);
+void bpfring_producer_watch_fini(struct bpfring_producer *p);
+
+void bpfring_patience_init(struct patience *ret, const struct bpfring_producer *p);
+/*
+ * There is no space: kicks, but again only after progress or a tick. A drain that takes nothing and
+ * yet notifies (BPF_RB_FORCE_WAKEUP) would keep us awake for ever.
+ */
+void bpfring_patience_tick(struct patience *w, struct bpfring_producer *p, int64_t now);
+/* How long to sleep at most: ever longer without progress. */
+int64_t bpfring_patience_next(struct patience *w);
+
+/* kick.prog_fd is duplicated here. 0 or -errno. */
+int bpfring_producer_kick_init(struct bpfring_producer *p,
+			       const struct bpfring_producer_opts *opts);
+static inline bool bpfring_producer_can_kick(const struct bpfring_producer *p)
+{
+	return p->kick.prog_fd >= 0 || p->kick.fn;
+}
+/* After samples were ended, inside the lock: whether a kick is due by itself now. */
+bool bpfring_producer_kick_due(struct bpfring_producer *p);
+
+/*
+ * Looks at everything between the positions of a mapped ring, and with @repair makes it passable.
+ * 1: there is or was something in the way; 0: there was not.
+ */
+int bpfring_ring_recover(const struct mapping *mapping, unsigned int word_size, bool repair,
+			 struct bpfring_recovery *ret);
+
+#endif /* BPFRING_SRC_PRODUCER_H */

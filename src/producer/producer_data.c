@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
+/* The data path where it is not inline: many threads, kicks by itself, closed producers. */
+#include <errno.h>
+
+#include "base/options.h"
+#include "producer/prod_lock.h"
+#include "producer/producer.h"
+
+/* Bytes of a sample that is copied inside the lock. Of more the copy is what takes the time. */
+#define MAX_INSIDE 256
+
+static bool many_threads(const struct bpfring_producer *p)
+{
+	return p->flags & BPFRING_PRODUCER_THREADS;
+}
+
+static void enter_to_reserve(struct bpfring_producer *p)
+{
+	if (many_threads(p))
+		bpfring_prod_lock_turn(&p->prod);
+}
+
+static void enter(struct bpfring_producer *p)
+{
+	if (many_threads(p))
+		bpfring_prod_lock(&p->prod);
+}
+
+static void leave(struct bpfring_producer *p)
+{
+	if (many_threads(p))
+		bpfring_prod_unlock(&p->prod);
+}
+
+/* After samples were @ended, or not. The kick is outside: a hook may come back to the producer. */
+static void leave_and_kick(struct bpfring_producer *p, bool ended)
+{
+	bool kick = ended && bpfring_producer_kick_due(p);
+
+	leave(p);
+	if (kick)
+		bpfring_producer_kick(p);
+}
+
+/* Inside, as end() too. */
+static int take(struct bpfring_producer *p, size_t size, void **ret)
+{
+	return size > p->prod.max_sample ? -E2BIG : bpfring_priv_prod_reserve(&p->prod, size, ret);
+}
+
+static int end(struct bpfring_producer *p, void *data, uint32_t discard)
+{
+	return bpfring_priv_prod_end(&p->prod, p->mapping.size / 8, data, discard);
+}
+
+int bpfring_producer_try(struct bpfring_producer *p, size_t size, void **ret)
+{
+	int err;
+
+	enter_to_reserve(p);
+	err = take(p, size, ret);
+	leave(p);
+	return err;
+}
+
+/* Before the lock, which a child may find taken. Threads that wait for space come first. */
+static int may_reserve(const struct bpfring_producer *p)
+{
+	int err = bpfring_producer_usable(p);
+
+	return !err && __atomic_load_n(&p->prod.waiters, __ATOMIC_RELAXED) ? -ENOSPC : err;
+}
+
+int bpfring_priv_producer_reserve(struct bpfring_producer *p, size_t size, void **ret)
+{
+	int err = may_reserve(p);
+
+	if (err == -ENOSPC && size > p->prod.max_sample)
+		err = -E2BIG; /* it would wait for nothing */
+	return err ? err : bpfring_producer_try(p, size, ret);
+}
+
+int bpfring_priv_producer_reserve_batch(struct bpfring_producer *p, struct bpfring_sample *samples,
+					unsigned int count)
+{
+	int err = may_reserve(p);
+	unsigned int n;
+
+	if (err)
+		return err;
+	enter_to_reserve(p);
+	for (n = 0; n < count && n < INT32_MAX && !err; n += !err)
+		err = take(p, samples[n].size, &samples[n].data);
+	leave(p);
+	return n ? (int)n : err;
+}
+
+int bpfring_priv_producer_end(struct bpfring_producer *p, void *data, uint32_t discard)
+{
+	int err = bpfring_producer_usable(p);
+
+	if (err)
+		return err;
+	enter(p);
+	err = end(p, data, discard);
+	leave_and_kick(p, !err);
+	return err;
+}
+
+/*
+ * What is not there yet is fetched before the lock is taken: a fault inside of it would keep the others
+ * out.
+ */
+static void touch(const void *data, size_t size)
+{
+	const volatile char *bytes = data;
+
+	if (size) {
+		(void)bytes[0];
+		(void)bytes[size - 1];
+	}
+}
+
+/* A small sample in one go: copying it takes less time than to come back with it. */
+static int output_inside(struct bpfring_producer *p, const void *data, size_t size)
+{
+	void *sample;
+	int err;
+
+	touch(data, size);
+	enter_to_reserve(p);
+	err = take(p, size, &sample);
+	if (!err) {
+		if (size)
+			memcpy(sample, data, size);
+		err = end(p, sample, 0);
+	}
+	leave_and_kick(p, !err);
+	return err;
+}
+
+int bpfring_priv_producer_output(struct bpfring_producer *p, const void *data, size_t size)
+{
+	int err = may_reserve(p);
+	void *sample;
+
+	if (!err && size <= MAX_INSIDE)
+		return output_inside(p, data, size);
+	err = bpfring_priv_producer_reserve(p, size, &sample);
+	if (err)
+		return err;
+	memcpy(sample, data, size);
+	return bpfring_priv_producer_end(p, sample, 0);
+}
+
+int bpfring_priv_producer_submit_batch(struct bpfring_producer *p,
+				       const struct bpfring_sample *samples, unsigned int count)
+{
+	int err = bpfring_producer_usable(p), done = 0;
+
+	if (err)
+		return err;
+	enter(p);
+	/* The first one last, as bpfring_prod_submit_batch(). */
+	for (unsigned int i = 0; i < count && (!err || err == -EINVAL); i++) {
+		err = end(p, samples[i + 1 < count ? i + 1 : 0].data, 0);
+		done += !err;
+	}
+	leave_and_kick(p, done);
+	if (err && err != -EINVAL)
+		return err;
+	return done ? done : err;
+}
+
+/*
+ * A look at the ring from outside of it. Nothing else of a producer is written by functions that take
+ * it as const. In a forked child the lock may be that of a thread which does not exist there.
+ */
+static bool enter_to_look(const struct bpfring_producer *p)
+{
+	if (!*p->guard)
+		return false;
+	enter((struct bpfring_producer *)(uintptr_t)p);
+	return true;
+}
+
+static void leave_looking(const struct bpfring_producer *p, bool entered)
+{
+	if (entered)
+		leave((struct bpfring_producer *)(uintptr_t)p);
+}
+
+int bpfring_producer_stats(const struct bpfring_producer *p, struct bpfring_producer_stats *ret)
+{
+	const struct bpfring_prod *prod = &p->prod;
+	struct bpfring_producer_stats now;
+	uint64_t fill;
+	bool entered;
+
+	if (atomic_load(&p->closed))
+		return -EBADF;
+	entered = enter_to_look(p);
+	fill = prod->published - bpfring_priv_load_cons(prod, prod->published);
+	if (fill > prod->mask + 1 || fill < prod->max_fill)
+		fill = prod->max_fill;
+	now = (struct bpfring_producer_stats){
+		.samples = prod->samples,
+		.bytes = prod->published - p->opened_at,
+		.discards = prod->discards,
+		.full = prod->full,
+		.waits = atomic_load_explicit(&p->waits, memory_order_relaxed),
+		.waited_ns = atomic_load_explicit(&p->waited_ns, memory_order_relaxed),
+		.kicks = atomic_load_explicit(&p->kick.kicks, memory_order_relaxed),
+		.kick_errors = atomic_load_explicit(&p->kick.errors, memory_order_relaxed),
+		.drained = atomic_load_explicit(&p->kick.drained, memory_order_relaxed),
+		.max_fill = fill,
+		.ring_size = p->mapping.size,
+	};
+	leave_looking(p, entered);
+	return bpfring_options_write(ret, &now, sizeof(now),
+				     offsetof(struct bpfring_producer_stats, bytes));
+}
+
+size_t bpfring_producer_free_space(const struct bpfring_producer *p)
+{
+	uint64_t space;
+	bool entered;
+
+	if (atomic_load(&p->closed))
+		return 0;
+	entered = enter_to_look(p);
+	space = bpfring_prod_free_space(&p->prod);
+	leave_looking(p, entered);
+	return (size_t)space;
+}
+
+uint64_t bpfring_producer_cons_pos(const struct bpfring_producer *p)
+{
+	if (atomic_load(&p->closed))
+		return 0;
+	return bpfring_priv_load_cons(&p->prod, bpfring_producer_prod_pos(p));
+}
+
+uint64_t bpfring_producer_prod_pos(const struct bpfring_producer *p)
+{
+	uint64_t pos;
+	bool entered;
+
+	if (atomic_load(&p->closed))
+		return 0;
+	entered = enter_to_look(p);
+	pos = p->prod.published;
+	leave_looking(p, entered);
+	return pos;
+}

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
+/* Making the kernel drain: by hand, and when it is due by itself. */
+#include <errno.h>
+
+#include "base/log.h"
+#include "producer/producer.h"
+#include "base/sys.h"
+
+static int take_program(int *ret, int fd)
+{
+	uint32_t type;
+	int err = bpfring_sys_prog_type(fd, &type);
+
+	if (!err && type != BPF_PROG_TYPE_SYSCALL)
+		err = -EINVAL;
+	if (err) {
+		log_error("fd %d cannot be kicked: %s; it must be a SEC(\"syscall\") program\n", fd,
+			  bpfring_errname(err));
+		return err;
+	}
+	*ret = bpfring_sys_dup(fd);
+	return *ret < 0 ? *ret : 0;
+}
+
+int bpfring_producer_kick_init(struct bpfring_producer *p, const struct bpfring_producer_opts *opts)
+{
+	struct kick *k = &p->kick;
+
+	k->prog_fd = -1;
+	if (opts->kick_bytes > p->mapping.size) {
+		log_error("map '%s' id %u: kick_bytes is more than the ring holds, %zu bytes\n",
+			  p->map.name, p->map.id, p->mapping.size);
+		return -EINVAL;
+	}
+	k->fn = opts->kick;
+	k->ctx = opts->kick_ctx;
+	k->every_samples = opts->kick_samples;
+	k->every_bytes = opts->kick_bytes;
+	k->next_samples = opts->kick_samples;
+	k->next_pos = p->prod.published; /* the first sample looks at the fill */
+	return opts->kick_prog_fd ? take_program(&k->prog_fd, opts->kick_prog_fd) : 0;
+}
+
+static const char *meaning(int err)
+{
+	switch (err) {
+	case -E2BIG:
+		return "a header in the ring is larger than the ring or than the kernel takes; "
+		       "bpfring_producer_recover() discards it";
+	case -EINVAL:
+		return "a position or header in the ring makes no sense, or the program passes "
+		       "flags "
+		       "that drain does not know; bpfring_producer_recover() repairs the ring";
+	case -EPERM:
+		return "this process may not run BPF programs";
+	default:
+		return "the program or hook that drains failed";
+	}
+}
+
+/* The last error is logged once: who kicks by itself may do so a million times a second. */
+static void note_error(struct bpfring_producer *p, int err)
+{
+	atomic_fetch_add_explicit(&p->kick.errors, 1, memory_order_relaxed);
+	if (err != -EBUSY && !atomic_exchange_explicit(&p->kick.warned, true, memory_order_relaxed))
+		log_warn("map '%s' id %u: kick: %s; %s\n", p->map.name, p->map.id,
+			 bpfring_errname(err), meaning(err));
+}
+
+int bpfring_producer_kick(struct bpfring_producer *p)
+{
+	int err = p ? bpfring_producer_usable(p) : -EINVAL;
+	int drained;
+
+	if (err)
+		return err;
+	if (!bpfring_producer_can_kick(p))
+		return -EOPNOTSUPP;
+	if (p->kick.prog_fd < 0)
+		drained = p->kick.fn(p->kick.ctx);
+	else
+		err = bpfring_sys_prog_run(p->kick.prog_fd, &drained);
+	if (err)
+		drained = err;
+	atomic_fetch_add_explicit(&p->kick.kicks, 1, memory_order_relaxed);
+	if (drained < 0)
+		note_error(p, drained);
+	else
+		atomic_fetch_add_explicit(&p->kick.drained, (uint64_t)drained,
+					  memory_order_relaxed);
+	return drained;
+}
+
+static bool samples_due(struct bpfring_producer *p)
+{
+	struct kick *k = &p->kick;
+	uint64_t ended = p->prod.samples + p->prod.discards;
+
+	if (!k->every_samples || ended < k->next_samples)
+		return false;
+	k->next_samples = ended + k->every_samples;
+	return true;
+}
+
+/*
+ * The fill is at the level at the earliest when so many bytes are published behind what the kernel
+ * had drained at the last look: the kernel's position is read once per level, not once per sample.
+ * After a kick that drained nothing, a level's worth of samples goes by before the next.
+ */
+static bool bytes_due(struct bpfring_producer *p)
+{
+	struct kick *k = &p->kick;
+	uint64_t published = p->prod.published, fill;
+
+	if (!k->every_bytes || (int64_t)(published - k->next_pos) < 0)
+		return false;
+	fill = published - bpfring_priv_load_cons(&p->prod, published);
+	k->next_pos = published + k->every_bytes;
+	if ((int64_t)fill >= (int64_t)k->every_bytes)
+		return true;
+	k->next_pos -= fill;
+	return false;
+}
+
+bool bpfring_producer_kick_due(struct bpfring_producer *p)
+{
+	bool samples = samples_due(p), bytes = bytes_due(p);
+
+	return samples || bytes;
+}

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
+/* Space for another event loop: a descriptor that is readable only while somebody waits for it. */
+#include <errno.h>
+
+#include "producer/producer.h"
+#include "base/sys.h"
+
+int bpfring_producer_fd(struct bpfring_producer *p)
+{
+	struct space_watch *watch = p ? &p->watch : NULL;
+	int err = p ? bpfring_producer_usable(p) : -EINVAL;
+
+	if (err)
+		return err;
+	if (watch->epoll_fd >= 0)
+		return watch->epoll_fd;
+	watch->timer_fd = bpfring_sys_timerfd();
+	if (watch->timer_fd < 0)
+		return watch->timer_fd;
+	watch->epoll_fd = bpfring_sys_epoll();
+	if (watch->epoll_fd < 0) {
+		err = watch->epoll_fd;
+		goto close_timer;
+	}
+	err = bpfring_sys_epoll_add(watch->epoll_fd, watch->timer_fd, EPOLLIN, NULL);
+	if (err)
+		goto close_epoll;
+	return watch->epoll_fd;
+
+close_epoll:
+	bpfring_sys_close(watch->epoll_fd);
+	watch->epoll_fd = -1;
+close_timer:
+	bpfring_sys_close(watch->timer_fd);
+	return err;
+}
+
+static void disarm(struct bpfring_producer *p)
+{
+	if (p->watch.armed)
+		bpfring_sys_epoll_del(p->watch.epoll_fd, p->map.fd);
+	bpfring_sys_timerfd_set(p->watch.timer_fd, 0);
+	p->watch.armed = false;
+}
+
+int bpfring_producer_arm(struct bpfring_producer *p, size_t size)
+{
+	struct space_watch *watch = p ? &p->watch : NULL;
+	struct epoll_event events[2];
+	int64_t now;
+	int err = p ? bpfring_producer_usable(p) : -EINVAL;
+	uint64_t total;
+
+	if (err)
+		return err;
+	if (size > p->prod.max_sample)
+		return -E2BIG;
+	total = bpfring_priv_total((uint32_t)size);
+	if (watch->epoll_fd < 0)
+		return -EINVAL;
+	if (!watch->armed) {
+		err = bpfring_sys_epoll_add(watch->epoll_fd, p->map.fd, EPOLLOUT | EPOLLET, p);
+		if (err)
+			return err;
+		watch->armed = true;
+		bpfring_patience_init(&watch->patience, p);
+	}
+	/* Takes the edges back; one that comes after this makes the descriptor readable again. */
+	bpfring_sys_epoll_wait(watch->epoll_fd, events, 2, 0);
+	now = bpfring_sys_now();
+	if (bpfring_producer_free_space(p) < total)
+		bpfring_patience_tick(&watch->patience, p, now);
+	if (bpfring_producer_free_space(p) >= total) {
+		disarm(p);
+		return 1;
+	}
+	return bpfring_sys_timerfd_set(watch->timer_fd,
+				       now + bpfring_patience_next(&watch->patience));
+}
+
+void bpfring_producer_watch_fini(struct bpfring_producer *p)
+{
+	bpfring_sys_close(p->watch.epoll_fd);
+	if (p->watch.epoll_fd >= 0)
+		bpfring_sys_close(p->watch.timer_fd);
+}

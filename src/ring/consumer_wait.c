@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
+/* Waiting for the records of one ring, and the bookkeeping of being armed that loops share. */
+#include <errno.h>
+
+#include "ring/consumer.h"
+#include "base/sys.h"
+
+int bpfring_consumer_arm(struct bpfring_consumer *c, int64_t now)
+{
+	int more = bpfring_cons_arm(&c->cons);
+
+	if (more) {
+		if (more < 0)
+			bpfring_consumer_log_broken(c, more);
+		return more;
+	}
+	if (!c->armed) {
+		c->armed = true;
+		c->armed_at = now;
+	}
+	if (!bpfring_cons_head_busy(&c->cons)) {
+		bpfring_consumer_busy_over(c, now);
+	} else if (!c->busy_since) {
+		c->busy_since = now;
+		c->busy_waits++;
+	}
+	return 0;
+}
+
+void bpfring_consumer_disarm(struct bpfring_consumer *c, int64_t now)
+{
+	if (c->armed)
+		c->asleep_ns += (uint64_t)(now - c->armed_at);
+	c->armed = false;
+	bpfring_cons_set_quiet(&c->cons, !(c->flags & BPFRING_CONSUMER_LOUD));
+}
+
+void bpfring_consumer_busy_over(struct bpfring_consumer *c, int64_t now)
+{
+	uint64_t ns = (uint64_t)(now - c->busy_since);
+
+	if (!c->busy_since)
+		return;
+	c->busy_since = 0;
+	if (ns > c->busy_max_ns)
+		c->busy_max_ns = ns;
+}
+
+static int make_waiter(struct bpfring_consumer *c, struct waiter **ret)
+{
+	struct waiter *w;
+	int err = bpfring_waiter_new(&w, c->map.fd, EPOLLIN | EPOLLET);
+
+	if (err)
+		return err;
+	/* W6: sequentially consistent, like the three other accesses of waiter and woken: either a
+	 * bpfring_consumer_wakeup() at this moment sees the waiter, or we see that we were woken.
+	 */
+	atomic_store(&c->waiter, w);
+	*ret = w;
+	return 0;
+}
+
+/* Counts a notification; @ready: it brought a record. */
+static void count_wakeup(struct bpfring_consumer *c, bool ready)
+{
+	c->wakeups++;
+	if (!ready)
+		c->empty_wakeups++;
+}
+
+/* Sleeps until a record is there (1), it was woken or time is up (0). */
+static int sleep_for_record(struct bpfring_consumer *c, struct waiter *w, int64_t timeout_ns)
+{
+	int64_t now = bpfring_sys_now(), tick = BUSY_TICK_MIN_NS;
+	int64_t deadline = timeout_ns < 0 || timeout_ns > INT64_MAX - now ? INT64_MAX
+									  : now + timeout_ns;
+	int notified = 0;
+
+	for (;;) {
+		int64_t left = deadline == INT64_MAX ? -1 : deadline - now;
+		struct epoll_event event;
+		int more = bpfring_consumer_arm(c, now);
+
+		if (notified > 0)
+			count_wakeup(c, more == 1);
+		if (more > 0)
+			bpfring_consumer_busy_over(c, now);
+		if (more < 0)
+			return more;
+		if (atomic_load(&c->woken)) { /* W6 */
+			atomic_store(&c->woken, false);
+			return 0;
+		}
+		if (more)
+			return 1;
+		if (deadline <= now)
+			return 0;
+		if (bpfring_cons_head_busy(&c->cons) && (left < 0 || left > tick)) {
+			left = tick;
+			tick = tick < BUSY_TICK_MAX_NS / 2 ? tick * 2 : BUSY_TICK_MAX_NS;
+		}
+		notified = bpfring_waiter_wait(w, &event, 1, left);
+		if (notified < 0)
+			return notified;
+		now = bpfring_sys_now();
+	}
+}
+
+int bpfring_consumer_wait(struct bpfring_consumer *c, int64_t timeout_ns)
+{
+	struct waiter *w;
+	int err;
+
+	if (!c || timeout_ns < -1)
+		return -EINVAL;
+	if (!*c->guard)
+		return -ECHILD;
+	if (c->source || c->consuming || c->cons.pos != c->cons.released)
+		return -EINVAL;
+	w = atomic_load_explicit(&c->waiter, memory_order_relaxed); /* only we write it */
+	if (!w) {
+		err = make_waiter(c, &w);
+		if (err)
+			return err;
+	}
+	err = sleep_for_record(c, w, timeout_ns);
+	bpfring_consumer_disarm(c, bpfring_sys_now());
+	return err;
+}
+
+int bpfring_consumer_wakeup(struct bpfring_consumer *c)
+{
+	struct waiter *w;
+
+	if (!c)
+		return -EINVAL;
+	if (!*c->guard)
+		return -ECHILD;
+	atomic_store(&c->woken, true); /* W6 */
+	w = atomic_load(&c->waiter);   /* W6 */
+	if (w)
+		bpfring_waiter_touch(w);
+	return 0;
+}

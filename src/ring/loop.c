@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
+/* Creating and freeing a loop; what other threads and signal handlers may call. */
+#include "ring/loop.h"
+
+#include <errno.h>
+
+#include "base/log.h"
+#include "base/mapping.h"
+#include "base/options.h"
+#include "base/sys.h"
+
+#define DEFAULT_BUDGET_RECORDS 4096
+#define DEFAULT_BUDGET_NS      10000000LL
+#define HOUR_NS		       3600000000000LL
+#define WAKE_COST_NS	       5000 /* going to sleep and coming back; less is not worth sleeping */
+
+static int read_opts(struct bpfring_loop_opts *ret, const struct bpfring_loop_opts *opts)
+{
+	int err;
+
+	*ret = (struct bpfring_loop_opts){.sz = sizeof(*ret)};
+	err = bpfring_options_read(ret, sizeof(*ret), opts, "struct bpfring_loop_opts");
+	if (err)
+		return err;
+	if (ret->wait > BPFRING_WAIT_SPIN || ret->reserved || ret->max_latency_ns < 0 ||
+	    ret->tick_ns < 0 || ret->budget_ns < 0) {
+		log_error("struct bpfring_loop_opts: unknown wait mode %u, or a negative time\n",
+			  ret->wait);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int64_t min_ns(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+static void configure(struct bpfring_loop *l, const struct bpfring_loop_opts *opts)
+{
+	int64_t slack = bpfring_sys_timer_slack();
+
+	l->pace.wait = opts->wait;
+	l->pace.max_window = opts->max_latency_ns ? opts->max_latency_ns
+						  : BPFRING_DEFAULT_LATENCY_NS;
+	l->pace.max_window = min_ns(l->pace.max_window, HOUR_NS);
+	/* Bounded, or what is due would be looked at long before its time, again and again. */
+	l->slack = min_ns(slack, min_ns(l->pace.max_window / 2, BUSY_TICK_MIN_NS / 4));
+	l->pace.min_sleep = l->slack + WAKE_COST_NS;
+	l->tick_ns = min_ns(opts->tick_ns, HOUR_NS);
+	l->tick_slack = min_ns(l->slack, l->tick_ns / 2);
+	l->tick_due = opts->tick_ns ? bpfring_sys_now() + l->tick_ns : INT64_MAX;
+	l->budget.records = opts->budget_records ? opts->budget_records : DEFAULT_BUDGET_RECORDS;
+	l->budget.bytes = opts->budget_bytes;
+	l->budget.ns = opts->budget_ns ? opts->budget_ns : DEFAULT_BUDGET_NS;
+}
+
+int bpfring_loop_new(struct bpfring_loop **ret, const struct bpfring_loop_opts *opts)
+{
+	struct bpfring_loop_opts known;
+	struct bpfring_loop *l;
+	int err = ret ? read_opts(&known, opts) : -EINVAL;
+
+	if (err)
+		return err;
+	l = bpfring_sys_alloc(sizeof(*l));
+	if (!l)
+		return -ENOMEM;
+	l->timer_fd = -1;
+	l->timer_due = INT64_MAX;
+	configure(l, &known);
+	err = bpfring_guard_new(&l->guard);
+	if (err)
+		goto free_loop;
+	err = bpfring_waiter_init(&l->waiter);
+	if (err)
+		goto free_guard;
+	*ret = l;
+	return 0;
+
+free_guard:
+	bpfring_guard_free(l->guard);
+free_loop:
+	bpfring_sys_free(l);
+	return err;
+}
+
+void bpfring_loop_free(struct bpfring_loop *l)
+{
+	if (!l)
+		return;
+	if (l->polling) {
+		log_error("a loop was to be freed from one of its own callbacks; it stays\n");
+		return;
+	}
+	while (l->sources)
+		bpfring_source_detach(l->sources);
+	bpfring_sources_free(&l->stale);
+	bpfring_sys_close(l->timer_fd);
+	bpfring_waiter_fini(&l->waiter);
+	bpfring_guard_free(l->guard);
+	bpfring_sys_free(l);
+}
+
+static int wake(struct bpfring_loop *l, unsigned int flags)
+{
+	if (!l)
+		return -EINVAL;
+	if (!*l->guard)
+		return -ECHILD;
+	bpfring_waiter_wake(&l->waiter, flags);
+	return 0;
+}
+
+int bpfring_loop_stop(struct bpfring_loop *l)
+{
+	return wake(l, LOOP_STOP);
+}
+
+int bpfring_loop_wakeup(struct bpfring_loop *l)
+{
+	return wake(l, LOOP_WAKE);
+}
+
+int bpfring_loop_stats(const struct bpfring_loop *l, struct bpfring_loop_stats *ret)
+{
+	struct bpfring_loop_stats now = {0};
+
+	if (!l)
+		return -EINVAL;
+	now.polls = l->polls;
+	now.sleeps = l->sleeps;
+	now.asleep_ns = l->asleep_ns;
+	now.windows = l->windows;
+	now.arms = l->arms;
+	now.rings = l->rings;
+	now.active = l->active;
+	return bpfring_options_write(ret, &now, sizeof(now),
+				     offsetof(struct bpfring_loop_stats, sleeps));
+}

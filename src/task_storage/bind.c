@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
+/* Threads begin and end to share. */
+#include <errno.h>
+
+#include "base/log.h"
+#include "base/sys.h"
+#include "base/sys_bpf.h"
+#include "task_storage/task_storage.h"
+
+#define REAP_EVERY 64 /* binds */
+
+static const char *cure(int err)
+{
+	switch (err) {
+	case -EPERM:
+		return "; the descriptor is read-only, or a seccomp filter is in the way";
+	case -EMFILE:
+	case -ENFILE:
+		return "; no descriptor is left for a pidfd";
+	case -EFAULT:
+		return "; is the map prepared for the other path?";
+	default:
+		return "";
+	}
+}
+
+/*
+ * A cell for @b, and its element. On failure @b is gone, unless its thread may look at it. That
+ * thread must not find the cell before the kernel has accepted it.
+ */
+static int start(struct bpfring_task_storage *ts, struct binding *b)
+{
+	int err = bpfring_task_process_start(ts);
+
+	b->is_behind = false;
+	if (!err)
+		err = ts->path->alloc(ts, &b->cell);
+	if (!err) {
+		err = bpfring_task_element_share(ts, b);
+		if (!err)
+			err = bpfring_task_element_check(ts, b);
+		if (err)
+			ts->path->retire(ts, &b->cell);
+	}
+	if (!err) {
+		ts->bound++;
+		ts->binds++;
+		/* T2: release, with T3: who sees it sees the cell. */
+		atomic_store_explicit(&b->has_cell, true, memory_order_release);
+		return 0;
+	}
+	log_error("map '%s': cannot bind thread %d: %s%s\n", ts->map.name, (int)b->tid,
+		  bpfring_errname(err), cure(err));
+	bpfring_task_give_up(ts, b);
+	return err;
+}
+
+static int begin(struct bpfring_task_storage *ts)
+{
+	int err = task_forked(ts) ? bpfring_task_after_fork(ts) : 0;
+
+	if (!err && ts->with_pidfd && ts->binds % REAP_EVERY == 0)
+		bpfring_task_reap_dead(ts);
+	return err;
+}
+
+/* The element is made in the map that took the place of another (task_storage/replace.c). */
+static int catch_up(struct bpfring_task_storage *ts, struct binding *b)
+{
+	int err = b->is_behind ? bpfring_task_element_share(ts, b) : 0;
+
+	if (!err)
+		b->is_behind = false;
+	return err;
+}
+
+/* A thread that others bound binds itself: from now on its end is noticed without a pidfd. */
+static void adopt(struct bpfring_task_storage *ts, struct binding *b)
+{
+	ts->with_pidfd -= b->pidfd >= 0;
+	bpfring_sys_close(b->pidfd);
+	b->pidfd = -1;
+}
+
+int bpfring_task_bind_self(struct bpfring_task_storage *ts, struct binding **ret)
+{
+	pid_t tid = bpfring_sys_gettid();
+	struct binding *b;
+	int err = begin(ts);
+
+	if (err)
+		return err;
+	b = bpfring_task_current(ts, tid);
+	if (b && b->has_cell) {
+		adopt(ts, b);
+		err = catch_up(ts, b);
+	} else {
+		if (b) /* unbound by another thread, or its number was of another process */
+			bpfring_task_drop(ts, b);
+		pthread_setspecific(ts->key, NULL); /* it may be what was dropped */
+		b = bpfring_task_add(ts, tid);
+		err = b ? start(ts, b) : -ENOMEM;
+	}
+	if (err)
+		return err;
+	if (pthread_setspecific(ts->key, b)) {
+		bpfring_task_end(ts, b);
+		return -ENOMEM;
+	}
+	b->is_self = true;
+	*ret = b;
+	return 0;
+}
+
+int bpfring_task_storage_bind(struct bpfring_task_storage *ts, int member, void **ret)
+{
+	int shared = bpfring_task_layout_shared(&ts->layout, member);
+	struct binding *b = pthread_getspecific(ts->key);
+	int err;
+
+	if (shared < 0 || !ret)
+		return -EINVAL;
+	/* T3: acquire, with T2 of another thread that bound this one. */
+	if (!b || !atomic_load_explicit(&b->has_cell, memory_order_acquire) ||
+	    atomic_load_explicit(&b->is_behind, memory_order_relaxed) || task_forked(ts)) {
+		bpfring_task_lock();
+		err = bpfring_task_bind_self(ts, &b);
+		bpfring_task_unlock();
+		if (err)
+			return err;
+	}
+	*ret = __atomic_load_n(&b->cell.mem[shared], __ATOMIC_RELAXED);
+	return 0;
+}
+
+static int bind_other(struct bpfring_task_storage *ts, pid_t tid, struct binding **ret)
+{
+	struct binding *b;
+	int err = begin(ts), pidfd;
+
+	if (err)
+		return err;
+	if (!bpfring_sys_is_our_thread(tid))
+		return -ESRCH;
+	b = bpfring_task_current(ts, tid);
+	if (b && b->has_cell) {
+		*ret = b;
+		return catch_up(ts, b);
+	}
+	pidfd = bpfring_task_pidfd(tid);
+	if (pidfd < 0)
+		return pidfd;
+	if (!b)
+		b = bpfring_task_add(ts, tid);
+	if (!b) {
+		bpfring_sys_close(pidfd);
+		return -ENOMEM;
+	}
+	adopt(ts, b);
+	b->pidfd = pidfd;
+	ts->with_pidfd++;
+	err = start(ts, b);
+	if (!err)
+		*ret = b;
+	return err;
+}
+
+int bpfring_task_storage_bind_thread(struct bpfring_task_storage *ts, pid_t tid, int member,
+				     void **ret)
+{
+	int shared = bpfring_task_layout_shared(&ts->layout, member);
+	struct binding *b;
+	int err;
+
+	if (shared < 0 || !ret)
+		return -EINVAL;
+	if (tid == bpfring_sys_gettid())
+		return bpfring_task_storage_bind(ts, member, ret);
+	bpfring_task_lock();
+	err = bind_other(ts, tid, &b);
+	if (!err)
+		*ret = b->cell.mem[shared];
+	bpfring_task_unlock();
+	return err;
+}
+
+static int unbind(struct bpfring_task_storage *ts, pid_t tid)
+{
+	struct binding *b;
+	int err = 0;
+
+	bpfring_task_lock();
+	if (task_forked(ts))
+		err = bpfring_task_after_fork(ts);
+	b = err ? NULL : bpfring_task_current(ts, tid);
+	if (b && b->has_cell)
+		err = bpfring_task_end(ts, b);
+	else if (b && b->is_self && tid == bpfring_sys_gettid())
+		bpfring_task_drop(ts, b); /* unbound by another thread before */
+	if (tid == bpfring_sys_gettid())
+		pthread_setspecific(ts->key, NULL);
+	bpfring_task_unlock();
+	return err;
+}
+
+int bpfring_task_storage_unbind(struct bpfring_task_storage *ts)
+{
+	return unbind(ts, bpfring_sys_gettid());
+}
+
+int bpfring_task_storage_unbind_thread(struct bpfring_task_storage *ts, pid_t tid)
+{
+	return unbind(ts, tid);
+}
+
+int bpfring_task_storage_reap(struct bpfring_task_storage *ts)
+{
+	int count = 0;
+
+	bpfring_task_lock();
+	if (!task_forked(ts))
+		count = bpfring_task_reap_dead(ts);
+	bpfring_task_unlock();
+	return count;
+}

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
+/* The element of a thread in a task storage map. */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/sys.h"
+#include "base/sys_bpf.h"
+#include "task_storage/task_storage.h"
+
+#define PIDFD_THREAD	O_EXCL /* Linux 6.9 */
+#define KERNEL_ENOTSUPP 524
+#define RETRIES		64 /* of the program that sets a thread's own element */
+
+/* Of bpf/task_storage.bpf.h. */
+enum {
+	OP_GET = 0,
+	OP_SET = 1,
+	OP_DELETE = 2,
+};
+
+/* The scratch is a request to NAME_bind: the value, then the operation. */
+size_t bpfring_task_scratch_size(const struct task_layout *layout)
+{
+	return layout->value_size + sizeof(uint64_t);
+}
+
+void *bpfring_task_value(struct bpfring_task_storage *ts)
+{
+	return ts->scratch;
+}
+
+int bpfring_task_try_pidfd(pid_t tid)
+{
+	int fd = tid > 0 ? bpfring_sys_pidfd(tid, PIDFD_THREAD) : -ESRCH;
+
+	if (fd == -EINVAL)
+		fd = bpfring_sys_pidfd(tid, 0); /* before 6.9: the first thread of a process only */
+	return fd == -EINVAL ? -EOPNOTSUPP : fd;
+}
+
+int bpfring_task_pidfd(pid_t tid)
+{
+	int fd = bpfring_task_try_pidfd(tid);
+
+	if (fd == -EOPNOTSUPP)
+		log_error("thread %d: this kernel has no descriptors of threads (Linux 6.9), only "
+			  "of processes; on the fall-back the thread itself can do it\n",
+			  (int)tid);
+	else if (fd < 0 && fd != -ESRCH)
+		log_error("thread %d: cannot open a pidfd: %s%s\n", (int)tid, bpfring_errname(fd),
+			  fd == -EPERM	  ? "; a seccomp filter forbids pidfd_open()"
+			  : fd == -EMFILE ? "; raise RLIMIT_NOFILE"
+					  : "");
+	return fd;
+}
+
+/* On the fall-back a thread reaches its own element through a program that runs in it. */
+static bool by_program(const struct bpfring_task_storage *ts, struct task_id id)
+{
+	return ts->parts.bind_fd >= 0 && id.pidfd < 0 && id.tid == bpfring_sys_gettid();
+}
+
+/*
+ * The kernel does not make or delete an element while another task on the processor is about to, or
+ * while the task's storage comes or goes; its helpers do not tell this from a lack of memory.
+ */
+static bool may_pass(uint64_t op, int err)
+{
+	return err == -EBUSY || err == -EAGAIN || (op == OP_SET && err == -ENOMEM);
+}
+
+static int run(struct bpfring_task_storage *ts, uint64_t op)
+{
+	int err, tries = 0;
+
+	memcpy((char *)ts->scratch + ts->layout.value_size, &op, sizeof(op));
+	do {
+		if (tries)
+			bpfring_sys_yield();
+		err = bpfring_sys_prog_run_ctx(ts->parts.bind_fd, ts->scratch,
+					       (uint32_t)bpfring_task_scratch_size(&ts->layout));
+	} while (may_pass(op, err) && ++tries < RETRIES);
+	return err;
+}
+
+static int by_pidfd(struct bpfring_task_storage *ts, struct task_id id, uint32_t op, uint64_t flags)
+{
+	int fd = id.pidfd >= 0 ? id.pidfd : bpfring_task_pidfd(id.tid);
+	int err;
+
+	if (fd < 0)
+		return fd;
+	if (op == OP_GET)
+		err = bpfring_sys_elem_lookup(ts->map.fd, &fd, bpfring_task_value(ts));
+	else if (op == OP_SET)
+		err = bpfring_sys_elem_update(ts->map.fd, &fd, bpfring_task_value(ts), flags);
+	else
+		err = bpfring_sys_elem_delete(ts->map.fd, &fd);
+	if (id.pidfd < 0)
+		bpfring_sys_close(fd);
+	switch (err) {
+	case -KERNEL_ENOTSUPP:
+		return -EOPNOTSUPP;
+	case -EOVERFLOW: /* an address at the very end of the address space */
+		return -EFAULT;
+	default:
+		return err;
+	}
+}
+
+int bpfring_task_element_read(struct bpfring_task_storage *ts, struct task_id id)
+{
+	return by_program(ts, id) ? run(ts, OP_GET) : by_pidfd(ts, id, OP_GET, 0);
+}
+
+int bpfring_task_element_write(struct bpfring_task_storage *ts, struct task_id id, uint64_t flags)
+{
+	return by_program(ts, id) ? run(ts, OP_SET) : by_pidfd(ts, id, OP_SET, flags);
+}
+
+int bpfring_task_element_delete(struct bpfring_task_storage *ts, struct task_id id)
+{
+	int err = by_program(ts, id) ? run(ts, OP_DELETE) : by_pidfd(ts, id, OP_DELETE, 0);
+
+	return err == -ENOENT || err == -ESRCH ? 0 : err; /* it, or the thread, is gone */
+}
+
+/* The kernel shows pointers as zero and replaces the value as a whole: all are filled in each time. */
+void bpfring_task_element_refer(struct bpfring_task_storage *ts, const struct binding *b)
+{
+	for (unsigned int i = 0; i < ts->layout.shared_count; i++)
+		memcpy((char *)bpfring_task_value(ts) + task_shared_member(ts, i)->offset,
+		       &b->cell.ref[i], sizeof(b->cell.ref[i]));
+}
+
+/* What it does not take for a pointer of ours it shows. */
+int bpfring_task_element_check(struct bpfring_task_storage *ts, const struct binding *b)
+{
+	struct task_id id = {b->tid, b->pidfd};
+	int err;
+
+	if (ts->is_checked || ts->path->name == BPFRING_TASK_FALLBACK)
+		return 0;
+	err = bpfring_task_element_read(ts, id);
+	for (unsigned int i = 0; i < ts->layout.shared_count && !err; i++) {
+		const struct bpfring_task_member *m = task_shared_member(ts, i);
+		uint64_t shown;
+
+		memcpy(&shown, (char *)bpfring_task_value(ts) + m->offset, sizeof(shown));
+		if (!shown)
+			continue;
+		log_error("map '%s': what is at offset %u of the value, member '%s', is no __uptr "
+			  "to the kernel\n",
+			  ts->map.name, m->offset, m->name);
+		err = -EINVAL;
+	}
+	if (err)
+		bpfring_task_element_delete(ts, id);
+	ts->is_checked = !err;
+	return err;
+}
+
+int bpfring_task_element_share(struct bpfring_task_storage *ts, const struct binding *b)
+{
+	struct task_id id = {b->tid, b->pidfd};
+	int err = bpfring_task_element_read(ts, id);
+
+	if (err == -ENOENT)
+		memset(bpfring_task_value(ts), 0, ts->layout.value_size);
+	else if (err)
+		return err;
+	bpfring_task_element_refer(ts, b);
+	err = bpfring_task_element_write(ts, id, BPF_ANY);
+	return err == -ENOENT ? -ESRCH : err; /* of the thread: the element need not exist */
+}

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
+/* The arrays of the fall-back: checked, mapped, claimed piece by piece. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <sys/mman.h>
+
+#include "base/log.h"
+#include "base/sys.h"
+#include "base/sys_bpf.h"
+#include "task_storage/fallback_slots.h"
+
+#define CLAIM_BASE 0x4000000000000000ULL /* beside that of claim.c */
+#define CACHE_LINE 64
+
+static int map_array(struct array *a)
+{
+	void *mem;
+	int err = bpfring_sys_mmap(&mem, a->size, PROT_READ | PROT_WRITE, MAP_SHARED, a->fd, 0);
+
+	if (err)
+		return err;
+	err = bpfring_sys_madvise(mem, a->size, MADV_DONTFORK);
+	if (err)
+		bpfring_sys_munmap(mem, a->size);
+	else
+		a->mem = mem;
+	return err;
+}
+
+void bpfring_slots_unmap(const struct bpfring_task_storage *ts, struct slots *s)
+{
+	for (unsigned int i = 0; i < ts->layout.shared_count; i++)
+		if (s->array[i].mem)
+			bpfring_sys_munmap(s->array[i].mem, s->array[i].size);
+	if (s->owner.mem)
+		bpfring_sys_munmap(s->owner.mem, s->owner.size);
+}
+
+static int map_arrays(const struct bpfring_task_storage *ts, struct slots *s)
+{
+	int err = map_array(&s->owner);
+
+	for (unsigned int i = 0; i < ts->layout.shared_count && !err; i++)
+		err = map_array(&s->array[i]);
+	if (err) {
+		log_error("map '%s': cannot map the slots of the fall-back: %s\n", ts->map.name,
+			  bpfring_errname(err));
+		bpfring_slots_unmap(ts, s);
+	}
+	return err;
+}
+
+/* Checks an array against what it is to hold, and takes the number of slots from it. */
+static int describe_array(struct array *a, int fd, size_t size, uint32_t *count, uint32_t *id,
+			  const char *map_name)
+{
+	size_t page = bpfring_sys_page_size();
+	struct bpf_map_info info;
+	int err = bpfring_sys_map_info(fd, &info);
+
+	if (err)
+		return err;
+	if (info.type != BPF_MAP_TYPE_ARRAY || !(info.map_flags & BPF_F_MMAPABLE) ||
+	    info.value_size != size || !info.max_entries ||
+	    (*count && info.max_entries != *count)) {
+		log_error("map '%s': '%s' is not the mmapable array of %u slots of %zu bytes that "
+			  "the fall-back needs\n",
+			  map_name, info.name, *count, size);
+		return -EINVAL;
+	}
+	*count = info.max_entries;
+	*id = info.id;
+	a->fd = fd;
+	a->stride = (size + 7) / 8 * 8;
+	a->size = (a->stride * info.max_entries + page - 1) / page * page;
+	return 0;
+}
+
+static int describe_arrays(const struct bpfring_task_storage *ts, struct slots *s,
+			   const struct task_parts *parts)
+{
+	uint32_t id;
+	int err = describe_array(&s->owner, parts->owner_fd, sizeof(uint64_t), &s->count,
+				 &s->map_id, ts->map.name);
+
+	for (unsigned int i = 0; i < ts->layout.shared_count && !err; i++)
+		err = describe_array(&s->array[i], parts->slot_fds[i],
+				     task_shared_member(ts, i)->size, &s->count, &id, ts->map.name);
+	return err;
+}
+
+static uint32_t slots_apart(const struct bpfring_task_storage *ts, const struct slots *s)
+{
+	size_t least = ts->opts.packing == BPFRING_TASK_PAGE   ? bpfring_sys_page_size()
+		       : ts->opts.packing == BPFRING_TASK_LINE ? CACHE_LINE
+							       : 1;
+	size_t step = 1;
+
+	for (unsigned int i = 0; i < ts->layout.shared_count; i++) {
+		size_t n = (least + s->array[i].stride - 1) / s->array[i].stride;
+
+		if (!task_is_process(ts, i) && n > step)
+			step = n;
+	}
+	return step < SLOT_CHUNK ? (uint32_t)step : SLOT_CHUNK;
+}
+
+void bpfring_slots_free(struct slots *s)
+{
+	bpfring_sys_close(s->claim_fd);
+	bpfring_sys_free(s->free);
+	bpfring_sys_free(s->retired);
+	bpfring_sys_free(s);
+}
+
+int bpfring_slots_new(struct bpfring_task_storage *ts, struct slots **ret,
+		      const struct task_parts *parts)
+{
+	struct slots sizes = {0}, *s;
+	int err = describe_arrays(ts, &sizes, parts);
+
+	if (err)
+		return err;
+	s = bpfring_sys_alloc(sizeof(*s) + sizes.count / SLOT_CHUNK + 1);
+	if (!s)
+		return -ENOMEM;
+	*s = sizes;
+	s->step = slots_apart(ts, s);
+	s->free = bpfring_sys_alloc(s->count * sizeof(*s->free));
+	s->retired = bpfring_sys_alloc(s->count * sizeof(*s->retired));
+	s->claim_fd = bpfring_sys_eventfd();
+	err = !s->free || !s->retired ? -ENOMEM : s->claim_fd < 0 ? s->claim_fd : 0;
+	if (!err)
+		err = map_arrays(ts, s);
+	if (err)
+		bpfring_slots_free(s);
+	else
+		*ret = s;
+	return err;
+}
+
+int bpfring_slots_claim(const struct slots *s, uint32_t chunk)
+{
+	int err = bpfring_sys_lock_byte(s->claim_fd,
+					CLAIM_BASE + ((uint64_t)s->map_id << 20) + chunk);
+
+	return err == -EAGAIN || err == -EACCES ? -EBUSY : err;
+}

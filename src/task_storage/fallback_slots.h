@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
+/* The slots of the fall-back: arrays that are mapped, and who has which slot. */
+#ifndef BPFRING_SRC_TASK_SLOTS_H
+#define BPFRING_SRC_TASK_SLOTS_H
+
+#include "task_storage/task_storage.h"
+
+#define SLOT_CHUNK 64 /* slots that are claimed together */
+
+struct array {
+	int fd;
+	size_t stride;
+	size_t size; /* mapped */
+	char *mem;
+};
+
+struct slots {
+	uint32_t count; /* in the map */
+	uint32_t step;	/* every so many is used */
+	uint32_t map_id;
+	int claim_fd;
+	uint32_t *free, *retired; /* stacks; with room for all */
+	uint32_t free_count, retired_count;
+	uint64_t live, lost;
+	bool no_barrier; /* said in the log */
+	struct array owner;
+	struct array array[TASK_MAX_SHARED];
+	uint8_t claimed[]; /* by chunk */
+};
+
+/* task_storage/fallback_arrays.c */
+/* Maps the arrays; nothing is claimed yet. */
+int bpfring_slots_new(struct bpfring_task_storage *ts, struct slots **ret,
+		      const struct task_parts *parts);
+/* Ends the claims; the arrays stay mapped. */
+void bpfring_slots_free(struct slots *s);
+void bpfring_slots_unmap(const struct bpfring_task_storage *ts, struct slots *s);
+/* Locks 64 slots for this process; -EBUSY: another has them. */
+int bpfring_slots_claim(const struct slots *s, uint32_t chunk);
+
+/* task_storage/fallback_slots.c */
+/* Whoever holds a reference to the slot does not reach it any more. */
+void bpfring_slots_next_generation(const struct slots *s, uint32_t slot);
+/* Addresses and references of @cell by its number: members of the process, or the others. */
+void bpfring_slots_refer(const struct bpfring_task_storage *ts, const struct slots *s,
+			 struct task_cell *cell, bool process);
+
+/* task_storage/fallback_move.c */
+int bpfring_slots_move(struct bpfring_task_storage *ts, const struct task_parts *parts);
+
+static inline uint64_t *slot_owner(const struct slots *s, uint32_t slot)
+{
+	return (uint64_t *)(void *)(s->owner.mem + slot * s->owner.stride);
+}
+
+#endif /* BPFRING_SRC_TASK_SLOTS_H */

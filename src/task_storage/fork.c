@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
+/*
+ * Task storage over fork(). Elements are not inherited: the child has copies of cells that BPF does
+ * not know. What belongs to the parent is forgotten at the first use in the child.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/sys.h"
+#include "base/sys_bpf.h"
+#include "task_storage/task_storage.h"
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static int cancel_state; /* of the thread that has the lock */
+
+/* close() and others are cancellation points: a thread that is cancelled would keep the lock. */
+void bpfring_task_lock(void)
+{
+	int state;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+	pthread_mutex_lock(&lock);
+	cancel_state = state;
+}
+
+void bpfring_task_unlock(void)
+{
+	int state = cancel_state;
+
+	pthread_mutex_unlock(&lock);
+	pthread_setcancelstate(state, NULL);
+}
+
+static void in_child(void)
+{
+	for (struct bpfring_task_storage *ts = bpfring_task_all; ts; ts = ts->next)
+		ts->path->forked(ts);
+	bpfring_task_unlock();
+}
+
+static int atfork_error;
+
+static void register_atfork(void)
+{
+	atfork_error = pthread_atfork(bpfring_task_lock, bpfring_task_unlock, in_child);
+}
+
+int bpfring_task_fork_init(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, register_atfork);
+	return -atfork_error;
+}
+
+static bool has_process_members(const struct bpfring_task_storage *ts)
+{
+	for (unsigned int i = 0; i < ts->layout.shared_count; i++)
+		if (task_is_process(ts, i))
+			return true;
+	return false;
+}
+
+int bpfring_task_process_start(struct bpfring_task_storage *ts)
+{
+	int err;
+
+	if (ts->has_process || !has_process_members(ts))
+		return 0;
+	err = ts->path->alloc_process(ts, &ts->process);
+	if (err)
+		return err;
+	for (unsigned int i = 0; i < ts->layout.shared_count; i++)
+		if (ts->process_copy[i])
+			memcpy(ts->process.mem[i], ts->process_copy[i],
+			       task_shared_member(ts, i)->size);
+	ts->has_process = true;
+	return 0;
+}
+
+/* All bindings but @own go, without a look at their cells. */
+static void forget_others(struct bpfring_task_storage *ts, const struct binding *own)
+{
+	for (unsigned int i = 0; i < TASK_BUCKETS; i++) {
+		struct binding *b, *next;
+
+		for (b = ts->buckets[i]; b; b = next) {
+			next = b->next;
+			bpfring_sys_close(b->pidfd);
+			if (b != own)
+				bpfring_sys_free(b);
+		}
+		ts->buckets[i] = NULL;
+	}
+	ts->with_pidfd = 0;
+	ts->bound = 0;
+}
+
+/* The only thread there is shares again what it shared before the fork. */
+static int bind_again(struct bpfring_task_storage *ts, struct binding *own, bool kept)
+{
+	int err = kept ? 0 : ts->path->alloc(ts, &own->cell);
+
+	if (err)
+		return err;
+	ts->bound = 1;
+	ts->binds++;
+	own->has_cell = true;
+	return bpfring_task_element_share(ts, own);
+}
+
+int bpfring_task_after_fork(struct bpfring_task_storage *ts)
+{
+	struct binding *own = pthread_getspecific(ts->key);
+	bool had_cell = own && own->has_cell;
+	int kept, err;
+
+	kept = ts->path->restart(ts, had_cell ? &own->cell : NULL);
+	if (kept < 0)
+		return kept; /* tried again at the next call */
+	forget_others(ts, own);
+	ts->has_process = false;
+	*ts->guard = 1;
+	err = bpfring_task_process_start(ts);
+	if (!own)
+		return err;
+	own->tid = bpfring_sys_gettid();
+	own->pidfd = -1;
+	own->has_cell = false;
+	own->next = ts->buckets[(unsigned int)own->tid % TASK_BUCKETS];
+	ts->buckets[(unsigned int)own->tid % TASK_BUCKETS] = own;
+	if (!err && had_cell)
+		err = bind_again(ts, own, kept);
+	if (err) {
+		log_error("map '%s': cannot bind again after fork: %s\n", ts->map.name,
+			  bpfring_errname(err));
+		pthread_setspecific(ts->key, NULL);
+		bpfring_task_drop(ts, own);
+	}
+	return err;
+}

@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
+/* Chooses the path of an object before it is loaded, and pins it afterwards. */
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+#include <bpfring/probe.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/options.h"
+#include "base/sys.h"
+#include "base/sys_bpf.h"
+#include "task_storage/task_storage.h"
+
+#define DEFAULT_THREADS 16384
+
+/* Holds one constant of bpf/task_storage.bpf.h: an enum bpfring_task_path. */
+#define PATH_MAP ".rodata.bpfring"
+
+/* What the object is loaded for; 0: it does not know paths. */
+static uint32_t path_of(const struct bpf_object *obj)
+{
+	struct bpf_map *map = bpf_object__find_map_by_name(obj, PATH_MAP);
+	size_t size;
+	const uint32_t *path = map ? bpf_map__initial_value(map, &size) : NULL;
+
+	return path && size == sizeof(*path) ? *path : 0;
+}
+
+static int set_path(const struct bpf_object *obj, uint32_t path)
+{
+	return bpf_map__set_initial_value(bpf_object__find_map_by_name(obj, PATH_MAP), &path,
+					  sizeof(path));
+}
+
+bool bpfring_task_object_is_fallback(const struct bpf_object *obj)
+{
+	return path_of(obj) == BPFRING_TASK_FALLBACK;
+}
+
+/*
+ * Kernels without uptr refuse the tag, and without it the member is a plain number, which is what
+ * the fall-back wants. As libbpf does for kernels without type tags: a tag becomes a const.
+ */
+static void remove_tags(struct btf *btf)
+{
+	for (uint32_t id = 1; id < btf__type_cnt(btf); id++) {
+		struct btf_type *t = (struct btf_type *)(uintptr_t)btf__type_by_id(btf, id);
+
+		if (!btf_is_type_tag(t) || strcmp(btf__name_by_offset(btf, t->name_off), "uptr"))
+			continue;
+		t->name_off = 0;
+		t->info = (uint32_t)BTF_KIND_CONST << 24;
+	}
+}
+
+static struct bpf_program *bind_of(const struct bpf_object *obj, const char *name)
+{
+	char full[TASK_PATH_MAX];
+
+	if (bpfring_task_part_path(full, name, "bind"))
+		return NULL;
+	return bpf_object__find_program_by_name(obj, full);
+}
+
+static struct bpf_map *part_of(const struct bpf_object *obj, const char *name, const char *part)
+{
+	char full[TASK_PATH_MAX];
+
+	if (bpfring_task_part_path(full, name, part))
+		return NULL;
+	return bpf_object__find_map_by_name(obj, full);
+}
+
+/* The members that @map is declared with. */
+static int declared(struct task_layout *ret, const struct bpf_object *obj,
+		    const struct bpf_map *map)
+{
+	return bpfring_task_layout_from_btf(
+		ret, bpf_object__btf(obj), bpf_map__btf_value_type_id(map),
+		bpfring_task_object_is_fallback(obj), bpf_map__name(map));
+}
+
+static int size_part(const struct bpf_object *obj, const char *name, const char *part,
+		     uint32_t threads)
+{
+	struct bpf_map *map = part_of(obj, name, part);
+
+	if (map)
+		return bpf_map__set_max_entries(map, threads);
+	log_error("map '%s': the object has no '%s_%s'; declare its members with "
+		  "BPFRING_TASK_MEMBER()\n",
+		  name, name, part);
+	return -ENOENT;
+}
+
+/* @threads: 0: none, the path is UPTR. */
+static int prepare_map(const struct bpf_object *obj, const struct bpf_map *map, uint32_t threads)
+{
+	const char *name = bpf_map__name(map);
+	struct bpf_program *bind = bind_of(obj, name);
+	struct task_layout layout;
+	int err;
+
+	if (!bind)
+		return 0; /* not declared with BPFRING_TASK_STORAGE(): none of ours */
+	err = declared(&layout, obj, map);
+	if (err)
+		return err;
+	if (threads)
+		err = size_part(obj, name, "owner", threads);
+	for (unsigned int i = 0; i < layout.shared_count && threads && !err; i++)
+		err = size_part(obj, name, layout.members[layout.shared[i]].name, threads);
+	bpfring_task_layout_free(&layout);
+	if (!err)
+		bpf_program__set_autoload(bind, threads != 0);
+	return err;
+}
+
+static int prepare_maps(const struct bpf_object *obj, uint32_t threads)
+{
+	struct bpf_map *map;
+	int err = 0;
+
+	bpf_object__for_each_map(map, obj)
+	{
+		if (!err && bpf_map__type(map) == BPF_MAP_TYPE_TASK_STORAGE)
+			err = prepare_map(obj, map, threads);
+	}
+	return err;
+}
+
+static void warn_of_sleepers(const struct bpf_object *obj)
+{
+	struct bpf_program *prog;
+
+	bpf_object__for_each_program(prog, obj)
+	{
+		if (!bpf_program__autoload(prog) || !(bpf_program__flags(prog) & BPF_F_SLEEPABLE) ||
+		    bpf_program__type(prog) == BPF_PROG_TYPE_SYSCALL)
+			continue;
+		log_warn("program '%s' can sleep: on the fall-back of task storage it must not use "
+			 "shared memory\n",
+			 bpf_program__name(prog));
+	}
+}
+
+static int choose(const char *name, uint32_t path)
+{
+	struct bpfring_probe_result uptr = {.sz = sizeof(uptr)};
+	int err;
+
+	if (path == BPFRING_TASK_FALLBACK)
+		return BPFRING_TASK_FALLBACK;
+	err = bpfring_probe(BPFRING_FEATURE_UPTR, &uptr);
+	if (err)
+		return err;
+	if (uptr.state == BPFRING_PROBE_YES)
+		return BPFRING_TASK_UPTR;
+	if (uptr.state == BPFRING_PROBE_NOT_PERMITTED) {
+		log_error("map '%s': cannot try out uptr: %s\n", name, uptr.reason);
+		return -EPERM;
+	}
+	if (path == BPFRING_TASK_AUTO)
+		return BPFRING_TASK_FALLBACK;
+	log_error("map '%s': no uptr: %s; use the fall-back\n", name, uptr.reason);
+	return -EOPNOTSUPP;
+}
+
+int bpfring_task_storage_prepare(struct bpf_object *obj, const char *name,
+				 const struct bpfring_task_prepare_opts *opts)
+{
+	struct bpfring_task_prepare_opts known = {.sz = sizeof(known)};
+	struct bpf_map *map;
+	uint32_t threads;
+	bool fallback;
+	int path, err;
+
+	if (!obj || !name)
+		return -EINVAL;
+	err = bpfring_options_read(&known, sizeof(known), opts, "struct bpfring_task_prepare_opts");
+	if (err)
+		return err;
+	map = bpf_object__find_map_by_name(obj, name);
+	if (!map)
+		return -ENOENT;
+	if (known.path > BPFRING_TASK_FALLBACK || !path_of(obj) ||
+	    bpf_map__type(map) != BPF_MAP_TYPE_TASK_STORAGE || !bind_of(obj, name)) {
+		log_error("map '%s': not declared with bpf/task_storage.bpf.h of this library\n",
+			  name);
+		return -EINVAL;
+	}
+	if (bpf_map__fd(map) >= 0)
+		return -EBUSY;
+	/* What was made plain for the fall-back stays so. */
+	if (bpfring_task_object_is_fallback(obj) && known.path == BPFRING_TASK_AUTO)
+		known.path = BPFRING_TASK_FALLBACK;
+	if (bpfring_task_object_is_fallback(obj) && known.path == BPFRING_TASK_UPTR) {
+		log_error("map '%s': prepared for the fall-back before; open the object anew\n",
+			  name);
+		return -EBUSY;
+	}
+	path = choose(name, known.path);
+	if (path < 0)
+		return path;
+	fallback = path == BPFRING_TASK_FALLBACK;
+	threads = known.max_threads ? known.max_threads : DEFAULT_THREADS;
+	err = prepare_maps(obj, fallback ? threads : 0);
+	if (!err)
+		err = set_path(obj, (uint32_t)path);
+	if (err)
+		return err;
+	if (fallback) {
+		remove_tags(bpf_object__btf(obj));
+		warn_of_sleepers(obj);
+	}
+	return path;
+}
+
+static int pin_one(int fd, const char *path)
+{
+	bpfring_sys_unlink(path);
+	return bpfring_sys_pin(fd, path);
+}
+
+static int pin_part(int fd, const char *path, const char *suffix)
+{
+	char part[TASK_PATH_MAX];
+	int err = bpfring_task_part_path(part, path, suffix);
+
+	return err ? err : pin_one(fd, part);
+}
+
+static int pin_map_part(const struct bpf_object *obj, const char *name, const char *path,
+			const char *part)
+{
+	const struct bpf_map *map = part_of(obj, name, part);
+
+	return map ? pin_part(bpf_map__fd(map), path, part) : -ENOENT;
+}
+
+static int pin_parts(const struct bpf_object *obj, const struct bpf_map *map, const char *path)
+{
+	const char *name = bpf_map__name(map);
+	const struct bpf_program *bind = bind_of(obj, name);
+	struct task_layout layout;
+	int err;
+
+	if (!bind)
+		return -EINVAL;
+	err = declared(&layout, obj, map);
+	if (err)
+		return err;
+	err = pin_part(bpf_program__fd(bind), path, "bind");
+	for (unsigned int i = 0; i < layout.shared_count && !err; i++)
+		err = pin_map_part(obj, name, path, layout.members[layout.shared[i]].name);
+	if (!err) /* it marks the path: the last of them */
+		err = pin_map_part(obj, name, path, "owner");
+	bpfring_task_layout_free(&layout);
+	return err;
+}
+
+static int unpin_owner(const char *path)
+{
+	char part[TASK_PATH_MAX];
+	int err = bpfring_task_part_path(part, path, "owner");
+
+	if (!err)
+		bpfring_sys_unlink(part);
+	return err;
+}
+
+int bpfring_task_storage_pin(const struct bpf_object *obj, const char *name, const char *path)
+{
+	const struct bpf_map *map;
+	int err = 0;
+
+	if (!obj || !name || !path)
+		return -EINVAL;
+	map = bpf_object__find_map_by_name(obj, name);
+	if (!map)
+		return -ENOENT;
+	/* The map last: who finds it finds the rest. */
+	if (bpfring_task_object_is_fallback(obj))
+		err = pin_parts(obj, map, path);
+	else
+		err = unpin_owner(path); /* of a fall-back before: it marks the path */
+	if (!err)
+		err = pin_one(bpf_map__fd(map), path);
+	if (err)
+		log_error("map '%s': cannot pin at %s: %s\n", name, path, bpfring_errname(err));
+	return err;
+}

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
+/* Task storage as the files of the library see it. */
+#ifndef BPFRING_SRC_TASK_STORAGE_H
+#define BPFRING_SRC_TASK_STORAGE_H
+
+#include <bpfring/task_storage.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "base/map.h"
+
+struct btf;
+
+#define TASK_MAX_SHARED 11 /* BTF_FIELDS_MAX of the kernel */
+#define TASK_BUCKETS	1024
+
+/* The value of the map. Members by index; those that share memory also by `shared`, in that order. */
+struct task_layout {
+	uint32_t value_size;
+	unsigned int count;
+	struct bpfring_task_member *members;
+	unsigned int shared_count;
+	unsigned int shared[TASK_MAX_SHARED]; /* index of a member */
+};
+
+/* What one thread, or for members of the process all of them, shares: by number of shared member. */
+struct task_cell {
+	void *mem[TASK_MAX_SHARED];
+	uint64_t ref[TASK_MAX_SHARED]; /* what stands in the element for it */
+	void *home;		       /* of the path: where the cell came from */
+	uint32_t number;	       /* of the path */
+};
+
+/* Descriptors of the fall-back; none is owned by who holds this struct, but for ts->parts. */
+struct task_parts {
+	int owner_fd; /* -1: the path is UPTR */
+	int bind_fd;
+	int slot_fds[TASK_MAX_SHARED];
+};
+
+struct bpfring_task_storage;
+
+/* Where cells come from: task_storage/uptr_slab.c (UPTR) and task_storage/fallback_slots.c (FALLBACK). */
+struct task_path {
+	enum bpfring_task_path name;
+	int (*init)(struct bpfring_task_storage *ts);
+	void (*fini)(struct bpfring_task_storage *ts);
+	/* Zeroed memory that BPF does not write to on behalf of another thread, now or later. */
+	int (*alloc)(struct bpfring_task_storage *ts, struct task_cell *ret);
+	/* Takes it back. Whoever used it in this process does not any more; BPF may. */
+	void (*retire)(struct bpfring_task_storage *ts, struct task_cell *cell);
+	/* Memory for members of the process, one for all threads, until fini(). */
+	int (*alloc_process)(struct bpfring_task_storage *ts, struct task_cell *ret);
+	/* In the child, while it has one thread: its copies of cells are cut off. */
+	void (*forked)(struct bpfring_task_storage *ts);
+	/* In the child, at first use: as init(), but 1 if @own (NULL: none) is good still. */
+	int (*restart)(struct bpfring_task_storage *ts, struct task_cell *own);
+	/* Gives the cells the same addresses in another map. */
+	int (*move)(struct bpfring_task_storage *ts, const struct task_parts *to);
+	void (*stats)(const struct bpfring_task_storage *ts,
+		      struct bpfring_task_storage_stats *ret);
+};
+
+extern const struct task_path bpfring_task_slab;
+extern const struct task_path bpfring_task_slots;
+
+/* A thread that shares, or a thread of another process whose ordinary members we set. */
+struct binding {
+	struct binding *next; /* of the bucket */
+	pid_t tid;
+	int pidfd;    /* of a thread that did not bind itself, to know when it is dead; -1: none */
+	bool is_self; /* thread-specific value of its thread, which may look at it at any time */
+	atomic_bool has_cell;  /* false: unbound by another thread, or of another process */
+	atomic_bool is_behind; /* the map was replaced, its element is still to be made */
+	struct task_cell cell;
+	void *dealt[TASK_MAX_SHARED]; /* memory of the cell while the caller's own is shared */
+};
+
+struct bpfring_task_storage {
+	struct bpfring_task_storage *next; /* of all that are open */
+	unsigned int refs;
+	struct map map;
+	char *pin; /* NULL: not opened by pin */
+	struct bpfring_task_storage_opts opts;
+	struct task_layout layout;
+	struct task_parts parts;
+	const struct task_path *path;
+	void *path_state;
+	uint32_t *guard;   /* reads 0 in a forked child, see mapping.h */
+	pthread_key_t key; /* binding of the calling thread */
+	void *scratch;	   /* a request with a value behind it, of all calls: under the lock */
+
+	struct binding *buckets[TASK_BUCKETS];
+	uint64_t bound, binds;
+	unsigned int with_pidfd; /* bindings */
+
+	bool is_checked; /* the members are what the kernel takes them for */
+
+	bool has_process; /* there are members of the process, and process is allocated */
+	struct task_cell process;
+	void *process_copy[TASK_MAX_SHARED]; /* what must be there again after fork */
+};
+
+/* One lock for all handles: what is slow is the kernel's part. Taken over fork. */
+void bpfring_task_lock(void);
+void bpfring_task_unlock(void);
+
+/* task_storage/layout.c */
+int bpfring_task_layout_from_btf(struct task_layout *ret, const struct btf *btf, uint32_t type,
+				 bool fallback, const char *map_name);
+int bpfring_task_layout_from_opts(struct task_layout *ret,
+				  const struct bpfring_task_storage_opts *opts, uint32_t value_size,
+				  const char *map_name);
+bool bpfring_task_layout_equal(const struct task_layout *a, const struct task_layout *b,
+			       const char *map_name);
+void bpfring_task_layout_free(struct task_layout *layout);
+/* The number of a member among the shared; -EINVAL. */
+int bpfring_task_layout_shared(const struct task_layout *layout, int member);
+
+static inline const struct bpfring_task_member *
+task_shared_member(const struct bpfring_task_storage *ts, unsigned int shared)
+{
+	return &ts->layout.members[ts->layout.shared[shared]];
+}
+
+static inline bool task_is_process(const struct bpfring_task_storage *ts, unsigned int shared)
+{
+	return task_shared_member(ts, shared)->flags & BPFRING_TASK_MEMBER_PROCESS;
+}
+
+/* task_storage/fallback_maps.c */
+
+/* By what a map was named: its parts are found there too. */
+struct task_source {
+	const struct bpf_object *obj; /* NULL: none */
+	const char *name;	      /* in @obj */
+	const char *pin;	      /* NULL: none */
+	bool fallback;
+};
+
+/* Of the object, the pin or else the options; none on UPTR. */
+int bpfring_task_parts_find(struct task_parts *ret, const struct task_source *from,
+			    const struct bpfring_task_storage_opts *opts,
+			    const struct task_layout *layout);
+int bpfring_task_parts_dup(struct task_parts *ret, const struct task_parts *parts,
+			   unsigned int count);
+void bpfring_task_parts_close(struct task_parts *parts, unsigned int count);
+void bpfring_task_parts_none(struct task_parts *ret);
+/* PATH_SUFFIX in @buf; -ENAMETOOLONG */
+#define TASK_PATH_MAX 512
+int bpfring_task_part_path(char *buf, const char *path, const char *suffix);
+
+/* task_storage/prepare.c */
+bool bpfring_task_object_is_fallback(const struct bpf_object *obj);
+
+/* task_storage/open.c */
+int bpfring_task_opts_read(struct bpfring_task_storage_opts *ret,
+			   const struct bpfring_task_storage_opts *opts);
+/* The members of @map's value; @btf: the object's, NULL: the kernel's. */
+int bpfring_task_describe(struct task_layout *ret, const struct map *map,
+			  const struct bpfring_task_storage_opts *opts, const struct btf *btf,
+			  bool fallback);
+
+/* task_storage/element.c: the element of a thread in the kernel; its value in ts->scratch. Under the lock. */
+struct task_id {
+	pid_t tid;
+	int pidfd; /* -1: by tid */
+};
+int bpfring_task_element_read(struct bpfring_task_storage *ts, struct task_id id);
+int bpfring_task_element_write(struct bpfring_task_storage *ts, struct task_id id, uint64_t flags);
+int bpfring_task_element_delete(struct bpfring_task_storage *ts, struct task_id id);
+/* Keeps what ordinary members there are, and shares what @b has. */
+int bpfring_task_element_share(struct bpfring_task_storage *ts, const struct binding *b);
+/* Once a handle: that the kernel knows of the pointers that the caller, not BTF, told us of. */
+int bpfring_task_element_check(struct bpfring_task_storage *ts, const struct binding *b);
+void bpfring_task_element_refer(struct bpfring_task_storage *ts, const struct binding *b);
+void *bpfring_task_value(struct bpfring_task_storage *ts);
+size_t bpfring_task_scratch_size(const struct task_layout *layout);
+int bpfring_task_pidfd(pid_t tid);     /* says why not */
+int bpfring_task_try_pidfd(pid_t tid); /* -EOPNOTSUPP: the kernel has none of this thread */
+
+/* task_storage/registry.c: which thread shares what. Under the lock. */
+struct binding *bpfring_task_find(struct bpfring_task_storage *ts, pid_t tid);
+struct binding *bpfring_task_add(struct bpfring_task_storage *ts, pid_t tid);
+/* Takes it off its bucket, gives its cell back, frees it. The element is not touched. */
+void bpfring_task_drop(struct bpfring_task_storage *ts, struct binding *b);
+/* Gives its cell back; drops it too, unless its thread may look at it. */
+void bpfring_task_give_up(struct bpfring_task_storage *ts, struct binding *b);
+/* The binding of @tid, if it is that of the thread that has this number now. */
+struct binding *bpfring_task_current(struct bpfring_task_storage *ts, pid_t tid);
+int bpfring_task_reap_dead(struct bpfring_task_storage *ts);
+/* Deletes the element, then gives up. */
+int bpfring_task_end(struct bpfring_task_storage *ts, struct binding *b);
+void bpfring_task_thread_ends(void *binding); /* destructor of the key */
+
+/* task_storage/bind.c. Under the lock. */
+int bpfring_task_bind_self(struct bpfring_task_storage *ts, struct binding **ret);
+
+/* task_storage/fork.c */
+int bpfring_task_fork_init(void);
+/* In a forked child, before anything else: forgets what belongs to the parent. Under the lock. */
+int bpfring_task_after_fork(struct bpfring_task_storage *ts);
+/* Memory of the process is there, with what was in it before. */
+int bpfring_task_process_start(struct bpfring_task_storage *ts);
+
+/* task_memory.c: why the kernel does not pin this memory, for a message */
+const char *bpfring_task_memory_kind(const void *mem);
+
+/* All handles that are open, under the lock. */
+extern struct bpfring_task_storage *bpfring_task_all;
+
+static inline bool task_forked(const struct bpfring_task_storage *ts)
+{
+	return !__atomic_load_n(ts->guard, __ATOMIC_RELAXED);
+}
+
+#endif /* BPFRING_SRC_TASK_STORAGE_H */

@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
+/* src/task_storage/fallback_slots.c: who has which slot, generations, and no slot dealt again before a grace period. */
+#define _GNU_SOURCE
+#include <bpfring/bpfring.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/sys_bpf.h"
+#include "task_storage/fallback_slots.h"
+#include "unit.h"
+
+#define SLOTS 130U /* three chunks, the last of two */
+
+static char log_text[512];
+
+static void catch (enum bpfring_log_level level, const char *fmt, va_list args)
+{
+	size_t used = strlen(log_text);
+
+	if (level <= BPFRING_LOG_WARN)
+		vsnprintf(log_text + used, sizeof(log_text) - used, fmt, args);
+}
+
+static void assert_logged(const char *words)
+{
+	if (!strstr(log_text, words))
+		fail_msg("no '%s' in: %s", words, log_text);
+	log_text[0] = '\0';
+}
+
+static unsigned int waits;
+static bool no_membarrier;
+
+/* Arrays are memfds; the kernel would say that they are none. */
+static struct bpf_map_info infos[2];
+static int fds[2]; /* owners, cells */
+
+int __wrap_bpfring_sys_wait_for_rcu(void);
+int __wrap_bpfring_sys_wait_for_rcu(void)
+{
+	waits++;
+	return no_membarrier ? -EINVAL : 0;
+}
+
+int __wrap_bpfring_sys_map_info(int fd, struct bpf_map_info *ret);
+int __wrap_bpfring_sys_map_info(int fd, struct bpf_map_info *ret)
+{
+	for (unsigned int i = 0; i < 2; i++) {
+		if (fds[i] == fd) {
+			*ret = infos[i];
+			return 0;
+		}
+	}
+	return -EBADF;
+}
+
+/* A process that has the arrays, as far as the slots look at its handle. */
+struct slots_rig {
+	struct bpfring_task_storage ts;
+	struct bpfring_task_member member;
+	uint32_t guard;
+};
+
+static int attach(struct slots_rig *r, uint32_t packing)
+{
+	memset(r, 0, sizeof(*r));
+	r->guard = 1;
+	r->ts.guard = &r->guard;
+	r->ts.opts.packing = packing;
+	r->member = (struct bpfring_task_member){
+		.name = "cell", .size = 24, .align = 8, .flags = BPFRING_TASK_MEMBER_UPTR};
+	r->ts.layout.members = &r->member;
+	r->ts.layout.count = r->ts.layout.shared_count = 1;
+	bpfring_task_parts_none(&r->ts.parts);
+	r->ts.parts.owner_fd = fds[0];
+	r->ts.parts.slot_fds[0] = fds[1];
+	return bpfring_task_slots.init(&r->ts);
+}
+
+static int arrays(void **state)
+{
+	(void)state;
+	bpfring_set_log(catch);
+	log_text[0] = '\0';
+	waits = 0;
+	no_membarrier = false;
+	for (unsigned int i = 0; i < 2; i++) {
+		fds[i] = memfd_create("slots", MFD_CLOEXEC);
+		assert_int_equal(ftruncate(fds[i], 2 * PAGE), 0);
+		/* the number of the process: claims are those of the whole system */
+		infos[i] = (struct bpf_map_info){.type = BPF_MAP_TYPE_ARRAY,
+						 .id = (uint32_t)getpid(),
+						 .map_flags = BPF_F_MMAPABLE,
+						 .value_size = i ? 24 : 8,
+						 .max_entries = SLOTS};
+	}
+	return 0;
+}
+
+static int no_arrays(void **state)
+{
+	close(fds[0]);
+	close(fds[1]);
+	(void)state;
+	if (log_text[0])
+		print_error("unexpected log: %s", log_text);
+	return log_text[0] ? -1 : 0;
+}
+
+static int deal(struct slots_rig *r, struct task_cell *ret)
+{
+	return bpfring_task_slots.alloc(&r->ts, ret);
+}
+
+static struct bpfring_task_storage_stats stats(struct slots_rig *r)
+{
+	struct bpfring_task_storage_stats s = {0};
+
+	bpfring_task_slots.stats(&r->ts, &s);
+	return s;
+}
+
+/* What BPF compares: the generation in the reference with that beside the slot. */
+static bool followed(const struct slots_rig *r, const struct task_cell *cell)
+{
+	return *slot_owner(r->ts.path_state, (uint32_t)cell->ref[0] - 1) == cell->ref[0] >> 32;
+}
+
+static void all_once_then_a_grace_period(void **state)
+{
+	struct task_cell cells[SLOTS], next;
+	bool seen[SLOTS] = {false};
+	struct slots_rig r;
+
+	(void)state;
+	assert_int_equal(attach(&r, BPFRING_TASK_DENSE), 0);
+	for (unsigned int i = 0; i < SLOTS; i++) {
+		assert_int_equal(deal(&r, &cells[i]), 0);
+		assert_int_equal((uint32_t)cells[i].ref[0], cells[i].number + 1);
+		assert_true(cells[i].number < SLOTS && !seen[cells[i].number]);
+		seen[cells[i].number] = true;
+		assert_true(followed(&r, &cells[i]));
+		memset(cells[i].mem[0], 0xff, 24);
+	}
+	assert_int_equal(deal(&r, &next), -ENOSPC);
+	assert_logged(
+		"all 130 slots of the fall-back are taken; prepare it with a larger max_threads");
+	assert_int_equal(waits, 0);
+
+	for (unsigned int i = 0; i < 10; i++) {
+		bpfring_task_slots.retire(&r.ts, &cells[i]);
+		assert_false(followed(&r, &cells[i])); /* at once */
+	}
+	assert_int_equal(stats(&r).retired, 10);
+	for (unsigned int i = 0; i < 10; i++) {
+		assert_int_equal(deal(&r, &next), 0);
+		assert_int_equal(waits, 1); /* one for all of them */
+		assert_int_equal(*(uint64_t *)next.mem[0], 0);
+		assert_true(followed(&r, &next));
+		for (unsigned int c = 0; c < 10; c++)
+			assert_false(followed(&r, &cells[c]));
+	}
+	bpfring_task_slots.fini(&r.ts);
+}
+
+static void no_reuse_without_membarrier(void **state)
+{
+	struct task_cell cell;
+	struct slots_rig r;
+
+	(void)state;
+	assert_int_equal(attach(&r, BPFRING_TASK_DENSE), 0);
+	no_membarrier = true;
+	for (unsigned int i = 0; i < SLOTS; i++) {
+		assert_int_equal(deal(&r, &cell), 0);
+		bpfring_task_slots.retire(&r.ts, &cell);
+	}
+	assert_int_equal(deal(&r, &cell), -ENOSPC);
+	assert_logged("membarrier() refuses to wait for a grace period: -EINVAL");
+	no_membarrier = false;
+	assert_int_equal(deal(&r, &cell), 0);
+	bpfring_task_slots.fini(&r.ts);
+}
+
+/* Slots are claimed by 64; those of a process that is gone are taken over after a grace period. */
+static void two_processes(void **state)
+{
+	struct task_cell first[64], second[SLOTS], stale;
+	struct slots_rig a, b;
+	unsigned int count = 0;
+
+	(void)state;
+	assert_int_equal(attach(&a, BPFRING_TASK_DENSE), 0);
+	assert_int_equal(attach(&b, BPFRING_TASK_DENSE), 0);
+	for (unsigned int i = 0; i < 64; i++)
+		assert_int_equal(deal(&a, &first[i]), 0);
+	while (count < SLOTS && !deal(&b, &second[count]))
+		count++;
+	assert_int_equal(count, SLOTS - 64);
+	assert_logged("all 130 slots");
+	for (unsigned int i = 0; i < count; i++)
+		for (unsigned int c = 0; c < 64; c++)
+			assert_int_not_equal(second[i].number, first[c].number);
+
+	stale = first[0];
+	bpfring_task_slots.fini(&a.ts); /* as if it had been killed: its elements stay */
+	assert_true(followed(&b, &stale));
+	assert_int_equal(waits, 0);
+	assert_int_equal(deal(&b, &second[0]), 0);
+	assert_int_equal(waits, 1);
+	assert_false(followed(&b, &stale));
+	bpfring_task_slots.fini(&b.ts);
+}
+
+static void packing(void **state)
+{
+	struct task_cell one, two;
+	struct slots_rig r;
+
+	(void)state;
+	assert_int_equal(attach(&r, BPFRING_TASK_LINE), 0);
+	assert_int_equal(deal(&r, &one), 0);
+	assert_int_equal(deal(&r, &two), 0);
+	assert_true(one.number + 3 <= two.number ||
+		    two.number + 3 <= one.number); /* 3 * 24 >= 64 */
+	assert_int_equal(stats(&r).cell_size, 72);
+	bpfring_task_slots.fini(&r.ts);
+}
+
+static void generations_wrap(void **state)
+{
+	struct task_cell cell;
+	struct slots_rig r;
+
+	(void)state;
+	assert_int_equal(attach(&r, BPFRING_TASK_DENSE), 0);
+	assert_int_equal(deal(&r, &cell), 0);
+	*slot_owner(r.ts.path_state, cell.number) = UINT32_MAX;
+	bpfring_task_slots.retire(&r.ts, &cell);
+	assert_int_equal(*slot_owner(r.ts.path_state, cell.number), 1); /* 0: never used */
+	bpfring_task_slots.fini(&r.ts);
+}
+
+static void arrays_of_another_shape(void **state)
+{
+	const struct bpf_map_info good = infos[1];
+	struct bpf_map_info bad[] = {good, good, good, good};
+	struct slots_rig r;
+
+	(void)state;
+	bad[0].type = BPF_MAP_TYPE_HASH;
+	bad[1].map_flags = 0;
+	bad[2].value_size = 32;
+	bad[3].max_entries = SLOTS - 1;
+	for (unsigned int i = 0; i < ARRAY_SIZE(bad); i++) {
+		infos[1] = bad[i];
+		assert_int_equal(attach(&r, BPFRING_TASK_DENSE), -EINVAL);
+		assert_logged("is not the mmapable array");
+	}
+}
+
+#define slots_test(fn) cmocka_unit_test_setup_teardown(fn, arrays, no_arrays)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		slots_test(all_once_then_a_grace_period),
+		slots_test(no_reuse_without_membarrier),
+		slots_test(two_processes),
+		slots_test(packing),
+		slots_test(generations_wrap),
+		slots_test(arrays_of_another_shape),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
