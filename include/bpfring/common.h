@@ -7,6 +7,10 @@
  * - A function that can fail returns int: >= 0 is good, a negative errno value is bad. errno itself
  *   is neither read nor promised. What is created or read comes back through a parameter named
  *   `ret`, written only on success.
+ * - NULL for an object, or for a pointer that a function needs, has no effect. A function that returns
+ *   int returns -EINVAL; one that returns a size, a position or an id returns 0; one that returns a
+ *   pointer returns NULL. Where NULL has a meaning, the function says which. The functions that are
+ *   inline in these headers do not look: they need pointers that are good.
  * - close and free functions accept NULL and cannot fail.
  * - Times are int64_t nanoseconds of CLOCK_MONOTONIC; -1 means for ever.
  * - Signals never surface: EINTR is handled inside.

@@ -336,8 +336,6 @@ struct bpfring_consumer_stats {
 BPFRING_API int bpfring_consumer_stats(const struct bpfring_consumer *c,
 				       struct bpfring_consumer_stats *ret);
 
-/* The following ask for a consumer that is not NULL. */
-
 /** bpfring_consumer_map_fd() - the consumer's own descriptor of the map; do not close it. */
 BPFRING_API int bpfring_consumer_map_fd(const struct bpfring_consumer *c);
 

@@ -5,7 +5,6 @@
 #include "base/sys.h"
 
 #include <bpf/bpf.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <poll.h>
@@ -24,15 +23,25 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/sys_errno.h"
+
 #define NSEC_PER_SEC 1000000000LL
 
 #ifndef SYS_epoll_pwait2
 #define SYS_epoll_pwait2 441 /* one number on all architectures but alpha */
 #endif
 
-static int ret_or_errno(int ret)
+int bpfring_sys_fd_or_errno(int fd)
 {
-	return ret < 0 ? -errno : ret;
+	int high;
+
+	if (fd < 0)
+		return -errno;
+	if (fd > STDERR_FILENO)
+		return fd;
+	high = bpfring_sys_dup(fd);
+	close(fd);
+	return high;
 }
 
 void *bpfring_sys_alloc(size_t size)
@@ -67,7 +76,7 @@ int bpfring_sys_wipe_on_fork(void *addr, size_t size)
 
 int bpfring_sys_dup(int fd)
 {
-	return ret_or_errno(fcntl(fd, F_DUPFD_CLOEXEC, 3));
+	return ret_or_errno(fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
 }
 
 void bpfring_sys_close(int fd)
@@ -78,7 +87,7 @@ void bpfring_sys_close(int fd)
 
 int bpfring_sys_open(const char *path)
 {
-	return ret_or_errno(open(path, O_RDONLY | O_CLOEXEC));
+	return bpfring_sys_fd_or_errno(open(path, O_RDONLY | O_CLOEXEC));
 }
 
 int bpfring_sys_read(int fd, void *buf, size_t size)
@@ -101,12 +110,12 @@ int bpfring_sys_map_info(int fd, struct bpf_map_info *ret)
 
 int bpfring_sys_map_by_id(uint32_t id)
 {
-	return ret_or_errno(bpf_map_get_fd_by_id(id));
+	return bpfring_sys_fd_or_errno(bpf_map_get_fd_by_id(id));
 }
 
 int bpfring_sys_map_by_path(const char *path)
 {
-	return ret_or_errno(bpf_obj_get(path));
+	return bpfring_sys_fd_or_errno(bpf_obj_get(path));
 }
 
 int bpfring_sys_pin(int fd, const char *path)
@@ -175,7 +184,7 @@ int bpfring_sys_lock_byte(int fd, uint64_t offset)
 
 int bpfring_sys_eventfd(void)
 {
-	return ret_or_errno(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+	return bpfring_sys_fd_or_errno(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
 }
 
 /* Async-signal-safe; leaves errno alone. Fails only if the counter is full: readable all the same. */
@@ -200,7 +209,8 @@ void bpfring_sys_eventfd_clear(int fd)
 
 int bpfring_sys_timerfd(void)
 {
-	return ret_or_errno(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
+	return bpfring_sys_fd_or_errno(
+		timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
 }
 
 /* Arms for a moment of CLOCK_MONOTONIC; 0 disarms. Clears an expiry not yet read. */
@@ -216,7 +226,7 @@ int bpfring_sys_timerfd_set(int fd, int64_t at_ns)
 
 int bpfring_sys_epoll(void)
 {
-	return ret_or_errno(epoll_create1(EPOLL_CLOEXEC));
+	return bpfring_sys_fd_or_errno(epoll_create1(EPOLL_CLOEXEC));
 }
 
 int bpfring_sys_epoll_add(int epoll_fd, int fd, uint32_t events, void *data)
@@ -256,7 +266,7 @@ int bpfring_sys_epoll_wait(int epoll_fd, struct epoll_event *ret, int max, int64
 	n = syscall(SYS_epoll_pwait2, epoll_fd, ret, max, &wide, NULL, (size_t)0);
 	if (n < 0 && (errno == ENOSYS || errno == EPERM)) /* EPERM: an old seccomp filter */
 		return epoll_wait_by_ppoll(epoll_fd, ret, max, &timeout);
-	return ret_or_errno((int)n);
+	return ret_or_errno(n);
 }
 
 bool bpfring_sys_readable(int fd)

@@ -5,7 +5,6 @@
 
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
-#include <errno.h>
 #include <linux/membarrier.h>
 #include <poll.h>
 #include <string.h>
@@ -14,16 +13,13 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/sys_errno.h"
+
 #ifndef SYS_pidfd_open
 #define SYS_pidfd_open 434
 #endif
 
 #define RETRIES 16 /* of an update that raced with another */
-
-static int ret_or_errno(long ret)
-{
-	return ret < 0 ? -errno : (int)ret;
-}
 
 pid_t bpfring_sys_gettid(void)
 {
@@ -42,7 +38,7 @@ bool bpfring_sys_is_our_thread(pid_t tid)
 
 int bpfring_sys_pidfd(pid_t tid, unsigned int flags)
 {
-	return ret_or_errno(syscall(SYS_pidfd_open, tid, flags));
+	return bpfring_sys_fd_or_errno((int)syscall(SYS_pidfd_open, tid, flags));
 }
 
 bool bpfring_sys_pidfd_ended(int pidfd)
@@ -147,13 +143,13 @@ int bpfring_sys_btf_of_kernel(struct btf **ret)
 
 int bpfring_sys_btf_load_raw(const void *data, uint32_t size)
 {
-	return ret_or_errno(bpf_btf_load(data, size, NULL));
+	return bpfring_sys_fd_or_errno(bpf_btf_load(data, size, NULL));
 }
 
 int bpfring_sys_map_create(enum bpf_map_type type, uint32_t key_size, uint32_t value_size,
 			   uint32_t max_entries, const struct bpf_map_create_opts *opts)
 {
-	return ret_or_errno(
+	return bpfring_sys_fd_or_errno(
 		bpf_map_create(type, "bpfring_probe", key_size, value_size, max_entries, opts));
 }
 

@@ -6,20 +6,17 @@
 #include <bpf/bpf.h>
 #include <bpfring/common.h>
 #include <dirent.h>
-#include <errno.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "base/sys.h"
+#include "base/sys_errno.h"
 
 #define BTF_DIRECTORY "/sys/kernel/btf"
 #define NSEC_PER_SEC  1000000000LL
 
 static const uint32_t the_key; /* 0, the only one */
-
-static int ret_or_errno(int ret)
-{
-	return ret < 0 ? -errno : ret;
-}
 
 int bpfring_sys_value_lookup(int map_fd, void *ret)
 {
@@ -38,7 +35,7 @@ int bpfring_sys_value_delete(int map_fd)
 
 int bpfring_sys_link_create(int map_fd)
 {
-	return ret_or_errno(
+	return bpfring_sys_fd_or_errno(
 		bpf_link_create(map_fd, 0, (enum bpf_attach_type)SYS_ATTACH_STRUCT_OPS, NULL));
 }
 
@@ -68,7 +65,7 @@ int bpfring_sys_link_info(int link_fd, struct sys_link_info *ret)
 
 int bpfring_sys_link_by_id(uint32_t id)
 {
-	return ret_or_errno(bpf_link_get_fd_by_id(id));
+	return bpfring_sys_fd_or_errno(bpf_link_get_fd_by_id(id));
 }
 
 int bpfring_sys_next_map(uint32_t after, uint32_t *ret)
@@ -83,7 +80,7 @@ int bpfring_sys_next_link(uint32_t after, uint32_t *ret)
 
 int bpfring_sys_prog_by_id(uint32_t id)
 {
-	return ret_or_errno(bpf_prog_get_fd_by_id(id));
+	return bpfring_sys_fd_or_errno(bpf_prog_get_fd_by_id(id));
 }
 
 int bpfring_sys_prog_info(int fd, struct bpf_prog_info *ret)
@@ -100,8 +97,8 @@ int bpfring_sys_struct_ops_map(uint32_t value_type_id, uint32_t value_size, uint
 	BPFRING_OPTS(bpf_map_create_opts, opts, .map_flags = flags, .btf_fd = (uint32_t)btf_fd,
 		     .btf_vmlinux_value_type_id = value_type_id);
 
-	return ret_or_errno(bpf_map_create(BPF_MAP_TYPE_STRUCT_OPS, NULL, sizeof(the_key),
-					   value_size, 1, &opts));
+	return bpfring_sys_fd_or_errno(bpf_map_create(BPF_MAP_TYPE_STRUCT_OPS, NULL,
+						      sizeof(the_key), value_size, 1, &opts));
 }
 
 int bpfring_sys_btf_load(struct btf **ret, const char *module, struct btf *base)
@@ -116,12 +113,17 @@ int bpfring_sys_btf_load(struct btf **ret, const char *module, struct btf *base)
 
 int bpfring_sys_btf_modules(int (*fn)(void *ctx, const char *module), void *ctx)
 {
-	DIR *dir = opendir(BTF_DIRECTORY);
+	int fd = bpfring_sys_open(BTF_DIRECTORY), ret = 0;
 	struct dirent *entry;
-	int ret = 0;
+	DIR *dir;
 
-	if (!dir)
-		return -errno;
+	if (fd < 0)
+		return fd;
+	dir = fdopendir(fd);
+	if (!dir) {
+		bpfring_sys_close(fd);
+		return -ENOMEM;
+	}
 	while (!ret && (entry = readdir(dir)))
 		if (entry->d_name[0] != '.' && strcmp(entry->d_name, "vmlinux"))
 			ret = fn(ctx, entry->d_name);
@@ -133,10 +135,10 @@ int bpfring_sys_btf_name(uint32_t id, char *ret, size_t size)
 {
 	struct bpf_btf_info info = {.name = (uintptr_t)ret, .name_len = (uint32_t)size};
 	__u32 info_size = sizeof(info);
-	int fd = bpf_btf_get_fd_by_id(id), err;
+	int fd = bpfring_sys_fd_or_errno(bpf_btf_get_fd_by_id(id)), err;
 
 	if (fd < 0)
-		return -errno;
+		return fd;
 	err = ret_or_errno(bpf_obj_get_info_by_fd(fd, &info, &info_size));
 	close(fd);
 	return err;

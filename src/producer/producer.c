@@ -261,6 +261,8 @@ void bpfring_producer_close(struct bpfring_producer *p)
 
 int bpfring_producer_claim_fd(const struct bpfring_producer *p)
 {
+	if (!p)
+		return -EINVAL;
 	if (atomic_load(&p->closed))
 		return -EBADF;
 	return p->claim_fd < 0 ? -ENOENT : p->claim_fd;
@@ -268,25 +270,27 @@ int bpfring_producer_claim_fd(const struct bpfring_producer *p)
 
 int bpfring_producer_map_fd(const struct bpfring_producer *p)
 {
+	if (!p)
+		return -EINVAL;
 	return atomic_load(&p->closed) ? -EBADF : p->map.fd;
 }
 
 uint32_t bpfring_producer_map_id(const struct bpfring_producer *p)
 {
-	return p->map.id;
+	return p ? p->map.id : 0;
 }
 
 const char *bpfring_producer_map_name(const struct bpfring_producer *p)
 {
-	return p->map.name;
+	return p ? p->map.name : NULL;
 }
 
 size_t bpfring_producer_ring_size(const struct bpfring_producer *p)
 {
-	return p->mapping.size;
+	return p ? p->mapping.size : 0;
 }
 
 size_t bpfring_producer_max_sample(const struct bpfring_producer *p)
 {
-	return p->prod.max_sample;
+	return p ? p->prod.max_sample : 0;
 }

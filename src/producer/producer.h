@@ -75,9 +75,11 @@ struct bpfring_producer {
 	atomic_uint_least64_t waits, waited_ns;
 };
 
-/* 0, -EBADF, -ECHILD */
+/* 0, -EINVAL: NULL, -EBADF, -ECHILD */
 static inline int bpfring_producer_usable(const struct bpfring_producer *p)
 {
+	if (!p)
+		return -EINVAL;
 	if (atomic_load_explicit(&p->closed, memory_order_relaxed))
 		return -EBADF;
 	return *p->guard ? 0 : -ECHILD;

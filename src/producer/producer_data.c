@@ -197,6 +197,8 @@ int bpfring_producer_stats(const struct bpfring_producer *p, struct bpfring_prod
 	uint64_t fill;
 	bool entered;
 
+	if (!p)
+		return -EINVAL;
 	if (atomic_load(&p->closed))
 		return -EBADF;
 	entered = enter_to_look(p);
@@ -226,7 +228,7 @@ size_t bpfring_producer_free_space(const struct bpfring_producer *p)
 	uint64_t space;
 	bool entered;
 
-	if (atomic_load(&p->closed))
+	if (!p || atomic_load(&p->closed))
 		return 0;
 	entered = enter_to_look(p);
 	space = bpfring_prod_free_space(&p->prod);
@@ -236,7 +238,7 @@ size_t bpfring_producer_free_space(const struct bpfring_producer *p)
 
 uint64_t bpfring_producer_cons_pos(const struct bpfring_producer *p)
 {
-	if (atomic_load(&p->closed))
+	if (!p || atomic_load(&p->closed))
 		return 0;
 	return bpfring_priv_load_cons(&p->prod, bpfring_producer_prod_pos(p));
 }
@@ -246,7 +248,7 @@ uint64_t bpfring_producer_prod_pos(const struct bpfring_producer *p)
 	uint64_t pos;
 	bool entered;
 
-	if (atomic_load(&p->closed))
+	if (!p || atomic_load(&p->closed))
 		return 0;
 	entered = enter_to_look(p);
 	pos = p->prod.published;

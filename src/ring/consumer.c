@@ -216,35 +216,35 @@ int bpfring_consumer_stats(const struct bpfring_consumer *c, struct bpfring_cons
 
 int bpfring_consumer_map_fd(const struct bpfring_consumer *c)
 {
-	return c->map.fd;
+	return c ? c->map.fd : -EINVAL;
 }
 
 uint32_t bpfring_consumer_map_id(const struct bpfring_consumer *c)
 {
-	return c->map.id;
+	return c ? c->map.id : 0;
 }
 
 const char *bpfring_consumer_map_name(const struct bpfring_consumer *c)
 {
-	return c->map.name;
+	return c ? c->map.name : NULL;
 }
 
 size_t bpfring_consumer_ring_size(const struct bpfring_consumer *c)
 {
-	return c->mapping.size;
+	return c ? c->mapping.size : 0;
 }
 
 size_t bpfring_consumer_avail_data(const struct bpfring_consumer *c)
 {
-	return (size_t)bpfring_cons_avail_data(&c->cons);
+	return c ? (size_t)bpfring_cons_avail_data(&c->cons) : 0;
 }
 
 uint64_t bpfring_consumer_cons_pos(const struct bpfring_consumer *c)
 {
-	return c->cons.released;
+	return c ? c->cons.released : 0;
 }
 
 uint64_t bpfring_consumer_prod_pos(const struct bpfring_consumer *c)
 {
-	return bpfring_priv_load_prod(&c->cons);
+	return c ? bpfring_priv_load_prod(&c->cons) : 0;
 }

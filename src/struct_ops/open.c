@@ -331,22 +331,22 @@ int bpfring_ops_need_type(struct bpfring_struct_ops *ops)
 
 int bpfring_struct_ops_map_fd(const struct bpfring_struct_ops *ops)
 {
-	return ops->map.fd;
+	return ops ? ops->map.fd : -EINVAL;
 }
 
 int bpfring_struct_ops_link_fd(const struct bpfring_struct_ops *ops)
 {
-	return ops->link_fd;
+	return ops ? ops->link_fd : -EINVAL;
 }
 
 uint32_t bpfring_struct_ops_map_id(const struct bpfring_struct_ops *ops)
 {
-	return ops->map.id;
+	return ops ? ops->map.id : 0;
 }
 
 uint32_t bpfring_struct_ops_link_id(const struct bpfring_struct_ops *ops)
 {
-	return ops->link_id;
+	return ops ? ops->link_id : 0;
 }
 
 static int pin(const struct bpfring_struct_ops *ops, int fd, const char *path)

@@ -114,12 +114,15 @@ int bpfring_task_bind_self(struct bpfring_task_storage *ts, struct binding **ret
 
 int bpfring_task_storage_bind(struct bpfring_task_storage *ts, int member, void **ret)
 {
-	int shared = bpfring_task_layout_shared(&ts->layout, member);
-	struct binding *b = pthread_getspecific(ts->key);
-	int err;
+	struct binding *b;
+	int shared, err;
 
-	if (shared < 0 || !ret)
+	if (!ts || !ret)
 		return -EINVAL;
+	shared = bpfring_task_layout_shared(&ts->layout, member);
+	if (shared < 0)
+		return shared;
+	b = pthread_getspecific(ts->key);
 	/* T3: acquire, with T2 of another thread that bound this one. */
 	if (!b || !atomic_load_explicit(&b->has_cell, memory_order_acquire) ||
 	    atomic_load_explicit(&b->is_behind, memory_order_relaxed) || task_forked(ts)) {
@@ -168,12 +171,14 @@ static int bind_other(struct bpfring_task_storage *ts, pid_t tid, struct binding
 int bpfring_task_storage_bind_thread(struct bpfring_task_storage *ts, pid_t tid, int member,
 				     void **ret)
 {
-	int shared = bpfring_task_layout_shared(&ts->layout, member);
 	struct binding *b;
-	int err;
+	int shared, err;
 
-	if (shared < 0 || !ret)
+	if (!ts || !ret)
 		return -EINVAL;
+	shared = bpfring_task_layout_shared(&ts->layout, member);
+	if (shared < 0)
+		return shared;
 	if (tid == bpfring_sys_gettid())
 		return bpfring_task_storage_bind(ts, member, ret);
 	bpfring_task_lock();
@@ -205,18 +210,20 @@ static int unbind(struct bpfring_task_storage *ts, pid_t tid)
 
 int bpfring_task_storage_unbind(struct bpfring_task_storage *ts)
 {
-	return unbind(ts, bpfring_sys_gettid());
+	return ts ? unbind(ts, bpfring_sys_gettid()) : -EINVAL;
 }
 
 int bpfring_task_storage_unbind_thread(struct bpfring_task_storage *ts, pid_t tid)
 {
-	return unbind(ts, tid);
+	return ts ? unbind(ts, tid) : -EINVAL;
 }
 
 int bpfring_task_storage_reap(struct bpfring_task_storage *ts)
 {
 	int count = 0;
 
+	if (!ts)
+		return -EINVAL;
 	bpfring_task_lock();
 	if (!task_forked(ts))
 		count = bpfring_task_reap_dead(ts);

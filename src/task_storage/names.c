@@ -137,7 +137,7 @@ int bpfring_names_declare(struct bpfring_names *names, const char *name, size_t 
 {
 	int ret;
 
-	if (!name || !*name || !size || size > UINT16_MAX)
+	if (!names || !name || !*name || !size || size > UINT16_MAX)
 		return -EINVAL;
 	if (strlen(name) >= NAMES_LENGTH)
 		return -ENAMETOOLONG;
@@ -149,12 +149,15 @@ int bpfring_names_declare(struct bpfring_names *names, const char *name, size_t 
 
 int bpfring_names_bind(struct bpfring_names *names, int value, void **ret)
 {
-	const struct names_table *table = names->ts->process_copy[names->table];
+	const struct names_table *table;
 	void *values;
 	int err;
 
+	if (!names || !ret)
+		return -EINVAL;
+	table = names->ts->process_copy[names->table];
 	/* N2: acquire, with N1 of a thread that has just declared it. */
-	if (!ret || value < 0 ||
+	if (value < 0 ||
 	    (uint32_t)value >= __atomic_load_n(&table->count, __ATOMIC_ACQUIRE))
 		return -EINVAL;
 	err = bpfring_task_storage_bind(names->ts, (int)names->ts->layout.shared[names->values],

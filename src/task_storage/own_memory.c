@@ -128,7 +128,7 @@ static int lend(struct bpfring_task_storage *ts, unsigned int shared, void *mem)
 
 int bpfring_task_storage_share(struct bpfring_task_storage *ts, int member, void *mem)
 {
-	int shared = bpfring_task_layout_shared(&ts->layout, member);
+	int shared = ts ? bpfring_task_layout_shared(&ts->layout, member) : -EINVAL;
 	int err = shared < 0 ? shared : check(ts, &ts->layout.members[member], mem);
 
 	if (err)

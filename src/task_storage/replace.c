@@ -142,19 +142,23 @@ static int replace_from(struct bpfring_task_storage *ts, int map_fd,
 int bpfring_task_storage_replace(struct bpfring_task_storage *ts, int map_fd,
 				 const struct bpfring_task_storage_opts *opts)
 {
-	const struct task_source from = {.fallback = is_fallback(ts)};
+	struct task_source from = {0};
 
+	if (!ts)
+		return -EINVAL;
+	from.fallback = is_fallback(ts);
 	return replace_from(ts, map_fd, opts, &from);
 }
 
 int bpfring_task_storage_replace_object(struct bpfring_task_storage *ts,
 					const struct bpf_object *obj, const char *name)
 {
-	struct task_source from = {.obj = obj, .name = name, .fallback = is_fallback(ts)};
+	struct task_source from = {.obj = obj, .name = name};
 	const struct bpf_map *map;
 
-	if (!obj || !name)
+	if (!ts || !obj || !name)
 		return -EINVAL;
+	from.fallback = is_fallback(ts);
 	map = bpf_object__find_map_by_name(obj, name);
 	if (!map)
 		return -ENOENT;
@@ -167,13 +171,15 @@ int bpfring_task_storage_replace_object(struct bpfring_task_storage *ts,
 
 int bpfring_task_storage_refresh(struct bpfring_task_storage *ts)
 {
-	const struct task_source from = {.pin = ts->pin, .fallback = is_fallback(ts)};
+	struct task_source from = {0};
 	struct bpfring_task_storage_opts none = {.sz = sizeof(none)};
 	struct map map;
 	int err;
 
-	if (!ts->pin)
+	if (!ts || !ts->pin)
 		return -EINVAL;
+	from.pin = ts->pin;
+	from.fallback = is_fallback(ts);
 	err = bpfring_map_open_pinned(&map, ts->pin);
 	if (err)
 		return err;

@@ -11,18 +11,18 @@
 
 int bpfring_task_storage_path(const struct bpfring_task_storage *ts)
 {
-	return (int)ts->path->name;
+	return ts ? (int)ts->path->name : -EINVAL;
 }
 
 int bpfring_task_storage_member_count(const struct bpfring_task_storage *ts)
 {
-	return (int)ts->layout.count;
+	return ts ? (int)ts->layout.count : -EINVAL;
 }
 
 int bpfring_task_storage_member(const struct bpfring_task_storage *ts, int index,
 				struct bpfring_task_member *ret)
 {
-	if (!ret)
+	if (!ts || !ret)
 		return -EINVAL;
 	if (index < 0 || (unsigned int)index >= ts->layout.count)
 		return -ENOENT;
@@ -32,10 +32,11 @@ int bpfring_task_storage_member(const struct bpfring_task_storage *ts, int index
 
 int bpfring_task_storage_find(const struct bpfring_task_storage *ts, const char *name, size_t size)
 {
-	const struct bpfring_task_member *m = ts->layout.members;
+	const struct bpfring_task_member *m;
 
-	if (!name)
+	if (!ts || !name)
 		return -EINVAL;
+	m = ts->layout.members;
 	for (unsigned int i = 0; i < ts->layout.count; i++) {
 		if (strcmp(m[i].name, name))
 			continue;
@@ -52,7 +53,7 @@ int bpfring_task_storage_find(const struct bpfring_task_storage *ts, const char 
 static int ordinary_member(const struct bpfring_task_storage *ts, int index, const void *data,
 			   size_t size, const struct bpfring_task_member **ret)
 {
-	if (index < 0 || (unsigned int)index >= ts->layout.count || !data)
+	if (!ts || !data || index < 0 || (unsigned int)index >= ts->layout.count)
 		return -EINVAL;
 	*ret = &ts->layout.members[index];
 	if ((*ret)->flags & BPFRING_TASK_MEMBER_UPTR)
@@ -167,6 +168,8 @@ int bpfring_task_storage_stats(const struct bpfring_task_storage *ts,
 {
 	struct bpfring_task_storage_stats now = {0};
 
+	if (!ts || !ret)
+		return -EINVAL;
 	bpfring_task_lock();
 	now.bound = ts->bound;
 	now.binds = ts->binds;
