@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
-/* Log hook, names of errors, version, and the structs that carry their size. */
+/* Log hook, version, and the structs that carry their size. */
 #include "base/log.h"
 
 #include <bpfring/bpfring.h>
@@ -109,36 +109,6 @@ static void the_environment_sets_the_level(void **state)
 	}
 }
 
-static void names_of_errors(void **state)
-{
-	(void)state;
-	assert_string_equal(bpfring_errname(0), "0");
-	assert_string_equal(bpfring_errname(-524), "-ENOTSUPP");
-	assert_string_equal(bpfring_errname(-100000), "-E?");
-	assert_string_equal(bpfring_errname(BPFRING_STOP), "-E?");
-	assert_string_equal(bpfring_errname(INT32_MIN), "-E?");
-	/* glibc knows them too: ours must not say otherwise */
-	for (int err = 1; err < 200; err++) {
-		const char *name = bpfring_errname(err), *glibc = strerrorname_np(err);
-
-		assert_ptr_equal(name, bpfring_errname(-err));
-		if (!strcmp(name, "-E?"))
-			continue;
-		assert_non_null(glibc);
-		if (err == EOPNOTSUPP) /* which glibc calls by its other name */
-			continue;
-		assert_int_equal(name[0], '-');
-		assert_string_equal(name + 1, glibc);
-	}
-	/* every error that the headers name */
-	static const int promised[] = {EINVAL,	   E2BIG,   EBADF,  EACCES, EPERM,
-				       EOPNOTSUPP, EBADMSG, EBUSY,  ENOMEM, EMFILE,
-				       ENFILE,	   ENOENT,  ECHILD, EEXIST, ENOSPC};
-
-	for (size_t i = 0; i < ARRAY_SIZE(promised); i++)
-		assert_string_not_equal(bpfring_errname(promised[i]), "-E?");
-}
-
 static void version(void **state)
 {
 	char text[32];
@@ -196,7 +166,6 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_hook_gets_every_level),
 		cmocka_unit_test(the_environment_sets_the_level),
-		cmocka_unit_test(names_of_errors),
 		cmocka_unit_test(version),
 		cmocka_unit_test(options_of_every_size),
 	};
