@@ -3,16 +3,16 @@
 #ifndef BPFRING_SRC_PROBE_H
 #define BPFRING_SRC_PROBE_H
 
-int probe_ringbuf(void);
-int probe_user_ringbuf(void);
-int probe_overwrite(void);
-int probe_struct_ops(void);
-int probe_struct_ops_link(void);
-int probe_struct_ops_detach(void);
-int probe_task_storage(void);
-int probe_uptr(void);
-int probe_pidfd_thread(void);
-int probe_token(void);
-int probe_sched_ext(void);
+int bpfring_attempt_ringbuf(void);
+int bpfring_attempt_user_ringbuf(void);
+int bpfring_attempt_overwrite(void);
+int bpfring_attempt_struct_ops(void);
+int bpfring_attempt_struct_ops_link(void);
+int bpfring_attempt_struct_ops_detach(void);
+int bpfring_attempt_task_storage(void);
+int bpfring_attempt_uptr(void);
+int bpfring_attempt_pidfd_thread(void);
+int bpfring_attempt_token(void);
+int bpfring_attempt_sched_ext(void);
 
 #endif /* BPFRING_SRC_PROBE_H */

@@ -34,17 +34,17 @@ static int ring(enum bpf_map_type type, uint32_t flags)
 	return made(bpfring_sys_map_create(type, 0, 0, (uint32_t)bpfring_sys_page_size(), &opts));
 }
 
-int probe_ringbuf(void)
+int bpfring_attempt_ringbuf(void)
 {
 	return ring(BPF_MAP_TYPE_RINGBUF, 0);
 }
 
-int probe_user_ringbuf(void)
+int bpfring_attempt_user_ringbuf(void)
 {
 	return ring(BPF_MAP_TYPE_USER_RINGBUF, 0);
 }
 
-int probe_overwrite(void)
+int bpfring_attempt_overwrite(void)
 {
 	return ring(BPF_MAP_TYPE_RINGBUF, F_RB_OVERWRITE);
 }
@@ -134,7 +134,7 @@ static int try_struct_ops(const struct btf *btf)
 	return struct_ops(btf, any_struct_ops, 0);
 }
 
-int probe_struct_ops(void)
+int bpfring_attempt_struct_ops(void)
 {
 	return with_kernel_types(try_struct_ops);
 }
@@ -144,7 +144,7 @@ static int try_struct_ops_link(const struct btf *btf)
 	return struct_ops(btf, any_struct_ops, F_LINK);
 }
 
-int probe_struct_ops_link(void)
+int bpfring_attempt_struct_ops_link(void)
 {
 	return with_kernel_types(try_struct_ops_link);
 }
@@ -161,7 +161,7 @@ static int try_struct_ops_detach(const struct btf *btf)
 	return -ENOENT;
 }
 
-int probe_struct_ops_detach(void)
+int bpfring_attempt_struct_ops_detach(void)
 {
 	return with_kernel_types(try_struct_ops_detach);
 }
@@ -173,7 +173,7 @@ static int try_sched_ext(const struct btf *btf)
 	return struct_ops(btf, types, F_LINK);
 }
 
-int probe_sched_ext(void)
+int bpfring_attempt_sched_ext(void)
 {
 	return with_kernel_types(try_sched_ext);
 }
@@ -193,7 +193,7 @@ static int task_storage(bool uptr)
 	return map_fd;
 }
 
-int probe_task_storage(void)
+int bpfring_attempt_task_storage(void)
 {
 	return made(task_storage(false));
 }
@@ -219,7 +219,7 @@ static int share_word(int map_fd, int pidfd)
 	return err;
 }
 
-int probe_uptr(void)
+int bpfring_attempt_uptr(void)
 {
 	int map_fd = task_storage(true), pidfd, err;
 
@@ -232,13 +232,13 @@ int probe_uptr(void)
 	return err;
 }
 
-int probe_pidfd_thread(void)
+int bpfring_attempt_pidfd_thread(void)
 {
 	return made(bpfring_sys_pidfd(bpfring_sys_gettid(), PIDFD_THREAD));
 }
 
 /* The kernel looks at the descriptor of a bpffs before anything else, if it knows the command. */
-int probe_token(void)
+int bpfring_attempt_token(void)
 {
 	union bpf_attr attr;
 	const int32_t no_fd = -1;
