@@ -57,9 +57,9 @@ static uint32_t integer(const char *name, size_t size, int encoding)
 static void test_integers(void **state)
 {
 	const struct {
-		char misaligned;
-		char bytes[8];
-	} data = {0, {-1, -1, -1, -1, -1, -1, -1, -1}};
+		unsigned char misaligned;
+		unsigned char bytes[8];
+	} data = {0, {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}};
 
 	(void)state;
 	expect(integer("u8", 1, 0), data.bytes, "255");
