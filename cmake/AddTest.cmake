@@ -6,7 +6,7 @@
 #
 # One CMocka program, one ctest test. It links the static library and may include headers of src/,
 # so that it reaches what the shared library hides. Exit status 77 is a skip; say why on stdout.
-# SERIAL keeps other tests from running beside it.
+# SERIAL keeps other tests from running beside it. TIMEOUT is for tests that take minutes by design.
 
 include_guard()
 
@@ -16,7 +16,7 @@ find_package(Threads REQUIRED)
 function(bpfring_add_test name)
 	cmake_parse_arguments(PARSE_ARGV 1 arg "SERIAL" "TIMEOUT" "SOURCES;LABELS;BPF;LIBRARIES;INCLUDES;ARGS")
 	if(NOT arg_TIMEOUT)
-		set(arg_TIMEOUT 60)
+		set(arg_TIMEOUT ${BPFRING_TEST_TIMEOUT})
 	endif()
 	add_executable(${name} ${arg_SOURCES})
 	target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/src ${arg_INCLUDES})

@@ -113,13 +113,18 @@ static void behind_one(void **state)
 	}
 }
 
-/* Every @step-th is open, and ended in the end: forwards, backwards, or the odd ones first. */
+/*
+ * Every @step-th is open, and ended in the end: forwards, backwards, or the odd ones first. Each start of a
+ * ring takes its turn with each of these orders, and each step meets them all.
+ */
 static void behind_several(void **state)
 {
+	unsigned int turn = 0;
+
 	(void)state;
-	for_each_start(s) for (unsigned int step = 2; step < 20000;
-			       step = step * 3 / 2 + 1) for (int order = 0; order < 3; order++)
+	for (unsigned int step = 2; step < 20000; step = step * 3 / 2 + 1, turn++) for_each_start(s)
 	{
+		const unsigned int order = (turn + (unsigned int)(s - starts)) % 3;
 		struct pile pile;
 		unsigned int opened;
 
