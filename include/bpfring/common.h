@@ -12,6 +12,9 @@
  *   pointer returns NULL. Where NULL has a meaning, the function says which. The functions that are
  *   inline in these headers do not look: they need pointers that are good.
  * - close and free functions accept NULL and cannot fail.
+ * - Where a seccomp filter refuses a system call, the error of the filter comes back, as a rule -EPERM,
+ *   else -EACCES or -ENOSYS. A consumer or producer that is handed a descriptor needs no bpf() if there is
+ *   /proc, and no /proc if there is bpf().
  * - Times are int64_t nanoseconds of CLOCK_MONOTONIC; -1 means for ever.
  * - Signals never surface: EINTR is handled inside.
  * - Options structs start with their own size; bytes that this version of the library does not

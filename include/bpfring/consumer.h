@@ -69,8 +69,9 @@ struct bpfring_consumer_opts {
  * -EINVAL: @ret is NULL, unknown flags, not a BPF map, or not a ring buffer (the log names the type);
  * -E2BIG: @opts is from a newer library and asks for something unknown, or the ring is too large for
  * the address space; -EBADF: @map_fd is closed; -EACCES: the descriptor is read-only or write-only;
- * -EPERM: the map is frozen, or neither bpf() nor /proc tells what it is; -EOPNOTSUPP: an overwrite-mode map (BPF_F_RB_OVERWRITE), which needs
- * another kind of reader, or BPFRING_CONSUMER_EXCLUSIVE where the kernel does not tell the map's id;
+ * -EPERM: the map is frozen, or neither bpf() nor /proc says what it is; -EOPNOTSUPP: an
+ * overwrite-mode map (BPF_F_RB_OVERWRITE), which needs another kind of reader, or
+ * BPFRING_CONSUMER_EXCLUSIVE where the kernel does not tell the map's id;
  * -EBADMSG: the positions in the ring contradict each other; -EBUSY: claimed by another
  * (BPFRING_CONSUMER_EXCLUSIVE); -ENOMEM, -EMFILE, -ENFILE: out of memory or descriptors.
  */

@@ -21,15 +21,19 @@ int bpfring_guard_new(uint32_t **ret)
 	err = bpfring_sys_mmap(&page, bpfring_sys_page_size(), PROT_READ | PROT_WRITE,
 			       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (err)
-		return err;
+		goto fail;
 	err = bpfring_sys_wipe_on_fork(page, bpfring_sys_page_size());
 	if (err) {
 		bpfring_sys_munmap(page, bpfring_sys_page_size());
-		return err;
+		goto fail;
 	}
 	*(uint32_t *)page = 1;
 	*ret = page;
 	return 0;
+fail:
+	log_error("cannot make a page that a forked child finds empty (MADV_WIPEONFORK): %s\n",
+		  bpfring_errname(err));
+	return err;
 }
 
 void bpfring_guard_free(uint32_t *guard)

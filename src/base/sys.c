@@ -100,6 +100,15 @@ int bpfring_sys_read(int fd, void *buf, size_t size)
 	return n < 0 ? -errno : (int)n;
 }
 
+/*
+ * bpf() describes maps, programs and links with the same command and does not say which it was. But the
+ * keys of anything else than a map are EINVAL; those of a map another error or, for an array, EFAULT.
+ */
+bool bpfring_sys_is_map(int fd)
+{
+	return bpf_map_get_next_key(fd, NULL, NULL) && errno != EINVAL && errno != EBADF;
+}
+
 int bpfring_sys_map_info(int fd, struct bpf_map_info *ret)
 {
 	__u32 size = sizeof(*ret);
@@ -123,7 +132,22 @@ int bpfring_sys_pin(int fd, const char *path)
 	return ret_or_errno(bpf_obj_pin(fd, path));
 }
 
-/* -EINVAL if it is none: the bpf() call describes maps as readily and does not say which it was. */
+/* Without /proc: any type that is not a map's. */
+static int prog_type_by_bpf(int fd, uint32_t *ret)
+{
+	struct bpf_prog_info info;
+	__u32 size = sizeof(info);
+
+	if (bpfring_sys_is_map(fd))
+		return -EINVAL;
+	memset(&info, 0, sizeof(info));
+	if (bpf_obj_get_info_by_fd(fd, &info, &size))
+		return errno == EBADFD ? -EBADF : -errno; /* for what is not open */
+	*ret = info.type;
+	return 0;
+}
+
+/* -EINVAL if it is none. */
 int bpfring_sys_prog_type(int fd, uint32_t *ret)
 {
 	static const char key[] = "\nprog_type:";
@@ -134,7 +158,7 @@ int bpfring_sys_prog_type(int fd, uint32_t *ret)
 	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
 	fdinfo = bpfring_sys_open(path);
 	if (fdinfo < 0)
-		return fdinfo == -ENOENT && fcntl(fd, F_GETFD) < 0 ? -EBADF : fdinfo;
+		return prog_type_by_bpf(fd, ret);
 	size = bpfring_sys_read(fdinfo, text, sizeof(text) - 1);
 	bpfring_sys_close(fdinfo);
 	if (size < 0)
@@ -209,8 +233,7 @@ void bpfring_sys_eventfd_clear(int fd)
 
 int bpfring_sys_timerfd(void)
 {
-	return bpfring_sys_fd_or_errno(
-		timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
+	return bpfring_sys_fd_or_errno(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
 }
 
 /* Arms for a moment of CLOCK_MONOTONIC; 0 disarms. Clears an expiry not yet read. */

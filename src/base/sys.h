@@ -27,6 +27,7 @@ void bpfring_sys_close(int fd);
 int bpfring_sys_open(const char *path);
 int bpfring_sys_read(int fd, void *buf, size_t size);
 
+bool bpfring_sys_is_map(int fd);
 int bpfring_sys_map_info(int fd, struct bpf_map_info *ret);
 int bpfring_sys_map_by_id(uint32_t id);
 int bpfring_sys_map_by_path(const char *path);

@@ -182,7 +182,9 @@ static int check_opts(const struct bpfring_producer_opts *opts)
 	else if (opts->claim_fd && (opts->flags & BPFRING_PRODUCER_UNCLAIMED))
 		log_error("struct bpfring_producer_opts: claim_fd contradicts UNCLAIMED\n");
 	else if (opts->claim_fd < 0 || opts->kick_prog_fd < 0)
-		log_error("struct bpfring_producer_opts: a descriptor is negative\n");
+		log_error("struct bpfring_producer_opts: claim_fd %d, kick_prog_fd %d: none may be "
+			  "negative; is the object loaded?\n",
+			  opts->claim_fd, opts->kick_prog_fd);
 	else if (opts->kick && opts->kick_prog_fd)
 		log_error("struct bpfring_producer_opts: either kick or kick_prog_fd\n");
 	else if ((opts->kick_samples || opts->kick_bytes) && !kick)

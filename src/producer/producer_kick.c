@@ -2,6 +2,7 @@
 /* Making the kernel drain: by hand, and when it is due by itself. */
 #include <errno.h>
 
+#include "base/fd.h"
 #include "base/log.h"
 #include "producer/producer.h"
 #include "base/sys.h"
@@ -18,7 +19,7 @@ static int take_program(int *ret, int fd)
 			  bpfring_errname(err));
 		return err;
 	}
-	*ret = bpfring_sys_dup(fd);
+	*ret = bpfring_fd_dup(fd);
 	return *ret < 0 ? *ret : 0;
 }
 
@@ -41,7 +42,7 @@ int bpfring_producer_kick_init(struct bpfring_producer *p, const struct bpfring_
 	return opts->kick_prog_fd ? take_program(&k->prog_fd, opts->kick_prog_fd) : 0;
 }
 
-static const char *meaning(int err)
+static const char *meaning(const struct kick *k, int err)
 {
 	switch (err) {
 	case -E2BIG:
@@ -53,6 +54,11 @@ static const char *meaning(int err)
 		       "that drain does not know; bpfring_producer_recover() repairs the ring";
 	case -EPERM:
 		return "this process may not run BPF programs";
+	case -ENOSYS:
+	case -EACCES:
+		if (!k->fn)
+			return "a seccomp filter refuses bpf() to this process";
+	/* fall through */
 	default:
 		return "the program or hook that drains failed";
 	}
@@ -64,7 +70,7 @@ static void note_error(struct bpfring_producer *p, int err)
 	atomic_fetch_add_explicit(&p->kick.errors, 1, memory_order_relaxed);
 	if (err != -EBUSY && !atomic_exchange_explicit(&p->kick.warned, true, memory_order_relaxed))
 		log_warn("map '%s' id %u: kick: %s; %s\n", p->map.name, p->map.id,
-			 bpfring_errname(err), meaning(err));
+			 bpfring_errname(err), meaning(&p->kick, err));
 }
 
 int bpfring_producer_kick(struct bpfring_producer *p)

@@ -2,31 +2,15 @@
 /* Opens and closes handles of struct_ops, and pins what they hold. */
 #include <bpfring/struct_ops_watch.h>
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
+#include "base/fd.h"
 #include "base/log.h"
 #include "base/options.h"
 #include "struct_ops/struct_ops.h"
 #include "struct_ops/btf.h"
 #include "base/sys.h"
 #include "base/sys_struct_ops.h"
-
-/* What the fdinfo of a descriptor says that it is. */
-static bool is_link(int fd)
-{
-	char path[64], text[256];
-	int info, size;
-
-	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
-	info = bpfring_sys_open(path);
-	if (info < 0)
-		return false;
-	size = bpfring_sys_read(info, text, sizeof(text) - 1);
-	bpfring_sys_close(info);
-	text[size > 0 ? size : 0] = '\0';
-	return strstr(text, "\nlink_type:");
-}
 
 static int new_handle(struct bpfring_struct_ops **ret, const struct bpfring_struct_ops_opts *opts)
 {
@@ -53,8 +37,8 @@ static int read_type_ids(struct bpfring_struct_ops *ops)
 	int err = bpfring_sys_map_info(ops->map.fd, &info);
 
 	if (err) {
-		log_error("struct_ops '%s': cannot read the info of the map: %s\n", ops->map.name,
-			  bpfring_errname(err));
+		log_error("struct_ops '%s': cannot read the info of the map: %s%s\n", ops->map.name,
+			  bpfring_errname(err), bpfring_fd_refusal(err));
 		return err;
 	}
 	ops->value_type_id = info.btf_vmlinux_value_type_id;
@@ -93,8 +77,8 @@ static int take_link(struct bpfring_struct_ops *ops, int fd)
 
 	ops->link_fd = fd;
 	if (err) {
-		log_error("fd %d: cannot read the info of the link: %s\n", fd,
-			  bpfring_errname(err));
+		log_error("fd %d: cannot read the info of the link: %s%s\n", fd,
+			  bpfring_errname(err), bpfring_fd_refusal(err));
 		return err;
 	}
 	if (info.type != SYS_LINK_STRUCT_OPS) {
@@ -127,7 +111,7 @@ static int take_fd(struct bpfring_struct_ops **ret, int fd,
 		bpfring_sys_close(fd);
 		return err;
 	}
-	if (is_link(fd)) {
+	if (bpfring_fd_is_link(fd)) {
 		err = take_link(ops, fd);
 	} else {
 		err = bpfring_map_open(&map, fd);
@@ -149,12 +133,8 @@ int bpfring_struct_ops_open(struct bpfring_struct_ops **ret, int fd,
 
 	if (!ret)
 		return -EINVAL;
-	own = bpfring_sys_dup(fd);
-	if (own < 0) {
-		log_error("fd %d: cannot duplicate the descriptor: %s\n", fd, bpfring_errname(own));
-		return own;
-	}
-	return take_fd(ret, own, opts);
+	own = bpfring_fd_dup(fd);
+	return own < 0 ? own : take_fd(ret, own, opts);
 }
 
 int bpfring_struct_ops_open_pinned(struct bpfring_struct_ops **ret, const char *path,
@@ -164,39 +144,30 @@ int bpfring_struct_ops_open_pinned(struct bpfring_struct_ops **ret, const char *
 
 	if (!ret || !path)
 		return -EINVAL;
-	fd = bpfring_sys_map_by_path(path);
-	if (fd < 0) {
-		log_error("%s: cannot open the pin: %s\n", path, bpfring_errname(fd));
-		return fd;
-	}
-	return take_fd(ret, fd, opts);
-}
-
-static int open_by_id(struct bpfring_struct_ops **ret, int fd, const char *what, uint32_t id,
-		      const struct bpfring_struct_ops_opts *opts)
-{
-	if (fd < 0) {
-		log_error("%s id %u: cannot open: %s%s\n", what, id, bpfring_errname(fd),
-			  fd == -EPERM ? "; opening by id needs CAP_SYS_ADMIN" : "");
-		return fd;
-	}
-	return take_fd(ret, fd, opts);
+	fd = bpfring_fd_by_path(path);
+	return fd < 0 ? fd : take_fd(ret, fd, opts);
 }
 
 int bpfring_struct_ops_open_id(struct bpfring_struct_ops **ret, uint32_t map_id,
 			       const struct bpfring_struct_ops_opts *opts)
 {
+	int fd;
+
 	if (!ret)
 		return -EINVAL;
-	return open_by_id(ret, bpfring_sys_map_by_id(map_id), "map", map_id, opts);
+	fd = bpfring_fd_by_id("map", map_id, bpfring_sys_map_by_id);
+	return fd < 0 ? fd : take_fd(ret, fd, opts);
 }
 
 int bpfring_struct_ops_open_link_id(struct bpfring_struct_ops **ret, uint32_t link_id,
 				    const struct bpfring_struct_ops_opts *opts)
 {
+	int fd;
+
 	if (!ret)
 		return -EINVAL;
-	return open_by_id(ret, bpfring_sys_link_by_id(link_id), "link", link_id, opts);
+	fd = bpfring_fd_by_id("link", link_id, bpfring_sys_link_by_id);
+	return fd < 0 ? fd : take_fd(ret, fd, opts);
 }
 
 /* The struct of the variable @name in the object's BTF. */

@@ -157,8 +157,7 @@ int bpfring_names_bind(struct bpfring_names *names, int value, void **ret)
 		return -EINVAL;
 	table = names->ts->process_copy[names->table];
 	/* N2: acquire, with N1 of a thread that has just declared it. */
-	if (value < 0 ||
-	    (uint32_t)value >= __atomic_load_n(&table->count, __ATOMIC_ACQUIRE))
+	if (value < 0 || (uint32_t)value >= __atomic_load_n(&table->count, __ATOMIC_ACQUIRE))
 		return -EINVAL;
 	err = bpfring_task_storage_bind(names->ts, (int)names->ts->layout.shared[names->values],
 					&values);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/fd.h"
 #include "base/log.h"
 #include "base/mapping.h"
 #include "base/options.h"
@@ -53,8 +54,11 @@ int bpfring_task_describe(struct task_layout *ret, const struct map *map,
 		return -EINVAL;
 	}
 	err = bpfring_sys_map_info(map->fd, &info);
-	if (err)
+	if (err) {
+		log_error("map '%s' id %u: cannot read its info: %s%s\n", map->name, map->id,
+			  bpfring_errname(err), bpfring_fd_refusal(err));
 		return err;
+	}
 	if (opts->member_count)
 		return bpfring_task_layout_from_opts(ret, opts, info.value_size, map->name);
 	if (!btf) {

@@ -281,6 +281,10 @@ int bpfring_task_storage_pin(const struct bpf_object *obj, const char *name, con
 	map = bpf_object__find_map_by_name(obj, name);
 	if (!map)
 		return -ENOENT;
+	if (bpf_map__fd(map) < 0) {
+		log_error("map '%s': cannot pin it: is the object loaded?\n", name);
+		return -EBADF;
+	}
 	/* The map last: who finds it finds the rest. */
 	if (bpfring_task_object_is_fallback(obj))
 		err = pin_parts(obj, map, path);

@@ -81,9 +81,9 @@ void everything_open(struct everything *e)
 	or_without("a loop", bpfring_loop_new(&e->loop, NULL));
 	if (e->user) {
 		kicking.kick_prog_fd = bpf_program__fd(e->user->progs.drain);
-		or_without("a producer", bpfring_producer_open(&e->producer,
-							       bpf_map__fd(e->user->maps.user),
-							       &kicking));
+		or_without("a producer",
+			   bpfring_producer_open(&e->producer, bpf_map__fd(e->user->maps.user),
+						 &kicking));
 	}
 	or_without("types of struct_ops", bpfring_struct_ops_types_load(&e->types));
 	if (e->ops_skel && e->types) {
@@ -91,11 +91,12 @@ void everything_open(struct everything *e)
 		or_without("struct_ops", bpfring_struct_ops_open_object(&e->ops, e->ops_skel->obj,
 									"cc_first", &typed));
 		if (e->ops) /* opens the map */
-			or_without("a map of struct_ops", bpfring_struct_ops_status(e->ops, &status));
+			or_without("a map of struct_ops",
+				   bpfring_struct_ops_status(e->ops, &status));
 	}
 	if (e->task)
-		or_without("task storage", bpfring_task_storage_open_object(&e->ts, e->task->obj,
-									    "named", NULL));
+		or_without("task storage",
+			   bpfring_task_storage_open_object(&e->ts, e->task->obj, "named", NULL));
 	if (e->ts)
 		or_without("names", bpfring_names_open(&e->names, e->ts));
 }

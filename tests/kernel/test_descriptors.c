@@ -113,9 +113,8 @@ static void try_objects(struct everything *e)
 		pthread_create(&thread, NULL, wait_to_be_joined, (void *)&tid);
 		while (!tid)
 			sched_yield();
-		bpfring_task_storage_bind_thread(e->ts, tid,
-						 bpfring_task_storage_find(e->ts, "values", 512),
-						 &mem);
+		bpfring_task_storage_bind_thread(
+			e->ts, tid, bpfring_task_storage_find(e->ts, "values", 512), &mem);
 		check("bpfring_task_storage_bind_thread()");
 	}
 	for (int i = 0; i < BPFRING_FEATURE_COUNT; i++) {

@@ -45,12 +45,12 @@ static void compare(const char *call, long long got, long long want)
 }
 
 #define NAMED(function, ...) #function "(" #__VA_ARGS__ ")"
-#define GIVES(want, function, ...)                                                         \
-	(try(#function),                                                                   \
+#define GIVES(want, function, ...) \
+	(try(#function),           \
 	 compare(NAMED(function, __VA_ARGS__), (long long)function(__VA_ARGS__), (want)))
 #define REFUSES(function, ...) GIVES(-EINVAL, function, __VA_ARGS__)
-#define GIVES_NULL(function, ...)                                                             \
-	(try(#function),                                                                      \
+#define GIVES_NULL(function, ...) \
+	(try(#function),          \
 	 compare(NAMED(function, __VA_ARGS__), (long long)(intptr_t)function(__VA_ARGS__), 0))
 #define ACCEPTS(function, ...) (try(#function), (void)function(__VA_ARGS__))
 

@@ -235,6 +235,11 @@ WRAP(int, read, int fd, void *buf, size_t size)
 	return __real_bpfring_sys_read(fd, buf, size);
 }
 
+WRAP(bool, is_map, int fd)
+{
+	return map_of(fd) || __real_bpfring_sys_is_map(fd);
+}
+
 WRAP(int, map_info, int fd, struct bpf_map_info *ret)
 {
 	const struct sim_map *map = map_of(fd);

@@ -122,28 +122,30 @@ static void behind_several(void **state)
 	unsigned int turn = 0;
 
 	(void)state;
-	for (unsigned int step = 2; step < 20000; step = step * 3 / 2 + 1, turn++) for_each_start(s)
-	{
-		const unsigned int order = (turn + (unsigned int)(s - starts)) % 3;
-		struct pile pile;
-		unsigned int opened;
+	for (unsigned int step = 2; step < 20000; step = step * 3 / 2 + 1, turn++)
+		for_each_start(s)
+		{
+			const unsigned int order = (turn + (unsigned int)(s - starts)) % 3;
+			struct pile pile;
+			unsigned int opened;
 
-		pile_open(&pile, MIB, s);
-		while (bpfring_prod_free_space(&pile.rig.p) >= 16) {
-			pile_reserve(&pile, pile.count % 8 + 1);
-			if ((pile.count - 1) % step)
-				pile_end(&pile, pile.count - 1, false);
-		}
-		assert_int_equal(pile.rig.p.published, s->pos);
-		opened = (pile.count - 1) / step + 1;
-		for (unsigned int i = 0; i < opened; i++) {
-			unsigned int odd = i < opened / 2 ? 2 * i + 1 : 2 * (i - opened / 2);
-			unsigned int which[] = {i, opened - 1 - i, odd};
+			pile_open(&pile, MIB, s);
+			while (bpfring_prod_free_space(&pile.rig.p) >= 16) {
+				pile_reserve(&pile, pile.count % 8 + 1);
+				if ((pile.count - 1) % step)
+					pile_end(&pile, pile.count - 1, false);
+			}
+			assert_int_equal(pile.rig.p.published, s->pos);
+			opened = (pile.count - 1) / step + 1;
+			for (unsigned int i = 0; i < opened; i++) {
+				unsigned int odd = i < opened / 2 ? 2 * i + 1
+								  : 2 * (i - opened / 2);
+				unsigned int which[] = {i, opened - 1 - i, odd};
 
-			pile_end(&pile, which[order] * step, false);
+				pile_end(&pile, which[order] * step, false);
+			}
+			pile_close(&pile);
 		}
-		pile_close(&pile);
-	}
 }
 
 /* Discarded ones and empty ones between the others, and ends in any order. */
