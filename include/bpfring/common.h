@@ -43,6 +43,16 @@ extern "C" {
 #define BPFRING_API
 #endif
 
+/* Around a function that has the name of a struct, as stat() has. In C++ GCC's -Wshadow warns of it. */
+#if defined(__cplusplus) && defined(__GNUC__) && !defined(__clang__)
+#define BPFRING_PRIV_NAMESAKE_BEGIN \
+	_Pragma("GCC diagnostic push") _Pragma("GCC diagnostic ignored \"-Wshadow\"")
+#define BPFRING_PRIV_NAMESAKE_END _Pragma("GCC diagnostic pop")
+#else
+#define BPFRING_PRIV_NAMESAKE_BEGIN
+#define BPFRING_PRIV_NAMESAKE_END
+#endif
+
 /**
  * BPFRING_OPTS() - declare an options struct: every byte zero, the size set.
  * @type: name of the struct, without `struct`

@@ -327,6 +327,7 @@ struct bpfring_consumer_stats {
 	uint64_t ring_size;
 };
 
+BPFRING_PRIV_NAMESAKE_BEGIN
 /**
  * bpfring_consumer_stats() - read the counters.
  * @c:   the consumer
@@ -336,6 +337,7 @@ struct bpfring_consumer_stats {
  */
 BPFRING_API int bpfring_consumer_stats(const struct bpfring_consumer *c,
 				       struct bpfring_consumer_stats *ret);
+BPFRING_PRIV_NAMESAKE_END
 
 /** bpfring_consumer_map_fd() - the consumer's own descriptor of the map; do not close it. */
 BPFRING_API int bpfring_consumer_map_fd(const struct bpfring_consumer *c);

@@ -230,11 +230,13 @@ struct bpfring_loop_stats {
 	uint64_t active;
 };
 
+BPFRING_PRIV_NAMESAKE_BEGIN
 /**
  * bpfring_loop_stats() - read the counters.
  * Return: 0; -EINVAL: NULL, or a size less than that of the first member.
  */
 BPFRING_API int bpfring_loop_stats(const struct bpfring_loop *l, struct bpfring_loop_stats *ret);
+BPFRING_PRIV_NAMESAKE_END
 
 #ifdef __cplusplus
 }

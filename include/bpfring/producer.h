@@ -324,6 +324,7 @@ struct bpfring_producer_stats {
 	uint64_t ring_size;
 };
 
+BPFRING_PRIV_NAMESAKE_BEGIN
 /**
  * bpfring_producer_stats() - read the counters.
  * @p:   the producer
@@ -333,6 +334,7 @@ struct bpfring_producer_stats {
  */
 BPFRING_API int bpfring_producer_stats(const struct bpfring_producer *p,
 				       struct bpfring_producer_stats *ret);
+BPFRING_PRIV_NAMESAKE_END
 
 /** bpfring_producer_map_fd() - the producer's own descriptor of the map; do not close it. Or -EBADF. */
 BPFRING_API int bpfring_producer_map_fd(const struct bpfring_producer *p);

@@ -81,7 +81,7 @@ struct bpfring_cons {
 	uint8_t reserved[5];
 };
 
-#if UINTPTR_MAX > 0xffffffffU && !defined(__cplusplus)
+#if UINTPTR_MAX > 0xffffffffU && defined(__STDC_VERSION__) && __STDC_VERSION__ >= 201112L
 _Static_assert(sizeof(struct bpfring_cons) == 112, "layout is ABI: it is inlined into programs");
 _Static_assert(offsetof(struct bpfring_cons, owner) == 64, "the second cache line is the cold one");
 #endif
@@ -235,7 +235,7 @@ struct bpfring_priv_cursor {
 	const uint8_t *at; /* pos, as an address in the first copy of the data */
 };
 
-BPFRING_PRIV_HOT struct bpfring_priv_cursor bpfring_priv_cursor(const struct bpfring_cons *c)
+BPFRING_PRIV_HOT struct bpfring_priv_cursor bpfring_priv_cursor_at_pos(const struct bpfring_cons *c)
 {
 	const struct bpfring_priv_cursor cursor = {c->pos, c->prod, c->data + (c->pos & c->mask)};
 
@@ -307,7 +307,7 @@ BPFRING_PRIV_HOT int bpfring_priv_next(struct bpfring_cons *c, struct bpfring_pr
  */
 BPFRING_PRIV_HOT int bpfring_cons_peek(struct bpfring_cons *c, struct bpfring_record *ret)
 {
-	struct bpfring_priv_cursor cursor = bpfring_priv_cursor(c);
+	struct bpfring_priv_cursor cursor = bpfring_priv_cursor_at_pos(c);
 
 	if (!*c->owner)
 		return -ECHILD;
@@ -326,7 +326,7 @@ BPFRING_PRIV_HOT int bpfring_cons_peek(struct bpfring_cons *c, struct bpfring_re
 static inline int bpfring_cons_peek_batch(struct bpfring_cons *c, struct bpfring_record *ret,
 					  unsigned int max)
 {
-	struct bpfring_priv_cursor cursor = bpfring_priv_cursor(c);
+	struct bpfring_priv_cursor cursor = bpfring_priv_cursor_at_pos(c);
 	unsigned int n;
 
 	if (!*c->owner)

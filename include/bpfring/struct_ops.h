@@ -315,6 +315,7 @@ struct bpfring_struct_ops_status {
 	uint32_t reserved;
 };
 
+BPFRING_PRIV_NAMESAKE_BEGIN
 /**
  * bpfring_struct_ops_status() - read them.
  * Return: 0; -ENOENT: the handle has no map, or the kernel no such type; -EPERM: the descriptor does
@@ -323,6 +324,7 @@ struct bpfring_struct_ops_status {
  */
 BPFRING_API int bpfring_struct_ops_status(struct bpfring_struct_ops *ops,
 					  struct bpfring_struct_ops_status *ret);
+BPFRING_PRIV_NAMESAKE_END
 
 /** bpfring_struct_ops_state_name() - "init", "inuse", "tobefree", "ready"; "?" for other values. */
 BPFRING_API const char *bpfring_struct_ops_state_name(uint32_t state);

@@ -384,6 +384,7 @@ struct bpfring_task_storage_stats {
 	uint64_t lost;	    /* cells that never will be, after an error */
 };
 
+BPFRING_PRIV_NAMESAKE_BEGIN
 /**
  * bpfring_task_storage_stats() - counters and the memory in use.
  * @ret: set @ret->sz before
@@ -391,6 +392,7 @@ struct bpfring_task_storage_stats {
  */
 BPFRING_API int bpfring_task_storage_stats(const struct bpfring_task_storage *ts,
 					   struct bpfring_task_storage_stats *ret);
+BPFRING_PRIV_NAMESAKE_END
 
 #ifdef __cplusplus
 }

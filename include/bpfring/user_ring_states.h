@@ -85,7 +85,7 @@ struct bpfring_prod {
 	uint16_t leasing;
 };
 
-#if UINTPTR_MAX > 0xffffffffU && !defined(__cplusplus)
+#if UINTPTR_MAX > 0xffffffffU && defined(__STDC_VERSION__) && __STDC_VERSION__ >= 201112L
 _Static_assert(sizeof(struct bpfring_prod) == 256, "layout is ABI: it is inlined into programs");
 _Static_assert(offsetof(struct bpfring_prod, reserve_pos) == 128, "apart from what is only read");
 _Static_assert(offsetof(struct bpfring_prod, full) == 192, "one line of what is always written");

@@ -165,7 +165,7 @@ static int drain_each(struct drain *d)
 
 	while (c->cons.pos != c->cons.prod || (err = next_pass(d)) > 0) {
 		const struct stretch most = plan_stretch(d);
-		struct bpfring_priv_cursor cursor = bpfring_priv_cursor(&c->cons);
+		struct bpfring_priv_cursor cursor = bpfring_priv_cursor_at_pos(&c->cons);
 		const uint64_t start = cursor.pos;
 		uint64_t n = 0;
 
@@ -202,7 +202,7 @@ static int drain_each(struct drain *d)
 static int gather(struct drain *d, struct bpfring_record *records)
 {
 	struct bpfring_cons *const cons = &d->c->cons;
-	struct bpfring_priv_cursor cursor = bpfring_priv_cursor(cons);
+	struct bpfring_priv_cursor cursor = bpfring_priv_cursor_at_pos(cons);
 	const uint64_t start = cursor.pos;
 	const uint64_t bytes = min_u64(d->limits->bytes - (start - d->start), cursor.prod - start);
 	const uint64_t max = min_u64(d->limits->records - d->out->records, BATCH);

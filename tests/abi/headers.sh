@@ -1,50 +1,57 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 #
-# headers.sh INCLUDE_DIR: every public header compiles alone, and twice, as C11, C17 and C++17 with
-# every compiler there is; each includes only what its layer allows.
+# headers.sh INCLUDE_DIR: every public header compiles alone, and twice, in all the languages that programs
+# are written in, with every compiler there is and without a warning; each includes only what its layer
+# allows.
 set -eu
 
 include=$1
-flags="-fsyntax-only -Wall -Wextra -Wpedantic -Wconversion -Werror -I$include"
+warnings="-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wundef -Wcast-qual -Wcast-align"
+warnings="$warnings -Wredundant-decls -Wswitch-enum"
+for_c="-Wstrict-prototypes -Wmissing-prototypes -Wdeclaration-after-statement -Wc++-compat"
 compiled=0
 failed=0
 
-compile() # COMPILER LANGUAGE STANDARD HEADER
+compile() # COMPILER LANGUAGE STANDARD
 {
-	# Not used as system headers: those would be forgiven their warnings. The macro is expanded
-	# here, outside of the header, as a program would do it.
-	# shellcheck disable=SC2086
-	if ! printf '#include <%s>\n#include <%s>\n%s\n' "$4" "$4" \
-		'#include <bpfring/loop.h>
-		size_t opts_size(void);
-		size_t opts_size(void) { BPFRING_OPTS(bpfring_loop_opts, o); return o.sz; }' |
-		"$1" $flags -x "$2" -std="$3" -; then
-		echo "headers: $4 does not compile as $3 with $1" >&2
-		failed=1
-	fi
-	compiled=$((compiled + 1))
+	more=""
+	[ "$2" != c ] || more=$for_c
+	for path in "$include"/bpfring/*.h; do
+		header=bpfring/$(basename "$path")
+		compiled=$((compiled + 1))
+		# Not used as system headers: those would be forgiven their warnings. The macro is
+		# expanded here, outside of the header, as a program would do it.
+		# shellcheck disable=SC2086
+		if ! printf '#include <%s>\n#include <%s>\n%s\n' "$header" "$header" \
+			'#include <bpfring/loop.h>
+			size_t opts_size(void);
+			size_t opts_size(void) { BPFRING_OPTS(bpfring_loop_opts, o); return o.sz; }' |
+			"$1" -fsyntax-only -Werror $warnings $more -I"$include" -x "$2" -std="$3" -; then
+			echo "headers: $header does not compile as $3 with $1" >&2
+			failed=1
+		fi
+	done
 }
 
-for path in "$include"/bpfring/*.h; do
-	header=bpfring/$(basename "$path")
-	for suffix in "" -14 -15 -16 -17 -18 -19 -20; do
-		if command -v "clang$suffix" >/dev/null; then
-			compile "clang$suffix" c c11 "$header"
-			compile "clang$suffix" c++ c++17 "$header"
-		fi
+seen=" "
+for cc in cc gcc clang clang-14 clang-15 clang-16 clang-17 clang-18 clang-19 clang-20 clang-21 clang-22; do
+	path=$(command -v "$cc") || continue
+	path=$(readlink -f "$path")
+	case $seen in *" $path "*) continue ;; esac # another name of one that was there
+	seen="$seen$path "
+	for standard in gnu99 c11 c17; do
+		compile "$cc" c "$standard"
 	done
-	for cc in gcc cc; do
-		if command -v "$cc" >/dev/null; then
-			compile "$cc" c c11 "$header"
-			compile "$cc" c c17 "$header"
-		fi
-	done
-	for cxx in g++ c++; do
-		if command -v "$cxx" >/dev/null; then
-			compile "$cxx" c++ c++17 "$header"
-			compile "$cxx" c++ c++20 "$header"
-		fi
+done
+for cxx in c++ g++ clang++ clang++-14 clang++-15 clang++-16 clang++-17 clang++-18 clang++-19 clang++-20 \
+	clang++-21 clang++-22; do
+	path=$(command -v "$cxx") || continue
+	path=$(readlink -f "$path")++ # clang++ is clang by another name, and the name counts
+	case $seen in *" $path "*) continue ;; esac
+	seen="$seen$path "
+	for standard in c++17 c++20; do
+		compile "$cxx" c++ "$standard"
 	done
 done
 [ "$compiled" -gt 0 ] || { echo "headers: no compiler found" >&2; exit 1; }
