@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 #
 # test.sh KIND SOURCE_DIR BUILD_DIR WORK_DIR: builds and runs programs that use libbpfring as their
-# authors would. KIND: install (first), pkg_config, pkg_config_static, find_package, add_subdirectory.
+# authors would. KIND: install (first), pkg_config, pkg_config_static, find_package, add_subdirectory,
+# makefile.
 set -eu
 
 kind=$1 source=$2 build=$3 work=$4
@@ -71,6 +72,18 @@ add_subdirectory)
 	run_all "$work/add_subdirectory" 2
 	cmake --install "$work/add_subdirectory" --prefix "$work/other" >/dev/null
 	[ ! -e "$work/other/include" ] || fail "installs itself as part of another project"
+	;;
+makefile)
+	rm -rf "$work/makefile"
+	cp -r "$source/examples/minimal" "$work/makefile"
+	make -C "$work/makefile" CFLAGS="-O2 -Wall -Wextra -Werror" # the skeleton bears no more
+	[ -x "$work/makefile/minimal" ] || fail "make built nothing"
+	readelf -d "$work/makefile/minimal" | grep -q 'NEEDED.*libbpfring.so' || fail "not linked"
+	make -q -C "$work/makefile" || fail "what was built is to be built again"
+	touch -d '+1 hour' "$work/makefile/minimal.h"
+	! make -q -C "$work/makefile" || fail "a header that changed is not noticed"
+	make -C "$work/makefile" clean
+	diff -r "$source/examples/minimal" "$work/makefile" || fail "clean leaves something"
 	;;
 *)
 	fail "no such kind: $kind"

@@ -36,7 +36,7 @@ trap 'rm -rf "$scratch"' EXIT
 # Any apt tool, on the private directory.
 private()
 {
-	"$@" -o Dir::Etc::sourcelist="$state/sources.list" -o Dir::Etc::sourceparts=/dev/null \
+	"$here/../../scripts/apt.sh" "$@" -o Dir::Etc::sourcelist="$state/sources.list" -o Dir::Etc::sourceparts=/dev/null \
 		-o Dir::Etc::preferences=/dev/null -o Dir::Etc::preferencesparts=/dev/null \
 		-o Dir::State="$state" -o Dir::State::status="$state/status" -o Dir::Cache="$state" \
 		-o Dir::Cache::pkgcache=packages.bin -o Dir::Cache::srcpkgcache=sources.bin \
@@ -161,6 +161,16 @@ have() # NAME
 	fi 2>/dev/null
 }
 
+# Two at a time would change each other's lists of packages.
+lock()
+{
+	mkdir -p "$cache"
+	exec {lock_fd}>"$cache/lock"
+	flock -n "$lock_fd" && return
+	echo "${0##*/}: waiting for another one, up to ten minutes" >&2
+	flock -w 600 "$lock_fd" || die "another one is still at work after ten minutes"
+}
+
 suites_of() # NAME...
 {
 	local name
@@ -175,11 +185,13 @@ case ${1:-} in
 --packages)
 	suite=$2 arch=$3 dir=$4
 	shift 4
+	lock
 	index deb "$suite"
 	fetch_packages "$suite" "$dir" "$@"
 	exit
 	;;
 --source)
+	lock
 	index deb-src "$2"
 	fetch_source "$3" "$4"
 	exit
@@ -190,11 +202,20 @@ update=''
 names=("$@")
 (($#)) || mapfile -t names < <(echo qemu && grep -oE '^[^# ]+' "$here/kernels.txt")
 
-missing=()
-for name in "${names[@]}"; do
-	[[ $name == qemu || $(suites_of "$name") ]] || die "no kernel $name in kernels.txt"
-	[[ -z $update ]] && have "$name" >/dev/null || missing+=("$name")
-done
+find_missing()
+{
+	missing=()
+	for name in "${names[@]}"; do
+		[[ $name == qemu || $(suites_of "$name") ]] || die "no kernel $name in kernels.txt"
+		[[ -z $update ]] && have "$name" >/dev/null || missing+=("$name")
+	done
+}
+
+find_missing
+if ((${#missing[@]})); then
+	lock
+	find_missing # the one that we waited for may have fetched it
+fi
 if ((${#missing[@]})); then
 	mapfile -t suites < <(suites_of "${missing[@]}")
 	[[ " ${missing[*]} " != *' qemu '* ]] || suites+=("$qemu_suite")
