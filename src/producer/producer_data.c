@@ -192,7 +192,7 @@ static void leave_looking(const struct bpfring_producer *p, bool entered)
 
 int bpfring_producer_stats(const struct bpfring_producer *p, struct bpfring_producer_stats *ret)
 {
-	const struct bpfring_prod *prod = &p->prod;
+	const struct bpfring_prod *prod;
 	struct bpfring_producer_stats now;
 	uint64_t fill;
 	bool entered;
@@ -201,6 +201,7 @@ int bpfring_producer_stats(const struct bpfring_producer *p, struct bpfring_prod
 		return -EINVAL;
 	if (atomic_load(&p->closed))
 		return -EBADF;
+	prod = &p->prod;
 	entered = enter_to_look(p);
 	fill = prod->published - bpfring_priv_load_cons(prod, prod->published);
 	if (fill > prod->mask + 1 || fill < prod->max_fill)
