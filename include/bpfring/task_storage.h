@@ -45,9 +45,8 @@
  * fall-back. Cancellation is put off until a call is done.
  * All users of one map in a process share one handle: open returns the one that is there.
  *
- * Unloading: the shared library stays when it is closed with dlclose(), because threads that are
- * bound run its code when they end. A plugin that contains the static library has to close its
- * handles before it is unloaded.
+ * Unloading: once a handle was opened, the shared library stays when it is closed with dlclose(), and so
+ * does a plugin that contains the static library: threads that are bound run its code when they end.
  *
  * Needs: no capability for who was handed the map's descriptor or its pin, but the kernel shows
  * the map's BTF only to CAP_SYS_ADMIN: others declare the members in the options.

@@ -5,6 +5,7 @@
 
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
+#include <dlfcn.h>
 #include <linux/membarrier.h>
 #include <poll.h>
 #include <string.h>
@@ -118,6 +119,19 @@ int bpfring_sys_prog_run_ctx(int prog_fd, void *ctx, uint32_t size)
 void bpfring_sys_unlink(const char *path)
 {
 	unlink(path);
+}
+
+/* A static program has no dlopen(), nor anything that could be unloaded. */
+#pragma weak dlopen
+
+/* What this code is part of, libbpfring.so or a plugin with libbpfring.a in it, survives dlclose(). */
+void bpfring_sys_stay_loaded(void)
+{
+	void *here = (void *)(uintptr_t)bpfring_sys_stay_loaded;
+	Dl_info info;
+
+	if (dlopen && dladdr(here, &info) && info.dli_fname)
+		dlopen(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
 }
 
 int bpfring_sys_btf_by_id(struct btf **ret, uint32_t id)

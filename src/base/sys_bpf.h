@@ -30,6 +30,7 @@ int bpfring_sys_elem_update(int map_fd, const void *key, const void *value, uint
 int bpfring_sys_elem_delete(int map_fd, const void *key);
 int bpfring_sys_prog_run_ctx(int prog_fd, void *ctx, uint32_t size);
 void bpfring_sys_unlink(const char *path);
+void bpfring_sys_stay_loaded(void);
 int bpfring_sys_btf_by_id(struct btf **ret, uint32_t id); /* of a BPF program */
 int bpfring_sys_btf_of_kernel(struct btf **ret);
 int bpfring_sys_btf_load_raw(const void *data, uint32_t size);

@@ -41,8 +41,10 @@ static void in_child(void)
 
 static int atfork_error;
 
+/* From now on the end of a thread, and a fork, run code of ours. */
 static void register_atfork(void)
 {
+	bpfring_sys_stay_loaded();
 	atfork_error = pthread_atfork(bpfring_task_lock, bpfring_task_unlock, in_child);
 }
 

@@ -46,8 +46,8 @@ pkg_config)
 	# shellcheck disable=SC2046,SC2086
 	"$CC" -std=c11 $flags "$here/consumer.c" -o "$work/pkg_config/consumer_shared" \
 		$(pkg-config --cflags --libs bpfring)
-	readelf -d "$work/pkg_config/consumer_shared" | grep -q 'NEEDED.*libbpfring.so.0' ||
-		fail "does not ask for libbpfring.so.0"
+	readelf -d "$work/pkg_config/consumer_shared" | grep -q 'NEEDED.*libbpfring\.so\.0\.1\]' ||
+		fail "does not ask for libbpfring.so.0.1"
 	readelf -d "$work/pkg_config/consumer_shared" | grep -q 'NEEDED.*libbpf\.' &&
 		fail "the shared library passes libbpf on"
 	run_all "$work/pkg_config" 1
