@@ -3,7 +3,7 @@
  * Turns at the lock of a producer.
  *
  * The lock is held for some ten nanoseconds, so what costs is not waiting for it but sharing: two
- * processors that reserve in turn send the ring's cache lines to and fro, and get less done together
+ * processors that reserve in turn send the ring's cache lines back and forth, and get less done together
  * than one alone. That does no harm as long as they meet now and then. If they do nothing else, one
  * should have the ring for itself for a while. So then the thread whose turn it is gets a lease: for
  * LEASE_NS the others keep away from the lock when they want to reserve, without even a look, for that
