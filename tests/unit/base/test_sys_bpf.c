@@ -91,7 +91,7 @@ static void a_race_for_an_element_is_tried_again(void **state)
 		int error;
 		bool update, delete; /* whether they try again */
 	} cases[] = {
-		{EAGAIN, true, true}, {EINTR, true, false}, {ENOENT, false, false},
+		{EAGAIN, true, true},  {EINTR, true, false},   {ENOENT, false, false},
 		{E2BIG, false, false}, {EEXIST, false, false},
 	};
 	uint64_t key = 1, value = 2;
