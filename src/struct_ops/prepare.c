@@ -21,24 +21,6 @@ struct candidate {
 	enum member_difference difference;
 };
 
-/* In a function member libbpf keeps a pointer of this process. */
-static size_t size_of(const struct bpfring_struct_ops_member *member)
-{
-	return member->kind == BPFRING_STRUCT_OPS_FUNCTION ? sizeof(void *) : member->size;
-}
-
-/* Was it set, even if an earlier call dropped it? @data: the object's struct */
-static bool is_set(const struct ops_source *source, const struct candidate *c,
-		   const unsigned char *data)
-{
-	const unsigned char *slot = data + c->member.offset;
-
-	for (size_t i = 0; i < size_of(&c->member); i++)
-		if (slot[i])
-			return true;
-	return source->members[c->index] & MEMBER_DROPPED;
-}
-
 /* What of the member does not fit, and what follows from it. */
 static void tell(const struct ops_source *source, enum bpfring_log_level level,
 		 const struct candidate *c, const char *so)
@@ -70,7 +52,9 @@ static int decide(struct ops_source *source, const struct candidate *c)
 		tell(source, BPFRING_LOG_ERROR, c, so);
 		return -EOPNOTSUPP;
 	}
-	if (!is_set(source, c, data))
+	/* What an earlier call dropped was set. */
+	if (!(source->members[c->index] & MEMBER_DROPPED) &&
+	    !bpfring_source_is_set(&c->member, data))
 		return 0;
 	if (!(source->members[c->index] & MEMBER_OPTIONAL)) {
 		tell(source, BPFRING_LOG_ERROR, c, "it is set and not optional");
@@ -116,7 +100,7 @@ static int drop(struct ops_source *source)
 
 		if (source->members[i] & MEMBER_TO_DROP) {
 			bpfring_btf_read_member(&member, source->btf, source->type, i);
-			memset(data + member.offset, 0, size_of(&member));
+			memset(data + member.offset, 0, bpfring_source_member_size(&member));
 			source->members[i] |= MEMBER_DROPPED;
 		}
 		dropped += !!(source->members[i] & MEMBER_DROPPED);

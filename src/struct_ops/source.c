@@ -121,6 +121,20 @@ int bpfring_source_member(const struct ops_source *source, const char *name,
 	return -ENOENT;
 }
 
+size_t bpfring_source_member_size(const struct bpfring_struct_ops_member *member)
+{
+	return member->kind == BPFRING_STRUCT_OPS_FUNCTION ? sizeof(void *) : member->size;
+}
+
+bool bpfring_source_is_set(const struct bpfring_struct_ops_member *member,
+			   const unsigned char *data)
+{
+	for (size_t i = 0; i < bpfring_source_member_size(member); i++)
+		if (data[member->offset + i])
+			return true;
+	return false;
+}
+
 static struct member_ref own_member(const struct ops_source *source, unsigned int index)
 {
 	return (struct member_ref){source->btf, source->type, index};

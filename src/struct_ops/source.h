@@ -7,6 +7,8 @@
 #include <bpf/libbpf.h>
 #include <bpfring/common.h>
 #include <bpfring/struct_ops_types.h>
+#include <stdbool.h>
+#include <stddef.h>
 
 #include "struct_ops/compare.h"
 #include "struct_ops/types.h"
@@ -40,6 +42,13 @@ unsigned char *bpfring_source_data(const struct ops_source *source);
 /* A member of the object's struct by name: its index, or -ENOENT. */
 int bpfring_source_member(const struct ops_source *source, const char *name,
 			  struct bpfring_struct_ops_member *ret);
+
+/* Bytes of a member in it: libbpf keeps a pointer of this process where the struct has a function. */
+size_t bpfring_source_member_size(const struct bpfring_struct_ops_member *member);
+
+/* Is the member, of the object's struct, set to anything but zero in @data? */
+bool bpfring_source_is_set(const struct bpfring_struct_ops_member *member,
+			   const unsigned char *data);
 
 /* Does the object declare member @own as the kernel declares member @index of @type? */
 enum member_difference bpfring_source_compare(const struct ops_source *source, unsigned int own,

@@ -26,28 +26,23 @@ static int copy_member(struct bpfring_struct_ops *ops, unsigned char *to, unsign
 		       const unsigned char *data)
 {
 	const struct bpfring_struct_ops_member *member = &ops_type(ops->type)->members[index];
-	const bool function = member->kind == BPFRING_STRUCT_OPS_FUNCTION;
 	struct bpfring_struct_ops_member own;
-	struct bpf_program *prog = NULL;
+	struct bpf_program *prog;
 	int own_index = bpfring_source_member(&ops->source, member->name, &own);
 
-	if (own_index < 0)
+	if (own_index < 0 || !bpfring_source_is_set(&own, data))
 		return 0;
-	if (function) {
-		memcpy(&prog, data + own.offset, sizeof(void *));
-		if (!prog)
-			return 0;
-	}
 	if (bpfring_source_compare(&ops->source, (unsigned int)own_index, ops->type, index)) {
 		bpfring_source_tell_difference(&ops->source, BPFRING_LOG_ERROR,
 					       (unsigned int)own_index, ops->type, index,
 					       "declare it as the kernel does");
 		return -EINVAL;
 	}
-	if (!function) {
-		memcpy(to, data + own.offset, own.size);
+	if (member->kind != BPFRING_STRUCT_OPS_FUNCTION) {
+		memcpy(to, data + own.offset, own.size < member->size ? own.size : member->size);
 		return 0;
 	}
+	memcpy(&prog, data + own.offset, sizeof(void *));
 	if (write_program(to, member->size, prog)) {
 		log_error("struct_ops '%s': program '%s' of '%s' was not loaded\n",
 			  bpfring_ops_name(ops), bpf_program__name(prog), member->name);
