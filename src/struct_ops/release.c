@@ -56,7 +56,7 @@ static int leave_ejected(const struct bpfring_struct_ops *ops)
 {
 	log_warn(
 		"struct_ops '%s': sched_ext has ejected it, and another scheduler runs, which this "
-		"kernel would end (7.1 would not); what registered it stays until that has ended\n",
+		"kernel would end (7.2 would not); what registered it stays until that has ended\n",
 		bpfring_ops_name(ops));
 	return 0;
 }
