@@ -67,8 +67,8 @@ int bpfring_ops_need_map(struct bpfring_struct_ops *ops)
 	return err ? err : bpfring_ops_set_map(ops, &map);
 }
 
-/* Of the map's value, and of the BTF that has it: 0 is the kernel's own. */
-static int read_type_ids(const struct bpfring_struct_ops *ops, uint32_t *value_id, uint32_t *btf_id)
+int bpfring_ops_read_type_ids(const struct bpfring_struct_ops *ops, uint32_t *value_id,
+			      uint32_t *btf_id)
 {
 	struct bpf_map_info info;
 	int err = bpfring_sys_map_info(ops->map.fd, &info);
@@ -98,7 +98,7 @@ int bpfring_ops_need_type(struct bpfring_struct_ops *ops)
 	if (!err)
 		err = bpfring_ops_need_types(ops);
 	if (!err)
-		err = read_type_ids(ops, &value_id, &btf_id);
+		err = bpfring_ops_read_type_ids(ops, &value_id, &btf_id);
 	if (err)
 		return err;
 	/* Ids of modules begin where the kernel's own end: only these have to be told apart. */

@@ -62,6 +62,7 @@ static int take_fd(struct bpfring_struct_ops **ret, int fd,
 {
 	struct bpfring_struct_ops *ops;
 	struct map map;
+	uint32_t value_id, btf_id;
 	int err = new_handle(&ops, opts);
 
 	if (err) {
@@ -75,6 +76,8 @@ static int take_fd(struct bpfring_struct_ops **ret, int fd,
 		bpfring_sys_close(fd);
 		if (!err)
 			err = bpfring_ops_set_map(ops, &map);
+		if (!err) /* what can be learned from /proc alone is of no use */
+			err = bpfring_ops_read_type_ids(ops, &value_id, &btf_id);
 	}
 	if (err)
 		bpfring_struct_ops_close(ops);

@@ -48,6 +48,10 @@ static inline bool ops_in_link_mode(const struct bpfring_struct_ops *ops)
 /* Takes over @map, in place of the one that the handle has. -EINVAL with a message: not struct_ops. */
 int bpfring_ops_set_map(struct bpfring_struct_ops *ops, struct map *map);
 
+/* Ids of the type of the map's value, and of the BTF that has it: 0 is the kernel's own. */
+int bpfring_ops_read_type_ids(const struct bpfring_struct_ops *ops, uint32_t *value_id,
+			      uint32_t *btf_id);
+
 /* Makes ops->types usable. */
 int bpfring_ops_need_types(struct bpfring_struct_ops *ops);
 

@@ -102,6 +102,12 @@ int __wrap_bpfring_sys_map_by_id(uint32_t id)
 	return k.without_admin ? -EPERM : new_fd(FD_MAP + (int)id);
 }
 
+bool __wrap_bpfring_sys_is_map(int fd);
+bool __wrap_bpfring_sys_is_map(int fd)
+{
+	return fd >= FD_MAP && fd < FD_LINK;
+}
+
 int __wrap_bpfring_sys_map_info(int fd, struct bpf_map_info *ret);
 int __wrap_bpfring_sys_map_info(int fd, struct bpf_map_info *ret)
 {
