@@ -60,6 +60,8 @@ int bpfring_sys_btf_name(uint32_t id, char *ret, size_t size);
  * *@ret is then the link, else -1.
  */
 int bpfring_sys_libbpf_attach(const struct bpf_map *map, int *ret);
+/* From now on libbpf leaves attaching this map to us. */
+int bpfring_sys_libbpf_leave(struct bpf_map *map);
 
 void bpfring_sys_sleep(int64_t ns);
 

@@ -81,6 +81,14 @@ struct tcp_congestion_ops cc_second = {
 };
 
 SEC(".struct_ops")
+struct tcp_congestion_ops cc_third = {
+	.ssthresh = (void *)cc_ssthresh,
+	.cong_avoid = (void *)cc_avoid_1,
+	.undo_cwnd = (void *)cc_undo_cwnd,
+	.name = "bpfring_test",
+};
+
+SEC(".struct_ops")
 struct tcp_congestion_ops cc_other_name = {
 	.ssthresh = (void *)cc_ssthresh,
 	.cong_avoid = (void *)cc_avoid_1,
