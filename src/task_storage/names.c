@@ -92,12 +92,15 @@ static uint32_t first_free_byte(const struct names_table *table)
 	return last->offset + (last->size + 7) / 8 * 8;
 }
 
-/* BPF may be reading: the entry is there before it counts. */
-static void publish(struct names_table *table, const struct names_entry *entry)
+/*
+ * BPF may be reading: the entry is there before it counts. @index is never read from @table, which
+ * others may write to when it is the one that BPF reads.
+ */
+static void publish(struct names_table *table, uint32_t index, const struct names_entry *entry)
 {
-	table->entries[table->count] = *entry;
+	table->entries[index] = *entry;
 	/* N1: release, with the order in which bpfring_named() reads count and then entries. */
-	__atomic_store_n(&table->count, table->count + 1, __ATOMIC_RELEASE);
+	__atomic_store_n(&table->count, index + 1, __ATOMIC_RELEASE);
 }
 
 static int declare(struct bpfring_names *names, const char *name, size_t size)
@@ -105,6 +108,7 @@ static int declare(struct bpfring_names *names, const char *name, size_t size)
 	struct bpfring_task_storage *ts = names->ts;
 	struct names_table *table = ts->process_copy[names->table];
 	struct names_entry entry = {.size = (uint32_t)size};
+	uint32_t index;
 	int err = task_forked(ts) ? bpfring_task_after_fork(ts) : 0;
 
 	if (!err)
@@ -128,9 +132,10 @@ static int declare(struct bpfring_names *names, const char *name, size_t size)
 		return -ENOSPC;
 	}
 	memcpy(entry.name, name, strlen(name) + 1);
-	publish(table, &entry);
-	publish(ts->process.mem[names->table], &entry);
-	return (int)table->count - 1;
+	index = table->count;
+	publish(table, index, &entry);
+	publish(ts->process.mem[names->table], index, &entry);
+	return (int)index;
 }
 
 int bpfring_names_declare(struct bpfring_names *names, const char *name, size_t size)
