@@ -115,12 +115,18 @@ BPFRING_API int bpfring_task_storage_prepare(struct bpf_object *obj, const char 
 BPFRING_API int bpfring_task_storage_pin(const struct bpf_object *obj, const char *name,
 					 const char *path);
 
-/* Flags of struct bpfring_task_member. */
+/* Flags of struct bpfring_task_member. A member without any is ordinary. */
 enum {
-	BPFRING_TASK_MEMBER_UPTR = 1U
-				   << 0, /* a pointer; offset is its own, size what it points to */
-	BPFRING_TASK_MEMBER_PROCESS = 1U
-				      << 1, /* points to one memory for all threads of a process */
+	/* A pointer: offset is its own, size what it points to. */
+	BPFRING_TASK_MEMBER_UPTR = 1U << 0,
+	/* One that points to one memory for all threads of a process. */
+	BPFRING_TASK_MEMBER_PROCESS = 1U << 1,
+	/* Neither shared nor read or written from here: a bit field, a lock, a __kptr. */
+	BPFRING_TASK_MEMBER_OPAQUE = 1U << 2,
+	/* A __kptr, or contains one: the kernel drops it when the element is written from here. */
+	BPFRING_TASK_MEMBER_KPTR = 1U << 3,
+	/* Of a map that was open before: the one that is open now has no such member. */
+	BPFRING_TASK_MEMBER_GONE = 1U << 4,
 };
 
 /* A member of the map's value. */

@@ -38,7 +38,7 @@ static int start(struct bpfring_task_storage *ts, struct binding *b)
 	if (!err) {
 		err = bpfring_task_element_share(ts, b);
 		if (!err)
-			err = bpfring_task_element_check(ts, b);
+			err = bpfring_task_element_check(ts, (struct task_id){b->tid, b->pidfd});
 		if (err)
 			ts->path->retire(ts, &b->cell);
 	}
@@ -121,7 +121,7 @@ int bpfring_task_storage_bind(struct bpfring_task_storage *ts, int member, void 
 		return -EINVAL;
 	shared = bpfring_task_layout_shared(&ts->layout, member);
 	if (shared < 0)
-		return shared;
+		return -EINVAL;
 	b = pthread_getspecific(ts->key);
 	/* T3: acquire, with T2 of another thread that bound this one. */
 	if (!b || !atomic_load_explicit(&b->has_cell, memory_order_acquire) ||
@@ -178,7 +178,7 @@ int bpfring_task_storage_bind_thread(struct bpfring_task_storage *ts, pid_t tid,
 		return -EINVAL;
 	shared = bpfring_task_layout_shared(&ts->layout, member);
 	if (shared < 0)
-		return shared;
+		return -EINVAL;
 	if (tid == bpfring_sys_gettid())
 		return bpfring_task_storage_bind(ts, member, ret);
 	bpfring_task_lock();
@@ -210,12 +210,12 @@ static int unbind(struct bpfring_task_storage *ts, pid_t tid)
 
 int bpfring_task_storage_unbind(struct bpfring_task_storage *ts)
 {
-	return ts ? unbind(ts, bpfring_sys_gettid()) : -EINVAL;
+	return !ts ? -EINVAL : unbind(ts, bpfring_sys_gettid());
 }
 
 int bpfring_task_storage_unbind_thread(struct bpfring_task_storage *ts, pid_t tid)
 {
-	return ts ? unbind(ts, tid) : -EINVAL;
+	return !ts ? -EINVAL : unbind(ts, tid);
 }
 
 int bpfring_task_storage_reap(struct bpfring_task_storage *ts)

@@ -115,9 +115,20 @@ int bpfring_task_element_read(struct bpfring_task_storage *ts, struct task_id id
 	return by_program(ts, id) ? run(ts, OP_GET) : by_pidfd(ts, id, OP_GET, 0);
 }
 
+/* The kernel replaces an element as a whole, and what BPF put into a __kptr of the old one is gone. */
 int bpfring_task_element_write(struct bpfring_task_storage *ts, struct task_id id, uint64_t flags)
 {
-	return by_program(ts, id) ? run(ts, OP_SET) : by_pidfd(ts, id, OP_SET, flags);
+	int err;
+
+	if (by_program(ts, id))
+		return run(ts, OP_SET);
+	err = by_pidfd(ts, id, OP_SET, ts->layout.has_kptr ? BPF_NOEXIST : flags);
+	if (err == -EEXIST && ts->layout.has_kptr)
+		log_error("map '%s': thread %d has an element, and writing it would drop what BPF "
+			  "keeps in its __kptr; let the thread bind before BPF makes the element, "
+			  "or keep the __kptr in a map of its own\n",
+			  ts->map.name, (int)id.tid);
+	return err;
 }
 
 int bpfring_task_element_delete(struct bpfring_task_storage *ts, struct task_id id)
@@ -136,9 +147,8 @@ void bpfring_task_element_refer(struct bpfring_task_storage *ts, const struct bi
 }
 
 /* What it does not take for a pointer of ours it shows. */
-int bpfring_task_element_check(struct bpfring_task_storage *ts, const struct binding *b)
+int bpfring_task_element_check(struct bpfring_task_storage *ts, struct task_id id)
 {
-	struct task_id id = {b->tid, b->pidfd};
 	int err;
 
 	if (ts->is_checked || ts->path->name == BPFRING_TASK_FALLBACK)

@@ -24,6 +24,26 @@ void bpfring_task_parts_close(struct task_parts *parts, unsigned int count)
 	bpfring_task_parts_none(parts);
 }
 
+static int same_map(int a, int b)
+{
+	struct bpf_map_info one, other;
+	int err = bpfring_sys_map_info(a, &one);
+
+	if (!err)
+		err = bpfring_sys_map_info(b, &other);
+	return err ? err : one.id == other.id;
+}
+
+int bpfring_task_parts_same(const struct task_parts *a, const struct task_parts *b,
+			    unsigned int count)
+{
+	int same = same_map(a->owner_fd, b->owner_fd);
+
+	for (unsigned int i = 0; i < count && same > 0; i++)
+		same = same_map(a->slot_fds[i], b->slot_fds[i]);
+	return same;
+}
+
 static int dup_one(int *ret, int fd, int *err)
 {
 	if (fd < 0 || *err)

@@ -46,29 +46,54 @@ static int make_table(struct bpfring_task_storage *ts, unsigned int shared)
 	return 0;
 }
 
-int bpfring_names_open(struct bpfring_names **ret, struct bpfring_task_storage *ts)
+/*
+ * An ordinary member that caches the place of a name may belong to another name in the map that
+ * comes. Caches are good for one generation of the table.
+ */
+void bpfring_names_forget_caches(struct bpfring_task_storage *ts)
 {
-	struct bpfring_names *names;
-	int table, values, err;
+	for (unsigned int i = 0; i < ts->layout.shared_count; i++) {
+		struct names_table *original = ts->process_copy[i], *table = ts->process.mem[i];
 
-	if (!ret || !ts)
-		return -EINVAL;
-	table = find_shared(ts, "names");
-	values = find_shared(ts, "values");
+		if (!original)
+			continue;
+		original->generation += 2; /* odd: not 0 */
+		if (ts->has_process)
+			__atomic_store_n(&table->generation, original->generation,
+					 __ATOMIC_RELAXED);
+	}
+}
+
+/* Under the lock. */
+static int find_members(struct bpfring_names *names)
+{
+	struct bpfring_task_storage *ts = names->ts;
+	int table = find_shared(ts, "names"), values = find_shared(ts, "values");
+
 	if (table < 0 || values < 0 || !task_is_process(ts, (unsigned int)table) ||
 	    task_shared_member(ts, (unsigned int)table)->size != sizeof(struct names_table)) {
 		log_error("map '%s': the value does not have BPFRING_NAMED_MEMBERS\n",
 			  ts->map.name);
 		return -ENOENT;
 	}
-	names = bpfring_sys_alloc(sizeof(*names));
-	if (!names)
-		return -ENOMEM;
-	names->ts = ts;
 	names->table = (unsigned int)table;
 	names->values = (unsigned int)values;
+	return make_table(ts, names->table);
+}
+
+int bpfring_names_open(struct bpfring_names **ret, struct bpfring_task_storage *ts)
+{
+	struct bpfring_names *names;
+	int err;
+
+	if (!ret || !ts)
+		return -EINVAL;
+	names = bpfring_sys_alloc(sizeof(*names));
+	if (!names || !ret)
+		return -ENOMEM;
+	names->ts = ts;
 	bpfring_task_lock();
-	err = make_table(ts, names->table);
+	err = find_members(names);
 	bpfring_task_unlock();
 	if (err)
 		bpfring_sys_free(names);
@@ -162,7 +187,8 @@ int bpfring_names_bind(struct bpfring_names *names, int value, void **ret)
 		return -EINVAL;
 	table = names->ts->process_copy[names->table];
 	/* N2: acquire, with N1 of a thread that has just declared it. */
-	if (value < 0 || (uint32_t)value >= __atomic_load_n(&table->count, __ATOMIC_ACQUIRE))
+	if (!ret || value < 0 ||
+	    (uint32_t)value >= __atomic_load_n(&table->count, __ATOMIC_ACQUIRE))
 		return -EINVAL;
 	err = bpfring_task_storage_bind(names->ts, (int)names->ts->layout.shared[names->values],
 					&values);

@@ -139,9 +139,32 @@ static struct bpfring_task_storage *already_open(const struct map *map)
 
 	while (ts && ts->map.id != map->id)
 		ts = ts->next;
-	if (ts)
-		ts->refs++;
 	return ts;
+}
+
+/*
+ * The same map may come with other arrays of the fall-back: the loader of a new object reused a pinned
+ * map. BPF looks into the arrays of the new one.
+ */
+static int open_again(struct bpfring_task_storage *ts, struct map *map,
+		      const struct bpfring_task_storage_opts *opts, const struct task_source *from)
+{
+	bool same;
+	int err;
+
+	if (!from->fallback) {
+		bpfring_map_close(map);
+		return 0;
+	}
+	if (ts->path->name == BPFRING_TASK_FALLBACK) {
+		err = bpfring_task_replace(ts, map, opts, from, &same);
+		return err < 0 ? err : 0;
+	}
+	log_error("map '%s' id %u is open in this process without what belongs to the fall-back: "
+		  "close that handle first\n",
+		  map->name, map->id);
+	bpfring_map_close(map);
+	return -EBUSY;
 }
 
 /* Under the lock. Takes over @map. */
@@ -152,7 +175,10 @@ static int handle_new(struct bpfring_task_storage **ret, struct map *map,
 	int err;
 
 	if (ts) {
-		bpfring_map_close(map);
+		err = open_again(ts, map, opts, from);
+		if (err)
+			return err;
+		ts->refs++;
 		*ret = ts;
 		return 0;
 	}
@@ -180,7 +206,7 @@ static int handle_new(struct bpfring_task_storage **ret, struct map *map,
 		return err;
 	}
 	/* What the caller's pointers point to is read by now. */
-	ts->is_checked = !ts->opts.members;
+	ts->is_checked = !ts->opts.member_count;
 	ts->opts.members = NULL;
 	ts->opts.slot_fds = NULL;
 	err = handle_start(ts);

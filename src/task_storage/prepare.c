@@ -12,6 +12,7 @@
 #include "base/sys.h"
 #include "base/sys_bpf.h"
 #include "task_storage/task_storage.h"
+#include "task_storage/value_types.h"
 
 #define DEFAULT_THREADS 16384
 
@@ -37,22 +38,6 @@ static int set_path(const struct bpf_object *obj, uint32_t path)
 bool bpfring_task_object_is_fallback(const struct bpf_object *obj)
 {
 	return path_of(obj) == BPFRING_TASK_FALLBACK;
-}
-
-/*
- * Kernels without uptr refuse the tag, and without it the member is a plain number, which is what
- * the fall-back wants. As libbpf does for kernels without type tags: a tag becomes a const.
- */
-static void remove_tags(struct btf *btf)
-{
-	for (uint32_t id = 1; id < btf__type_cnt(btf); id++) {
-		struct btf_type *t = (struct btf_type *)(uintptr_t)btf__type_by_id(btf, id);
-
-		if (!btf_is_type_tag(t) || strcmp(btf__name_by_offset(btf, t->name_off), "uptr"))
-			continue;
-		t->name_off = 0;
-		t->info = (uint32_t)BTF_KIND_CONST << 24;
-	}
 }
 
 static struct bpf_program *bind_of(const struct bpf_object *obj, const char *name)
@@ -108,8 +93,15 @@ static int prepare_map(const struct bpf_object *obj, const struct bpf_map *map, 
 	err = declared(&layout, obj, map);
 	if (err)
 		return err;
-	if (threads)
+	if (threads && (layout.has_kptr || layout.has_lock)) {
+		log_error("map '%s': a value with a __kptr or a lock in it cannot take the "
+			  "fall-back, where a program writes it as a whole; keep them in a map of "
+			  "their own\n",
+			  name);
+		err = -EOPNOTSUPP;
+	} else if (threads) {
 		err = size_part(obj, name, "owner", threads);
+	}
 	for (unsigned int i = 0; i < layout.shared_count && threads && !err; i++)
 		err = size_part(obj, name, layout.members[layout.shared[i]].name, threads);
 	bpfring_task_layout_free(&layout);
@@ -212,7 +204,8 @@ int bpfring_task_storage_prepare(struct bpf_object *obj, const char *name,
 	if (err)
 		return err;
 	if (fallback) {
-		remove_tags(bpf_object__btf(obj));
+		/* Kernels without uptr refuse the tag; without it the member is a plain number. */
+		bpfring_value_types_rename_tags(bpf_object__btf(obj));
 		warn_of_sleepers(obj);
 	}
 	return path;

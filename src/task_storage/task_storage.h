@@ -22,6 +22,8 @@ struct task_layout {
 	struct bpfring_task_member *members;
 	unsigned int shared_count;
 	unsigned int shared[TASK_MAX_SHARED]; /* index of a member */
+	bool has_kptr;			      /* which is lost when an element is written */
+	bool has_lock;
 };
 
 /* What one thread, or for members of the process all of them, shares: by number of shared member. */
@@ -112,11 +114,20 @@ int bpfring_task_layout_from_btf(struct task_layout *ret, const struct btf *btf,
 int bpfring_task_layout_from_opts(struct task_layout *ret,
 				  const struct bpfring_task_storage_opts *opts, uint32_t value_size,
 				  const char *map_name);
-bool bpfring_task_layout_equal(const struct task_layout *a, const struct task_layout *b,
-			       const char *map_name);
+int bpfring_task_layout_copy(struct task_layout *ret, const struct task_layout *layout);
 void bpfring_task_layout_free(struct task_layout *layout);
 /* The number of a member among the shared; -EINVAL. */
 int bpfring_task_layout_shared(const struct task_layout *layout, int member);
+
+/* task_storage/layout_follow.c */
+/* @next in the numbers of @before: what both have keeps its number, what is new comes behind. */
+int bpfring_task_layout_follow(struct task_layout *ret, const struct task_layout *before,
+			       struct task_layout *next, const char *map_name);
+/* Of two that follow each other. What they have in common is not written: bind looks at it at any time. */
+void bpfring_task_layout_exchange(struct task_layout *a, struct task_layout *b);
+/* The ordinary members of a value as a value of @to, which follows @from. */
+void bpfring_task_layout_convert(const struct task_layout *from, const void *value,
+				 const struct task_layout *to, void *ret);
 
 static inline const struct bpfring_task_member *
 task_shared_member(const struct bpfring_task_storage *ts, unsigned int shared)
@@ -145,6 +156,9 @@ int bpfring_task_parts_find(struct task_parts *ret, const struct task_source *fr
 			    const struct task_layout *layout);
 int bpfring_task_parts_dup(struct task_parts *ret, const struct task_parts *parts,
 			   unsigned int count);
+/* The same maps: 1, 0. */
+int bpfring_task_parts_same(const struct task_parts *a, const struct task_parts *b,
+			    unsigned int count);
 void bpfring_task_parts_close(struct task_parts *parts, unsigned int count);
 void bpfring_task_parts_none(struct task_parts *ret);
 /* PATH_SUFFIX in @buf; -ENAMETOOLONG */
@@ -173,7 +187,7 @@ int bpfring_task_element_delete(struct bpfring_task_storage *ts, struct task_id 
 /* Keeps what ordinary members there are, and shares what @b has. */
 int bpfring_task_element_share(struct bpfring_task_storage *ts, const struct binding *b);
 /* Once a handle: that the kernel knows of the pointers that the caller, not BTF, told us of. */
-int bpfring_task_element_check(struct bpfring_task_storage *ts, const struct binding *b);
+int bpfring_task_element_check(struct bpfring_task_storage *ts, struct task_id id);
 void bpfring_task_element_refer(struct bpfring_task_storage *ts, const struct binding *b);
 void *bpfring_task_value(struct bpfring_task_storage *ts);
 size_t bpfring_task_scratch_size(const struct task_layout *layout);
@@ -196,6 +210,19 @@ void bpfring_task_thread_ends(void *binding); /* destructor of the key */
 
 /* task_storage/bind.c. Under the lock. */
 int bpfring_task_bind_self(struct bpfring_task_storage *ts, struct binding **ret);
+
+/* task_storage/replace.c */
+/*
+ * Moves all threads to @map, which it takes over, and to what else @from and @opts name: their number.
+ * If that is where they are, 0, and @ret_same. Under the lock.
+ */
+int bpfring_task_replace(struct bpfring_task_storage *ts, struct map *map,
+			 const struct bpfring_task_storage_opts *opts,
+			 const struct task_source *from, bool *ret_same);
+
+/* task_storage/names.c */
+/* What BPF found out about names in another map, it finds out anew. Under the lock. */
+void bpfring_names_forget_caches(struct bpfring_task_storage *ts);
 
 /* task_storage/fork.c */
 int bpfring_task_fork_init(void);
