@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "fixture.h"
 
+#include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <stdio.h>
@@ -13,6 +14,27 @@
 
 enum bpfring_task_path tested_path;
 
+static struct task_test_ids ids_of_caller(const struct task_test_bpf *skel)
+{
+	struct task_test_ids ids = {0};
+	struct bpf_test_run_opts opts = {
+		.sz = sizeof(opts), .ctx_in = &ids, .ctx_size_in = sizeof(ids)};
+
+	if (bpf_prog_test_run_opts(bpf_program__fd(skel->progs.who_is_it), &opts))
+		abort(); /* in children and threads too, where CMocka cannot tell */
+	return ids;
+}
+
+unsigned int kernel_tid(const struct task_test_bpf *skel)
+{
+	return ids_of_caller(skel).tid;
+}
+
+void look_at_caller(struct task_test_bpf *skel)
+{
+	skel->bss->target_tgid = (int)ids_of_caller(skel).tgid;
+}
+
 struct task_test_bpf *fixture_load(void)
 {
 	BPFRING_OPTS(bpfring_task_prepare_opts, opts, .path = tested_path,
@@ -22,7 +44,7 @@ struct task_test_bpf *fixture_load(void)
 	assert_non_null(skel);
 	assert_int_equal(bpfring_task_storage_prepare(skel->obj, "store", &opts), tested_path);
 	assert_int_equal(task_test_bpf__load(skel), 0);
-	skel->bss->target_tgid = getpid();
+	look_at_caller(skel);
 	skel->bss->syscall_nr = SYS_getpgid;
 	assert_int_equal(task_test_bpf__attach(skel), 0);
 	return skel;

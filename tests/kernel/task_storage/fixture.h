@@ -29,6 +29,11 @@ struct task_test_bpf *fixture_load(void);
 int fixture_setup(void **state);
 int fixture_teardown(void **state);
 
+/* BPF looks at the threads of the calling process, and of no other. */
+void look_at_caller(struct task_test_bpf *skel);
+/* The calling thread as BPF numbers it. */
+unsigned int kernel_tid(const struct task_test_bpf *skel);
+
 /* Lets BPF look at the calling thread: one system call that it hooks. */
 void fixture_look(void);
 

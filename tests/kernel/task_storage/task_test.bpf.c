@@ -45,7 +45,7 @@ struct named_value {
 BPFRING_TASK_STORAGE(named, struct named_value);
 BPFRING_NAMED_STORAGE(named);
 
-int target_tgid;
+int target_tgid; /* as all that BPF sees: outside of any PID namespace */
 int syscall_nr;
 __u64 named_one, named_two, searches;
 
@@ -99,6 +99,17 @@ int BPF_PROG(on_enter, struct pt_regs *regs, long nr)
 		named_two += *half;
 		*half = 0;
 	}
+	return 0;
+}
+
+/* The numbers of the caller, as BPF knows it. */
+SEC("syscall")
+int who_is_it(struct task_test_ids *ret)
+{
+	__u64 ids = bpf_get_current_pid_tgid();
+
+	ret->tgid = (__u32)(ids >> 32);
+	ret->tid = (__u32)ids;
 	return 0;
 }
 

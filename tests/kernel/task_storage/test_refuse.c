@@ -95,7 +95,7 @@ static void without_privileges(void **state)
 	if (!pid) {
 		int fd = bpf_map__fd(s->maps.store), member;
 
-		s->bss->target_tgid = getpid();
+		look_at_caller(s);
 		CHILD_CHECK(!setgroups(0, NULL) && !setgid(65534) && !setuid(65534));
 		bpfring_set_log(NULL);
 		CHILD_CHECK(bpfring_task_storage_open(&ts, fd, &opts) == -EPERM);
