@@ -162,7 +162,8 @@ int bpfring_task_element_check(struct bpfring_task_storage *ts, struct task_id i
 		if (!shown)
 			continue;
 		log_error("map '%s': what is at offset %u of the value, member '%s', is no __uptr "
-			  "to the kernel\n",
+			  "to the kernel; it sees none at all in a value with a bit field within a "
+			  "byte, or a __kptr to what it does not know\n",
 			  ts->map.name, m->offset, m->name);
 		err = -EINVAL;
 	}

@@ -79,6 +79,8 @@ static int read_member(struct task_layout *layout, struct value_types *types,
 	if (btf_member_bitfield_size(value, i)) {
 		ret->size = bit_field_size(value, i);
 		ret->flags |= BPFRING_TASK_MEMBER_OPAQUE;
+		if (btf_member_bit_offset(value, i) % 8)
+			layout->split_byte = ret;
 	}
 	layout->has_lock = layout->has_lock || (inside & TYPE_LOCK);
 	return 0;

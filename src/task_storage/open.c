@@ -205,8 +205,7 @@ static int handle_new(struct bpfring_task_storage **ret, struct map *map,
 		handle_free(ts);
 		return err;
 	}
-	/* What the caller's pointers point to is read by now. */
-	ts->is_checked = !ts->opts.member_count;
+	/* What the caller's pointers point to has been read. */
 	ts->opts.members = NULL;
 	ts->opts.slot_fds = NULL;
 	err = handle_start(ts);

@@ -93,6 +93,10 @@ static int prepare_map(const struct bpf_object *obj, const struct bpf_map *map, 
 	err = declared(&layout, obj, map);
 	if (err)
 		return err;
+	if (!threads && layout.split_byte)
+		log_warn("map '%s': the bit field '%s' begins within a byte: kernels of today then "
+			 "see no __uptr in the value; use members of whole bytes\n",
+			 name, layout.split_byte->name);
 	if (threads && (layout.has_kptr || layout.has_lock)) {
 		log_error("map '%s': a value with a __kptr or a lock in it cannot take the "
 			  "fall-back, where a program writes it as a whole; keep them in a map of "

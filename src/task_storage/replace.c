@@ -145,7 +145,6 @@ static int describe(const struct bpfring_task_storage *ts, struct place *to,
 		known.members = ts->layout.members;
 		known.member_count = ts->layout.count;
 	}
-	to->is_checked = !known.member_count;
 	err = bpfring_task_describe(&given, &to->map, &known,
 				    from->obj ? bpf_object__btf(from->obj) : NULL, from->fallback);
 	if (err)

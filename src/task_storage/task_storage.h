@@ -24,6 +24,8 @@ struct task_layout {
 	unsigned int shared[TASK_MAX_SHARED]; /* index of a member */
 	bool has_kptr;			      /* which is lost when an element is written */
 	bool has_lock;
+	const struct bpfring_task_member
+		*split_byte; /* a bit field within a byte; while it is read */
 };
 
 /* What one thread, or for members of the process all of them, shares: by number of shared member. */
@@ -186,7 +188,7 @@ int bpfring_task_element_write(struct bpfring_task_storage *ts, struct task_id i
 int bpfring_task_element_delete(struct bpfring_task_storage *ts, struct task_id id);
 /* Keeps what ordinary members there are, and shares what @b has. */
 int bpfring_task_element_share(struct bpfring_task_storage *ts, const struct binding *b);
-/* Once a handle: that the kernel knows of the pointers that the caller, not BTF, told us of. */
+/* Once a map: that the kernel takes for pointers what we do. */
 int bpfring_task_element_check(struct bpfring_task_storage *ts, struct task_id id);
 void bpfring_task_element_refer(struct bpfring_task_storage *ts, const struct binding *b);
 void *bpfring_task_value(struct bpfring_task_storage *ts);
