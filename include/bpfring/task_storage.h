@@ -104,7 +104,7 @@ BPFRING_API int bpfring_task_storage_prepare(struct bpf_object *obj, const char 
  * @obj:  loaded
  * @name: of the map
  * @path: in a BPF file system, for bpfring_task_storage_open_pinned(); the fall-back adds
- *        path_owner, path_bind and path_MEMBER
+ *        path_owner, path_bind, path_grace and path_MEMBER
  *
  * A pin that is there is replaced: programs that refresh find the new map.
  *
@@ -158,13 +158,15 @@ struct bpfring_task_storage_opts {
 	/* The members, for processes that may not read the map's BTF. They must all be given. */
 	const struct bpfring_task_member *members;
 	uint32_t member_count;
-	/* By descriptor only: the fall-back's map of owners, program, and array of slots per __uptr
-	 * member, in the order of the members; all are duplicated. 0, 0, NULL: the path is UPTR.
-	 * bind_fd 0: without the program, which takes pidfds of threads (Linux 6.9).
+	/* By descriptor only: the fall-back's map of owners, program, map of maps, and array of
+	 * slots per __uptr member, in the order of the members; all are duplicated. 0, 0, 0, NULL:
+	 * the path is UPTR. bind_fd 0: without the program, which takes pidfds of threads (Linux
+	 * 6.9). grace_fd 0: membarrier() waits for BPF programs instead, which it does not on
+	 * nohz_full kernels and with one processor; there each slot is used once.
 	 */
 	int owner_fd;
 	int bind_fd;
-	uint32_t reserved;
+	int grace_fd;
 	const int *slot_fds;
 };
 

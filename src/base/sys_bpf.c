@@ -65,9 +65,19 @@ int bpfring_sys_madvise(void *addr, size_t size, int advice)
 	return ret_or_errno(madvise(addr, size, advice));
 }
 
-/* Returns when every RCU read-side section that had begun has ended: synchronize_rcu(). */
-int bpfring_sys_wait_for_rcu(void)
+/*
+ * Returns when every RCU read-side section that had begun has ended. An update of a map of maps does
+ * that (maybe_wait_bpf_programs() in the kernel). membarrier() does it too, but with one processor it
+ * returns at once, although programs can be preempted there.
+ */
+int bpfring_sys_wait_for_rcu(int outer_fd, int inner_fd)
 {
+	const uint32_t first = 0;
+
+	if (outer_fd >= 0)
+		return bpf_map_update_elem(outer_fd, &first, &inner_fd, BPF_ANY) ? -errno : 0;
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
+		return -EOPNOTSUPP;
 	return ret_or_errno(syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0));
 }
 

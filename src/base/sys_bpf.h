@@ -22,7 +22,7 @@ int bpfring_sys_mmap_at(void *addr, size_t size, int prot, int flags, int fd);
 /* Puts a mapping onto @to, whatever is there. */
 int bpfring_sys_move_mapping(void *addr, size_t size, void *to);
 int bpfring_sys_madvise(void *addr, size_t size, int advice);
-int bpfring_sys_wait_for_rcu(void);
+int bpfring_sys_wait_for_rcu(int outer_fd, int inner_fd); /* outer_fd -1: membarrier() */
 int bpfring_sys_urandom(void *buf, size_t size);
 
 int bpfring_sys_elem_lookup(int map_fd, const void *key, void *value);

@@ -24,16 +24,17 @@ int bpfring_task_opts_read(struct bpfring_task_storage_opts *ret,
 	err = bpfring_options_read(ret, sizeof(*ret), opts, "struct bpfring_task_storage_opts");
 	if (err)
 		return err;
-	if ((ret->flags & ~KNOWN_FLAGS) || ret->packing > BPFRING_TASK_PAGE || ret->reserved ||
+	if ((ret->flags & ~KNOWN_FLAGS) || ret->packing > BPFRING_TASK_PAGE ||
 	    (ret->member_count && !ret->members)) {
 		log_error("struct bpfring_task_storage_opts: unknown flags %#x or packing %u, or "
 			  "no members\n",
 			  ret->flags & ~KNOWN_FLAGS, ret->packing);
 		return -EINVAL;
 	}
-	if (ret->owner_fd < 0 || ret->bind_fd < 0) {
-		log_error("struct bpfring_task_storage_opts: owner_fd %d, bind_fd %d\n",
-			  ret->owner_fd, ret->bind_fd);
+	if (ret->owner_fd < 0 || ret->bind_fd < 0 || ret->grace_fd < 0) {
+		log_error("struct bpfring_task_storage_opts: owner_fd %d, bind_fd %d, grace_fd "
+			  "%d\n",
+			  ret->owner_fd, ret->bind_fd, ret->grace_fd);
 		return -EBADF;
 	}
 	return 0;

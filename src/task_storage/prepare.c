@@ -67,17 +67,21 @@ static int declared(struct task_layout *ret, const struct bpf_object *obj,
 		bpfring_task_object_is_fallback(obj), bpf_map__name(map));
 }
 
+static int no_part(const char *name, const char *part)
+{
+	log_error("map '%s': the object has no '%s_%s'; declare the map with "
+		  "BPFRING_TASK_STORAGE() and its members with BPFRING_TASK_MEMBER() of this "
+		  "library\n",
+		  name, name, part);
+	return -ENOENT;
+}
+
 static int size_part(const struct bpf_object *obj, const char *name, const char *part,
 		     uint32_t threads)
 {
 	struct bpf_map *map = part_of(obj, name, part);
 
-	if (map)
-		return bpf_map__set_max_entries(map, threads);
-	log_error("map '%s': the object has no '%s_%s'; declare its members with "
-		  "BPFRING_TASK_MEMBER()\n",
-		  name, name, part);
-	return -ENOENT;
+	return map ? bpf_map__set_max_entries(map, threads) : no_part(name, part);
 }
 
 /* @threads: 0: none, the path is UPTR. */
@@ -104,7 +108,8 @@ static int prepare_map(const struct bpf_object *obj, const struct bpf_map *map, 
 			  name);
 		err = -EOPNOTSUPP;
 	} else if (threads) {
-		err = size_part(obj, name, "owner", threads);
+		err = part_of(obj, name, "grace") ? size_part(obj, name, "owner", threads)
+						  : no_part(name, "grace");
 	}
 	for (unsigned int i = 0; i < layout.shared_count && threads && !err; i++)
 		err = size_part(obj, name, layout.members[layout.shared[i]].name, threads);
@@ -250,6 +255,8 @@ static int pin_parts(const struct bpf_object *obj, const struct bpf_map *map, co
 	if (err)
 		return err;
 	err = pin_part(bpf_program__fd(bind), path, "bind");
+	if (!err)
+		err = pin_map_part(obj, name, path, "grace");
 	for (unsigned int i = 0; i < layout.shared_count && !err; i++)
 		err = pin_map_part(obj, name, path, layout.members[layout.shared[i]].name);
 	if (!err) /* it marks the path: the last of them */

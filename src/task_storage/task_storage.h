@@ -40,6 +40,7 @@ struct task_cell {
 struct task_parts {
 	int owner_fd; /* -1: the path is UPTR */
 	int bind_fd;
+	int grace_fd;
 	int slot_fds[TASK_MAX_SHARED];
 };
 

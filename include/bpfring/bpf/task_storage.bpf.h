@@ -44,7 +44,8 @@ enum bpfring_task_op {
 };
 
 /*
- * BPFRING_TASK_STORAGE(name, value) - the map, and what the fall-back needs of it: who owns a slot,
+ * BPFRING_TASK_STORAGE(name, value) - the map, and what the fall-back needs of it: who owns a slot, a
+ * map of maps, at whose updates the kernel waits until programs that may look at a slot have ended,
  * and a program by which a thread reaches its own element on kernels without pidfds of threads.
  */
 #define BPFRING_TASK_STORAGE(name, value_type)                                                  \
@@ -54,13 +55,20 @@ enum bpfring_task_op {
 		__type(key, int);                                                               \
 		__type(value, value_type);                                                      \
 	} name SEC(".maps");                                                                    \
+	/* BPF_F_INNER_MAP: of any size into the map of maps */                                 \
 	struct {                                                                                \
 		__uint(type, BPF_MAP_TYPE_ARRAY);                                               \
-		__uint(map_flags, BPF_F_MMAPABLE);                                              \
+		__uint(map_flags, BPF_F_MMAPABLE | BPF_F_INNER_MAP);                            \
 		__uint(max_entries, 1);                                                         \
 		__type(key, __u32);                                                             \
 		__type(value, __u64);                                                           \
 	} name##_owner SEC(".maps");                                                            \
+	struct {                                                                                \
+		__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);                                       \
+		__uint(max_entries, 1);                                                         \
+		__type(key, __u32);                                                             \
+		__array(values, __typeof__(name##_owner));                                      \
+	} name##_grace SEC(".maps");                                                            \
 	/* the value first: the verifier refuses an address in the context that was computed */ \
 	struct name##_request {                                                                 \
 		value_type value;                                                               \

@@ -24,6 +24,10 @@ struct fixture {
 
 /* Which path the running program tests: from its argument. */
 extern enum bpfring_task_path tested_path;
+/* How many the fall-back has; set before fixture_setup(). */
+extern uint32_t fixture_slots;
+/* With the program that hooks a function of the kernel, if this one can; set before fixture_setup(). */
+extern bool fixture_fentry;
 
 struct task_test_bpf *fixture_load(void);
 int fixture_setup(void **state);
