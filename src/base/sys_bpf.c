@@ -1,23 +1,33 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /* The system calls of task storage and of the probe; as sys.c, a file that knows errno. */
 #define _GNU_SOURCE
+#define _FILE_OFFSET_BITS 64 /* inodes do not fit into 32 bits */
 #include "base/sys_bpf.h"
 
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <linux/membarrier.h>
 #include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "base/sys.h"
 #include "base/sys_errno.h"
 
 #ifndef SYS_pidfd_open
 #define SYS_pidfd_open 434
 #endif
+
+#define PIDFS_MAGIC  0x50494446
+#define NSEC_PER_SEC 1000000000LL
 
 #define RETRIES 16 /* of an update that raced with another */
 
@@ -46,6 +56,47 @@ bool bpfring_sys_pidfd_ended(int pidfd)
 	struct pollfd fd = {.fd = pidfd, .events = POLLIN};
 
 	return poll(&fd, 1, 0) == 1;
+}
+
+uint64_t bpfring_sys_pidfd_inode(int pidfd)
+{
+	struct statfs fs;
+	struct stat file;
+
+	/* Before pidfds had a file system of their own, all of them shared an inode. */
+	if (fstatfs(pidfd, &fs) || fs.f_type != PIDFS_MAGIC || fstat(pidfd, &file))
+		return 0;
+	return file.st_ino;
+}
+
+int64_t bpfring_sys_thread_began(pid_t tid)
+{
+	char path[64], text[1024], *field;
+	int fd, size;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", (int)tid);
+	fd = bpfring_sys_open(path);
+	if (fd < 0)
+		return fd;
+	size = bpfring_sys_read(fd, text, sizeof(text) - 1);
+	bpfring_sys_close(fd);
+	if (size < 0)
+		return size;
+	text[size] = '\0';
+	field = strrchr(text, ')'); /* of the name, which may contain anything */
+	for (int i = 2; field && i < 22; i++)
+		field = strchr(field + 1, ' ');
+	if (!field)
+		return -EINVAL;
+	return (int64_t)strtoull(field, NULL, 10) * (NSEC_PER_SEC / sysconf(_SC_CLK_TCK));
+}
+
+int64_t bpfring_sys_boottime(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	return (int64_t)now.tv_sec * NSEC_PER_SEC + now.tv_nsec;
 }
 
 int bpfring_sys_mmap_at(void *addr, size_t size, int prot, int flags, int fd)

@@ -16,6 +16,11 @@ pid_t bpfring_sys_getpid(void);
 bool bpfring_sys_is_our_thread(pid_t tid);
 int bpfring_sys_pidfd(pid_t tid, unsigned int flags);
 bool bpfring_sys_pidfd_ended(int pidfd);
+/* Of the thread, and of no other until the next boot; 0: this kernel has none (before 6.9). */
+uint64_t bpfring_sys_pidfd_inode(int pidfd);
+/* When it began, of CLOCK_BOOTTIME, to some milliseconds; -errno: no such thread, or no /proc. */
+int64_t bpfring_sys_thread_began(pid_t tid);
+int64_t bpfring_sys_boottime(void);
 
 /* Maps onto @addr, whatever is there. */
 int bpfring_sys_mmap_at(void *addr, size_t size, int prot, int flags, int fd);

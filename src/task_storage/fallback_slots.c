@@ -114,6 +114,8 @@ static int deal(struct bpfring_task_storage *ts, struct task_cell *ret, bool pro
 		recycle(ts, s);
 	if (!s->free_count)
 		claim_more(s);
+	if (!s->free_count && bpfring_task_reap_dead(ts))
+		recycle(ts, s);
 	if (!s->free_count) {
 		log_error("map '%s': all %u slots of the fall-back are taken; prepare it with a "
 			  "larger max_threads\n",

@@ -204,11 +204,3 @@ void bpfring_task_layout_free(struct task_layout *layout)
 	bpfring_sys_free(layout->members);
 	layout->members = NULL;
 }
-
-int bpfring_task_layout_shared(const struct task_layout *layout, int member)
-{
-	for (unsigned int i = 0; i < layout->shared_count; i++)
-		if (layout->shared[i] == (unsigned int)member)
-			return (int)i;
-	return -EINVAL;
-}

@@ -122,6 +122,7 @@ static int handle_start(struct bpfring_task_storage *ts)
 		goto free_path;
 	}
 	ts->refs = 1;
+	ts->serial = ++bpfring_task_serials;
 	ts->next = bpfring_task_all;
 	bpfring_task_all = ts;
 	return 0;

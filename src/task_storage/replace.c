@@ -69,7 +69,7 @@ static int move_element(struct bpfring_task_storage *ts, struct place *old, cons
 /* 1: moved; 0: it is gone, or has to come by itself. */
 static int move_thread(struct bpfring_task_storage *ts, struct place *old, struct binding *b)
 {
-	int fd = b->pidfd >= 0 ? b->pidfd : bpfring_task_try_pidfd(b->tid), err;
+	int fd = b->pidfd >= 0 ? b->pidfd : bpfring_task_pidfd_of(&b->seen, b->tid), err;
 
 	if (fd == -EOPNOTSUPP) { /* before 6.9: when it binds the next time */
 		b->is_behind = true;

@@ -136,7 +136,6 @@ static int set_foreign(struct bpfring_task_storage *ts, pid_t tid, struct bindin
 		return err; /* without memory to remember it, the next set is refused */
 	}
 	known->pidfd = id.pidfd;
-	ts->with_pidfd++;
 	return 0;
 }
 
@@ -149,6 +148,7 @@ static int set(struct bpfring_task_storage *ts, pid_t tid, const struct bpfring_
 
 	if (err)
 		return err;
+	bpfring_task_reap_some(ts);
 	b = bpfring_task_current(ts, tid);
 	if (!bpfring_sys_is_our_thread(tid)) {
 		if (b && b->pidfd < 0) { /* its number was of a thread of this process */

@@ -23,6 +23,8 @@
 #ifndef BPFRING_TASK_STORAGE_BPF_H
 #define BPFRING_TASK_STORAGE_BPF_H
 
+#include <bpf/bpf_core_read.h>
+
 #if defined(__clang__) && __clang_major__ < 15
 #error "bpfring/bpf/task_storage.bpf.h needs clang 15: older ones drop the tag of __uptr members"
 #endif
@@ -35,6 +37,22 @@
 const volatile __u32 bpfring_task_path __attribute__((weak)) SEC(".rodata.bpfring") = 1;
 
 #define bpfring_priv_task_fallback() (bpfring_task_path == 2)
+
+/* Who a thread is: the inode of its pidfds (Linux 6.9). Numbers of threads are used again. */
+struct pid___bpfring {
+	__u64 ino;
+} __attribute__((preserve_access_index));
+
+struct task_struct___bpfring {
+	struct pid___bpfring *thread_pid;
+} __attribute__((preserve_access_index));
+
+static __attribute__((always_inline)) inline __u64 bpfring_priv_task_inode(void *task)
+{
+	if (!bpf_core_field_exists(struct pid___bpfring, ino))
+		return 0;
+	return ((struct task_struct___bpfring *)task)->thread_pid->ino;
+}
 
 /* What user space asks of NAME_bind on the fall-back. */
 enum bpfring_task_op {
@@ -73,6 +91,7 @@ enum bpfring_task_op {
 	struct name##_request {                                                                 \
 		value_type value;                                                               \
 		__u64 op;                                                                       \
+		__u64 inode;                                                                    \
 	};                                                                                      \
 	SEC("?syscall")                                                                         \
 	int name##_bind(struct name##_request *request)                                         \
@@ -83,6 +102,7 @@ enum bpfring_task_op {
                                                                                                 \
 		if (!bpfring_priv_task_fallback())                                              \
 			return -95; /* EOPNOTSUPP */                                            \
+		request->inode = bpfring_priv_task_inode(task);                                 \
 		if (op == BPFRING_TASK_OP_DELETE)                                               \
 			return (int)bpf_task_storage_delete(&name, task);                       \
 		value = bpf_task_storage_get(                                                   \
