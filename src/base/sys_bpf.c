@@ -6,6 +6,7 @@
 
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
+#include <linux/capability.h>
 #include <linux/membarrier.h>
 #include <poll.h>
 #include <stdio.h>
@@ -212,6 +213,38 @@ int bpfring_sys_map_create(enum bpf_map_type type, uint32_t key_size, uint32_t v
 {
 	return bpfring_sys_fd_or_errno(
 		bpf_map_create(type, "bpfring_probe", key_size, value_size, max_entries, opts));
+}
+
+int bpfring_sys_prog_load_empty(uint32_t type, uint32_t btf_id, uint32_t member)
+{
+	const struct bpf_insn insns[] = {
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K}, /* r0 = 0 */
+		{.code = BPF_JMP | BPF_EXIT},
+	};
+	struct bpf_prog_load_opts opts = {.sz = sizeof(opts), .attach_btf_id = btf_id};
+
+	opts.expected_attach_type = (enum bpf_attach_type)member;
+	return bpfring_sys_fd_or_errno(
+		bpf_prog_load((enum bpf_prog_type)type, "bpfring_probe", "GPL", insns, 2, &opts));
+}
+
+#define INIT_USER_NAMESPACE 0xEFFFFFFDU /* inode of the first one, on every system */
+
+struct privileges bpfring_sys_privileges(void)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct caps[2] = {{0}};
+	struct privileges ret = {0};
+	struct stat ns;
+	bool admin;
+
+	syscall(SYS_capget, &header, caps);
+	admin = caps[0].effective & 1U << CAP_SYS_ADMIN;
+	ret.bpf = admin || caps[CAP_BPF / 32].effective & 1U << CAP_BPF % 32;
+	ret.perfmon = admin || caps[CAP_PERFMON / 32].effective & 1U << CAP_PERFMON % 32;
+	ret.user_namespace = stat("/proc/self/ns/user", &ns) ? -1
+							     : ns.st_ino != INIT_USER_NAMESPACE;
+	return ret;
 }
 
 int bpfring_sys_bpf(int cmd, union bpf_attr *attr, uint32_t size)

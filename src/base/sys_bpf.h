@@ -42,6 +42,16 @@ struct bpf_map_create_opts;
 int bpfring_sys_map_create(enum bpf_map_type type, uint32_t key_size, uint32_t value_size,
 			   uint32_t max_entries, const struct bpf_map_create_opts *opts);
 
+/* A program that returns 0 at once; of operations also their type and the number of one. */
+int bpfring_sys_prog_load_empty(uint32_t type, uint32_t btf_id, uint32_t member);
+
+struct privileges {
+	bool bpf;	    /* CAP_BPF, or CAP_SYS_ADMIN, which includes it */
+	bool perfmon;	    /* the same for CAP_PERFMON */
+	int user_namespace; /* 1: another than the first one, where the two do not count; -1: unknown */
+};
+struct privileges bpfring_sys_privileges(void);
+
 /* The call itself, for what libbpf 1.1 has no function for. */
 int bpfring_sys_bpf(int cmd, union bpf_attr *attr, uint32_t size);
 

@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/options.h"
+#include "base/probe.h"
 #include "base/sys.h"
 #include "base/sys_bpf.h"
 #include "task_storage/task_storage.h"
@@ -150,22 +151,30 @@ static void warn_of_sleepers(const struct bpf_object *obj)
 static int choose(const char *name, uint32_t path)
 {
 	struct bpfring_probe_result uptr = {.sz = sizeof(uptr)};
-	int err;
+	int err, known;
 
 	if (path == BPFRING_TASK_FALLBACK)
 		return BPFRING_TASK_FALLBACK;
 	err = bpfring_probe(BPFRING_FEATURE_UPTR, &uptr);
 	if (err)
 		return err;
-	if (uptr.state == BPFRING_PROBE_YES)
+	/* Who may not try may still load, say with a BPF token: that is libbpf's to find out. */
+	known = uptr.state == BPFRING_PROBE_NOT_PERMITTED ? bpfring_kernel_knows_uptr()
+							  : uptr.state == BPFRING_PROBE_YES;
+	if (known > 0 || (known < 0 && path == BPFRING_TASK_UPTR))
 		return BPFRING_TASK_UPTR;
-	if (uptr.state == BPFRING_PROBE_NOT_PERMITTED) {
-		log_error("map '%s': cannot try out uptr: %s\n", name, uptr.reason);
+	if (known < 0) {
+		log_error("map '%s': cannot find out whether there is uptr: trying: %s; "
+			  "/sys/kernel/btf/vmlinux: %s; ask for one of the paths\n",
+			  name, uptr.reason, bpfring_errname(known));
 		return -EPERM;
 	}
 	if (path == BPFRING_TASK_AUTO)
 		return BPFRING_TASK_FALLBACK;
-	log_error("map '%s': no uptr: %s; use the fall-back\n", name, uptr.reason);
+	log_error("map '%s': no uptr: %s; use the fall-back\n", name,
+		  uptr.state == BPFRING_PROBE_NO
+			  ? uptr.reason
+			  : "the kernel's types do not know it (Linux 6.13)");
 	return -EOPNOTSUPP;
 }
 
