@@ -103,7 +103,7 @@ BPFRING_API int bpfring_task_storage_prepare(struct bpf_object *obj, const char 
  * @obj:  loaded
  * @name: of the map
  * @path: in a BPF file system, for bpfring_task_storage_open_pinned(); the fall-back adds
- *        path_owner, path_bind and path_MEMBER
+ *        path_owner, path_bind, path_grace and path_MEMBER
  *
  * A pin that is there is replaced: programs that refresh find the new map.
  *
@@ -114,12 +114,18 @@ BPFRING_API int bpfring_task_storage_prepare(struct bpf_object *obj, const char 
 BPFRING_API int bpfring_task_storage_pin(const struct bpf_object *obj, const char *name,
 					 const char *path);
 
-/* Flags of struct bpfring_task_member. */
+/* Flags of struct bpfring_task_member. A member without any is ordinary. */
 enum {
-	BPFRING_TASK_MEMBER_UPTR = 1U
-				   << 0, /* a pointer; offset is its own, size what it points to */
-	BPFRING_TASK_MEMBER_PROCESS = 1U
-				      << 1, /* points to one memory for all threads of a process */
+	/* A pointer: offset is its own, size what it points to. */
+	BPFRING_TASK_MEMBER_UPTR = 1U << 0,
+	/* One that points to one memory for all threads of a process. */
+	BPFRING_TASK_MEMBER_PROCESS = 1U << 1,
+	/* Neither shared nor read or written from here: a bit field, a lock, a __kptr. */
+	BPFRING_TASK_MEMBER_OPAQUE = 1U << 2,
+	/* A __kptr, or contains one: the kernel drops it when the element is written from here. */
+	BPFRING_TASK_MEMBER_KPTR = 1U << 3,
+	/* Of a map that was open before: the one that is open now has no such member. */
+	BPFRING_TASK_MEMBER_GONE = 1U << 4,
 };
 
 /* A member of the map's value. */
@@ -151,13 +157,15 @@ struct bpfring_task_storage_opts {
 	/* The members, for processes that may not read the map's BTF. They must all be given. */
 	const struct bpfring_task_member *members;
 	uint32_t member_count;
-	/* By descriptor only: the fall-back's map of owners, program, and array of slots per __uptr
-	 * member, in the order of the members; all are duplicated. 0, 0, NULL: the path is UPTR.
-	 * bind_fd 0: without the program, which takes pidfds of threads (Linux 6.9).
+	/* By descriptor only: the fall-back's map of owners, program, map of maps, and array of
+	 * slots per __uptr member, in the order of the members; all are duplicated. 0, 0, 0, NULL:
+	 * the path is UPTR. bind_fd 0: without the program, which takes pidfds of threads (Linux
+	 * 6.9). grace_fd 0: membarrier() waits for BPF programs instead, which it does not on
+	 * nohz_full kernels and with one processor; there each slot is used once.
 	 */
 	int owner_fd;
 	int bind_fd;
-	uint32_t reserved;
+	int grace_fd;
 	const int *slot_fds;
 };
 

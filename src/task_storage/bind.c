@@ -7,8 +7,6 @@
 #include "base/sys_bpf.h"
 #include "task_storage/task_storage.h"
 
-#define REAP_EVERY 64 /* binds */
-
 static const char *cure(int err)
 {
 	switch (err) {
@@ -38,7 +36,7 @@ static int start(struct bpfring_task_storage *ts, struct binding *b)
 	if (!err) {
 		err = bpfring_task_element_share(ts, b);
 		if (!err)
-			err = bpfring_task_element_check(ts, b);
+			err = bpfring_task_element_check(ts, (struct task_id){b->tid, b->pidfd});
 		if (err)
 			ts->path->retire(ts, &b->cell);
 	}
@@ -59,8 +57,8 @@ static int begin(struct bpfring_task_storage *ts)
 {
 	int err = task_forked(ts) ? bpfring_task_after_fork(ts) : 0;
 
-	if (!err && ts->with_pidfd && ts->binds % REAP_EVERY == 0)
-		bpfring_task_reap_dead(ts);
+	if (!err)
+		bpfring_task_reap_some(ts);
 	return err;
 }
 
@@ -75,37 +73,64 @@ static int catch_up(struct bpfring_task_storage *ts, struct binding *b)
 }
 
 /* A thread that others bound binds itself: from now on its end is noticed without a pidfd. */
-static void adopt(struct bpfring_task_storage *ts, struct binding *b)
+static void adopt(struct binding *b)
 {
-	ts->with_pidfd -= b->pidfd >= 0;
+	if (b->pidfd >= 0)
+		b->seen = bpfring_task_see(bpfring_sys_pidfd_inode(b->pidfd));
 	bpfring_sys_close(b->pidfd);
 	b->pidfd = -1;
+}
+
+/* By the program of the fall-back, which says who we are; else by a pidfd, which does so too. */
+static int start_self(struct bpfring_task_storage *ts, struct binding *b)
+{
+	int err;
+
+	if (ts->parts.bind_fd >= 0) {
+		err = start(ts, b);
+		if (!err)
+			b->seen = bpfring_task_see(ts->caller_inode);
+		return err;
+	}
+	b->pidfd = bpfring_task_pidfd(b->tid);
+	err = b->pidfd;
+	if (err < 0) {
+		bpfring_task_drop(ts, b);
+		return err;
+	}
+	err = start(ts, b);
+	if (!err)
+		adopt(b);
+	return err;
 }
 
 int bpfring_task_bind_self(struct bpfring_task_storage *ts, struct binding **ret)
 {
 	pid_t tid = bpfring_sys_gettid();
 	struct binding *b;
-	int err = begin(ts);
+	int err;
 
+	bpfring_task_meet_thread();
+	err = begin(ts);
 	if (err)
 		return err;
 	b = bpfring_task_current(ts, tid);
 	if (b && b->has_cell) {
-		adopt(ts, b);
+		adopt(b);
 		err = catch_up(ts, b);
 	} else {
 		if (b) /* unbound by another thread, or its number was of another process */
 			bpfring_task_drop(ts, b);
-		pthread_setspecific(ts->key, NULL); /* it may be what was dropped */
+		bpfring_task_set_own(ts, NULL); /* it may be what was dropped */
 		b = bpfring_task_add(ts, tid);
-		err = b ? start(ts, b) : -ENOMEM;
+		err = b ? start_self(ts, b) : -ENOMEM;
 	}
 	if (err)
 		return err;
-	if (pthread_setspecific(ts->key, b)) {
+	err = bpfring_task_set_own(ts, b);
+	if (err) {
 		bpfring_task_end(ts, b);
-		return -ENOMEM;
+		return err;
 	}
 	b->is_self = true;
 	*ret = b;
@@ -121,8 +146,8 @@ int bpfring_task_storage_bind(struct bpfring_task_storage *ts, int member, void 
 		return -EINVAL;
 	shared = bpfring_task_layout_shared(&ts->layout, member);
 	if (shared < 0)
-		return shared;
-	b = pthread_getspecific(ts->key);
+		return -EINVAL;
+	b = task_own(ts);
 	/* T3: acquire, with T2 of another thread that bound this one. */
 	if (!b || !atomic_load_explicit(&b->has_cell, memory_order_acquire) ||
 	    atomic_load_explicit(&b->is_behind, memory_order_relaxed) || task_forked(ts)) {
@@ -159,9 +184,8 @@ static int bind_other(struct bpfring_task_storage *ts, pid_t tid, struct binding
 		bpfring_sys_close(pidfd);
 		return -ENOMEM;
 	}
-	adopt(ts, b);
+	adopt(b);
 	b->pidfd = pidfd;
-	ts->with_pidfd++;
 	err = start(ts, b);
 	if (!err)
 		*ret = b;
@@ -178,7 +202,7 @@ int bpfring_task_storage_bind_thread(struct bpfring_task_storage *ts, pid_t tid,
 		return -EINVAL;
 	shared = bpfring_task_layout_shared(&ts->layout, member);
 	if (shared < 0)
-		return shared;
+		return -EINVAL;
 	if (tid == bpfring_sys_gettid())
 		return bpfring_task_storage_bind(ts, member, ret);
 	bpfring_task_lock();
@@ -203,19 +227,19 @@ static int unbind(struct bpfring_task_storage *ts, pid_t tid)
 	else if (b && b->is_self && tid == bpfring_sys_gettid())
 		bpfring_task_drop(ts, b); /* unbound by another thread before */
 	if (tid == bpfring_sys_gettid())
-		pthread_setspecific(ts->key, NULL);
+		bpfring_task_set_own(ts, NULL);
 	bpfring_task_unlock();
 	return err;
 }
 
 int bpfring_task_storage_unbind(struct bpfring_task_storage *ts)
 {
-	return ts ? unbind(ts, bpfring_sys_gettid()) : -EINVAL;
+	return !ts ? -EINVAL : unbind(ts, bpfring_sys_gettid());
 }
 
 int bpfring_task_storage_unbind_thread(struct bpfring_task_storage *ts, pid_t tid)
 {
-	return ts ? unbind(ts, tid) : -EINVAL;
+	return !ts ? -EINVAL : unbind(ts, tid);
 }
 
 int bpfring_task_storage_reap(struct bpfring_task_storage *ts)

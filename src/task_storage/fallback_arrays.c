@@ -68,10 +68,14 @@ static int describe_array(struct array *a, int fd, size_t size, uint32_t *count,
 			  map_name, info.name, *count, size);
 		return -EINVAL;
 	}
+	a->stride = (size + 7) / 8 * 8;
+	if (info.max_entries > (SIZE_MAX - page) / a->stride) {
+		log_error("map '%s': '%s' does not fit this address space\n", map_name, info.name);
+		return -E2BIG;
+	}
 	*count = info.max_entries;
 	*id = info.id;
 	a->fd = fd;
-	a->stride = (size + 7) / 8 * 8;
 	a->size = (a->stride * info.max_entries + page - 1) / page * page;
 	return 0;
 }
@@ -110,6 +114,7 @@ void bpfring_slots_free(struct slots *s)
 	bpfring_sys_close(s->claim_fd);
 	bpfring_sys_free(s->free);
 	bpfring_sys_free(s->retired);
+	bpfring_sys_free(s->generation);
 	bpfring_sys_free(s);
 }
 
@@ -128,8 +133,14 @@ int bpfring_slots_new(struct bpfring_task_storage *ts, struct slots **ret,
 	s->step = slots_apart(ts, s);
 	s->free = bpfring_sys_alloc(s->count * sizeof(*s->free));
 	s->retired = bpfring_sys_alloc(s->count * sizeof(*s->retired));
+	s->generation = bpfring_sys_alloc(s->count * sizeof(*s->generation));
 	s->claim_fd = bpfring_sys_eventfd();
-	err = !s->free || !s->retired ? -ENOMEM : s->claim_fd < 0 ? s->claim_fd : 0;
+	err = !s->free || !s->retired || !s->generation ? -ENOMEM
+	      : s->claim_fd < 0				? s->claim_fd
+							: 0;
+	/* Random, or a reference into another array of the same map could lead into this one. */
+	if (!err)
+		err = bpfring_sys_urandom(&s->first, sizeof(s->first));
 	if (!err)
 		err = map_arrays(ts, s);
 	if (err)

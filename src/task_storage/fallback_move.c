@@ -41,6 +41,8 @@ static int claim_same(const struct slots *from, struct slots *to)
 		if (err)
 			return err;
 	}
+	for (uint32_t slot = 0; slot < to->count; slot++)
+		to->generation[slot] = slot_read_generation(to, slot);
 	memcpy(to->claimed, from->claimed, from->count / SLOT_CHUNK + 1);
 	return 0;
 }

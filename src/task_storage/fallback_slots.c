@@ -28,12 +28,13 @@
 /* 32 bits, never 0: that is a slot that nobody has used yet. */
 void bpfring_slots_next_generation(const struct slots *s, uint32_t slot)
 {
-	uint32_t next = (uint32_t)*slot_owner(s, slot) + 1;
+	uint32_t next = s->generation[slot] ? s->generation[slot] + 1 : s->first;
 
+	s->generation[slot] = next ? next : 1;
 	/* T1: release, with the RCU grace period before the slot is dealt again: BPF programs that
 	 * start after it see the new generation.
 	 */
-	__atomic_store_n(slot_owner(s, slot), next ? next : 1, __ATOMIC_RELEASE);
+	__atomic_store_n(slot_owner(s, slot), s->generation[slot], __ATOMIC_RELEASE);
 }
 
 static int slots_init(struct bpfring_task_storage *ts)
@@ -66,7 +67,8 @@ static void take_chunk(struct slots *s, uint32_t chunk)
 	if (end > s->count)
 		end = s->count;
 	for (uint32_t slot = first; slot < end; slot += s->step) {
-		if (!*slot_owner(s, slot)) {
+		s->generation[slot] = slot_read_generation(s, slot);
+		if (!s->generation[slot]) {
 			s->free[s->free_count++] = slot;
 			continue;
 		}
@@ -85,13 +87,16 @@ static void claim_more(struct slots *s)
 /* Waits until no BPF program can be looking at what was taken back; then all of it is free. */
 static void recycle(struct bpfring_task_storage *ts, struct slots *s)
 {
-	int err = s->retired_count ? bpfring_sys_wait_for_rcu() : 0;
+	const struct task_parts *parts = &ts->parts;
+	int err = s->retired_count ? bpfring_sys_wait_for_rcu(parts->grace_fd, parts->owner_fd) : 0;
 
 	if (err) {
 		if (!s->no_barrier)
-			log_warn("map '%s': membarrier() refuses to wait for a grace period: %s; "
-				 "%u slots stay unused\n",
-				 ts->map.name, bpfring_errname(err), s->retired_count);
+			log_warn("map '%s': cannot wait for a grace period of RCU: %s; %u slots "
+				 "stay "
+				 "unused%s\n",
+				 ts->map.name, bpfring_errname(err), s->retired_count,
+				 parts->grace_fd < 0 ? "; give grace_fd at open" : "");
 		s->no_barrier = true;
 		return;
 	}
@@ -109,6 +114,8 @@ static int deal(struct bpfring_task_storage *ts, struct task_cell *ret, bool pro
 		recycle(ts, s);
 	if (!s->free_count)
 		claim_more(s);
+	if (!s->free_count && bpfring_task_reap_dead(ts))
+		recycle(ts, s);
 	if (!s->free_count) {
 		log_error("map '%s': all %u slots of the fall-back are taken; prepare it with a "
 			  "larger max_threads\n",
@@ -117,7 +124,7 @@ static int deal(struct bpfring_task_storage *ts, struct task_cell *ret, bool pro
 	}
 	ret->number = s->free[--s->free_count];
 	s->live++;
-	if (!*slot_owner(s, ret->number))
+	if (!s->generation[ret->number])
 		bpfring_slots_next_generation(s, ret->number);
 	bpfring_slots_refer(ts, s, ret, process);
 	for (unsigned int i = 0; i < ts->layout.shared_count; i++)
@@ -183,7 +190,7 @@ static int slots_restart(struct bpfring_task_storage *ts, struct task_cell *own)
 void bpfring_slots_refer(const struct bpfring_task_storage *ts, const struct slots *s,
 			 struct task_cell *cell, bool process)
 {
-	uint64_t ref = *slot_owner(s, cell->number) << 32 | (cell->number + 1);
+	uint64_t ref = (uint64_t)s->generation[cell->number] << 32 | (cell->number + 1);
 
 	for (unsigned int i = 0; i < ts->layout.shared_count; i++) {
 		if (task_is_process(ts, i) != process)

@@ -95,7 +95,7 @@ static void forget_others(struct bpfring_task_storage *ts, const struct binding 
 		}
 		ts->buckets[i] = NULL;
 	}
-	ts->with_pidfd = 0;
+	ts->bindings = 0;
 	ts->bound = 0;
 }
 
@@ -109,12 +109,14 @@ static int bind_again(struct bpfring_task_storage *ts, struct binding *own, bool
 	ts->bound = 1;
 	ts->binds++;
 	own->has_cell = true;
-	return bpfring_task_element_share(ts, own);
+	err = bpfring_task_element_share(ts, own);
+	own->seen = bpfring_task_see_self(ts);
+	return err;
 }
 
 int bpfring_task_after_fork(struct bpfring_task_storage *ts)
 {
-	struct binding *own = pthread_getspecific(ts->key);
+	struct binding *own = task_own(ts);
 	bool had_cell = own && own->has_cell;
 	int kept, err;
 
@@ -130,6 +132,8 @@ int bpfring_task_after_fork(struct bpfring_task_storage *ts)
 	own->tid = bpfring_sys_gettid();
 	own->pidfd = -1;
 	own->has_cell = false;
+	own->is_stranded = false;
+	ts->bindings = 1;
 	own->next = ts->buckets[(unsigned int)own->tid % TASK_BUCKETS];
 	ts->buckets[(unsigned int)own->tid % TASK_BUCKETS] = own;
 	if (!err && had_cell)
@@ -137,7 +141,7 @@ int bpfring_task_after_fork(struct bpfring_task_storage *ts)
 	if (err) {
 		log_error("map '%s': cannot bind again after fork: %s\n", ts->map.name,
 			  bpfring_errname(err));
-		pthread_setspecific(ts->key, NULL);
+		bpfring_task_set_own(ts, NULL);
 		bpfring_task_drop(ts, own);
 	}
 	return err;

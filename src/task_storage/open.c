@@ -24,16 +24,17 @@ int bpfring_task_opts_read(struct bpfring_task_storage_opts *ret,
 	err = bpfring_options_read(ret, sizeof(*ret), opts, "struct bpfring_task_storage_opts");
 	if (err)
 		return err;
-	if ((ret->flags & ~KNOWN_FLAGS) || ret->packing > BPFRING_TASK_PAGE || ret->reserved ||
+	if ((ret->flags & ~KNOWN_FLAGS) || ret->packing > BPFRING_TASK_PAGE ||
 	    (ret->member_count && !ret->members)) {
 		log_error("struct bpfring_task_storage_opts: unknown flags %#x or packing %u, or "
 			  "no members\n",
 			  ret->flags & ~KNOWN_FLAGS, ret->packing);
 		return -EINVAL;
 	}
-	if (ret->owner_fd < 0 || ret->bind_fd < 0) {
-		log_error("struct bpfring_task_storage_opts: owner_fd %d, bind_fd %d\n",
-			  ret->owner_fd, ret->bind_fd);
+	if (ret->owner_fd < 0 || ret->bind_fd < 0 || ret->grace_fd < 0) {
+		log_error("struct bpfring_task_storage_opts: owner_fd %d, bind_fd %d, grace_fd "
+			  "%d\n",
+			  ret->owner_fd, ret->bind_fd, ret->grace_fd);
 		return -EBADF;
 	}
 	return 0;
@@ -121,6 +122,7 @@ static int handle_start(struct bpfring_task_storage *ts)
 		goto free_path;
 	}
 	ts->refs = 1;
+	ts->serial = ++bpfring_task_serials;
 	ts->next = bpfring_task_all;
 	bpfring_task_all = ts;
 	return 0;
@@ -139,9 +141,32 @@ static struct bpfring_task_storage *already_open(const struct map *map)
 
 	while (ts && ts->map.id != map->id)
 		ts = ts->next;
-	if (ts)
-		ts->refs++;
 	return ts;
+}
+
+/*
+ * The same map may come with other arrays of the fall-back: the loader of a new object reused a pinned
+ * map. BPF looks into the arrays of the new one.
+ */
+static int open_again(struct bpfring_task_storage *ts, struct map *map,
+		      const struct bpfring_task_storage_opts *opts, const struct task_source *from)
+{
+	bool same;
+	int err;
+
+	if (!from->fallback) {
+		bpfring_map_close(map);
+		return 0;
+	}
+	if (ts->path->name == BPFRING_TASK_FALLBACK) {
+		err = bpfring_task_replace(ts, map, opts, from, &same);
+		return err < 0 ? err : 0;
+	}
+	log_error("map '%s' id %u is open in this process without what belongs to the fall-back: "
+		  "close that handle first\n",
+		  map->name, map->id);
+	bpfring_map_close(map);
+	return -EBUSY;
 }
 
 /* Under the lock. Takes over @map. */
@@ -152,7 +177,10 @@ static int handle_new(struct bpfring_task_storage **ret, struct map *map,
 	int err;
 
 	if (ts) {
-		bpfring_map_close(map);
+		err = open_again(ts, map, opts, from);
+		if (err)
+			return err;
+		ts->refs++;
 		*ret = ts;
 		return 0;
 	}
@@ -179,8 +207,7 @@ static int handle_new(struct bpfring_task_storage **ret, struct map *map,
 		handle_free(ts);
 		return err;
 	}
-	/* What the caller's pointers point to is read by now. */
-	ts->is_checked = !ts->opts.members;
+	/* What the caller's pointers point to has been read. */
 	ts->opts.members = NULL;
 	ts->opts.slot_fds = NULL;
 	err = handle_start(ts);

@@ -128,13 +128,17 @@ static int lend(struct bpfring_task_storage *ts, unsigned int shared, void *mem)
 
 int bpfring_task_storage_share(struct bpfring_task_storage *ts, int member, void *mem)
 {
-	int shared = ts ? bpfring_task_layout_shared(&ts->layout, member) : -EINVAL;
-	int err = shared < 0 ? shared : check(ts, &ts->layout.members[member], mem);
+	int shared, err;
 
-	if (err)
-		return err;
+	if (!ts)
+		return -EINVAL;
+	shared = bpfring_task_layout_shared(&ts->layout, member);
+	if (shared < 0)
+		return -EINVAL;
 	bpfring_task_lock();
-	err = lend(ts, (unsigned int)shared, mem);
+	err = check(ts, &ts->layout.members[member], mem);
+	if (!err)
+		err = lend(ts, (unsigned int)shared, mem);
 	bpfring_task_unlock();
 	return err;
 }

@@ -16,29 +16,38 @@ int bpfring_task_storage_path(const struct bpfring_task_storage *ts)
 
 int bpfring_task_storage_member_count(const struct bpfring_task_storage *ts)
 {
-	return ts ? (int)ts->layout.count : -EINVAL;
+	int count;
+
+	if (!ts)
+		return -EINVAL;
+	bpfring_task_lock(); /* replace() may bring more */
+	count = (int)ts->layout.count;
+	bpfring_task_unlock();
+	return count;
 }
 
 int bpfring_task_storage_member(const struct bpfring_task_storage *ts, int index,
 				struct bpfring_task_member *ret)
 {
+	int err = -ENOENT;
+
 	if (!ts || !ret)
 		return -EINVAL;
-	if (index < 0 || (unsigned int)index >= ts->layout.count)
-		return -ENOENT;
-	*ret = ts->layout.members[index];
-	return 0;
+	bpfring_task_lock();
+	if (index >= 0 && (unsigned int)index < ts->layout.count) {
+		*ret = ts->layout.members[index];
+		err = 0;
+	}
+	bpfring_task_unlock();
+	return err;
 }
 
-int bpfring_task_storage_find(const struct bpfring_task_storage *ts, const char *name, size_t size)
+static int find(const struct bpfring_task_storage *ts, const char *name, size_t size)
 {
-	const struct bpfring_task_member *m;
+	const struct bpfring_task_member *m = ts->layout.members;
 
-	if (!ts || !name)
-		return -EINVAL;
-	m = ts->layout.members;
 	for (unsigned int i = 0; i < ts->layout.count; i++) {
-		if (strcmp(m[i].name, name))
+		if (strcmp(m[i].name, name) || (m[i].flags & BPFRING_TASK_MEMBER_GONE))
 			continue;
 		if (m[i].size == size)
 			return (int)i;
@@ -50,15 +59,38 @@ int bpfring_task_storage_find(const struct bpfring_task_storage *ts, const char 
 	return -ENOENT;
 }
 
-static int ordinary_member(const struct bpfring_task_storage *ts, int index, const void *data,
-			   size_t size, const struct bpfring_task_member **ret)
+int bpfring_task_storage_find(const struct bpfring_task_storage *ts, const char *name, size_t size)
 {
-	if (!ts || !data || index < 0 || (unsigned int)index >= ts->layout.count)
+	int ret;
+
+	if (!ts || !name)
 		return -EINVAL;
-	*ret = &ts->layout.members[index];
-	if ((*ret)->flags & BPFRING_TASK_MEMBER_UPTR)
+	bpfring_task_lock();
+	ret = find(ts, name, size);
+	bpfring_task_unlock();
+	return ret;
+}
+
+/* Under the lock. */
+static int ordinary_member(const struct bpfring_task_storage *ts, int index, size_t size,
+			   const struct bpfring_task_member **ret)
+{
+	const struct bpfring_task_member *m;
+
+	if (index < 0 || (unsigned int)index >= ts->layout.count)
 		return -EINVAL;
-	return (*ret)->size == size ? 0 : -ERANGE;
+	m = &ts->layout.members[index];
+	if (m->flags) {
+		log_error("map '%s': member '%s' %s\n", ts->map.name, m->name,
+			  m->flags & BPFRING_TASK_MEMBER_UPTR ? "is shared: store into its memory"
+			  : m->flags & BPFRING_TASK_MEMBER_GONE
+				  ? "was of the map before; this one has no such member"
+				  : "is a bit field, a lock or a __kptr, which cannot be reached "
+				    "from here");
+		return -EINVAL;
+	}
+	*ret = m;
+	return m->size == size ? 0 : -ERANGE;
 }
 
 /* Reads the element for a change; what is shared through it is filled in. */
@@ -104,7 +136,6 @@ static int set_foreign(struct bpfring_task_storage *ts, pid_t tid, struct bindin
 		return err; /* without memory to remember it, the next set is refused */
 	}
 	known->pidfd = id.pidfd;
-	ts->with_pidfd++;
 	return 0;
 }
 
@@ -117,6 +148,7 @@ static int set(struct bpfring_task_storage *ts, pid_t tid, const struct bpfring_
 
 	if (err)
 		return err;
+	bpfring_task_reap_some(ts);
 	b = bpfring_task_current(ts, tid);
 	if (!bpfring_sys_is_our_thread(tid)) {
 		if (b && b->pidfd < 0) { /* its number was of a thread of this process */
@@ -137,12 +169,14 @@ int bpfring_task_storage_set(struct bpfring_task_storage *ts, pid_t tid, int mem
 			     const void *data, size_t size)
 {
 	const struct bpfring_task_member *m;
-	int err = ordinary_member(ts, member, data, size, &m);
+	int err;
 
-	if (err)
-		return err;
+	if (!ts || !data)
+		return -EINVAL;
 	bpfring_task_lock();
-	err = set(ts, tid ? tid : bpfring_sys_gettid(), m, data);
+	err = ordinary_member(ts, member, size, &m);
+	if (!err)
+		err = set(ts, tid ? tid : bpfring_sys_gettid(), m, data);
 	bpfring_task_unlock();
 	return err == -ENOENT ? -ESRCH : err; /* of the thread: the element need not exist */
 }
@@ -151,12 +185,15 @@ int bpfring_task_storage_get(struct bpfring_task_storage *ts, pid_t tid, int mem
 			     size_t size)
 {
 	const struct bpfring_task_member *m;
-	int err = ordinary_member(ts, member, data, size, &m);
+	int err;
 
-	if (err)
-		return err;
+	if (!ts || !data)
+		return -EINVAL;
 	bpfring_task_lock();
-	err = bpfring_task_element_read(ts, (struct task_id){tid ? tid : bpfring_sys_gettid(), -1});
+	err = ordinary_member(ts, member, size, &m);
+	if (!err)
+		err = bpfring_task_element_read(
+			ts, (struct task_id){tid ? tid : bpfring_sys_gettid(), -1});
 	if (!err)
 		memcpy(data, (char *)bpfring_task_value(ts) + m->offset, size);
 	bpfring_task_unlock();

@@ -249,6 +249,7 @@ LAYOUT_MEMBER(struct bpfring_task_storage_opts, members, 16, 8);
 LAYOUT_MEMBER(struct bpfring_task_storage_opts, member_count, 24, 4);
 LAYOUT_MEMBER(struct bpfring_task_storage_opts, owner_fd, 28, 4);
 LAYOUT_MEMBER(struct bpfring_task_storage_opts, bind_fd, 32, 4);
+LAYOUT_MEMBER(struct bpfring_task_storage_opts, grace_fd, 36, 4);
 LAYOUT_MEMBER(struct bpfring_task_storage_opts, slot_fds, 40, 8);
 
 LAYOUT_STRUCT(struct bpfring_task_storage_stats, 56);

@@ -23,6 +23,8 @@
 #ifndef BPFRING_TASK_STORAGE_BPF_H
 #define BPFRING_TASK_STORAGE_BPF_H
 
+#include <bpf/bpf_core_read.h>
+
 #if defined(__clang__) && __clang_major__ < 15
 #error "bpfring/bpf/task_storage.bpf.h needs clang 15: older ones drop the tag of __uptr members"
 #endif
@@ -36,6 +38,22 @@ const volatile __u32 bpfring_task_path __attribute__((weak)) SEC(".rodata.bpfrin
 
 #define bpfring_priv_task_fallback() (bpfring_task_path == 2)
 
+/* Who a thread is: the inode of its pidfds (Linux 6.9). Numbers of threads are used again. */
+struct pid___bpfring {
+	__u64 ino;
+} __attribute__((preserve_access_index));
+
+struct task_struct___bpfring {
+	struct pid___bpfring *thread_pid;
+} __attribute__((preserve_access_index));
+
+static __attribute__((always_inline)) inline __u64 bpfring_priv_task_inode(void *task)
+{
+	if (!bpf_core_field_exists(struct pid___bpfring, ino))
+		return 0;
+	return ((struct task_struct___bpfring *)task)->thread_pid->ino;
+}
+
 /* What user space asks of NAME_bind on the fall-back. */
 enum bpfring_task_op {
 	BPFRING_TASK_OP_GET = 0,
@@ -44,7 +62,8 @@ enum bpfring_task_op {
 };
 
 /*
- * BPFRING_TASK_STORAGE(name, value) - the map, and what the fall-back needs of it: who owns a slot,
+ * BPFRING_TASK_STORAGE(name, value) - the map, and what the fall-back needs of it: who owns a slot, a
+ * map of maps, at whose updates the kernel waits until programs that may look at a slot have ended,
  * and a program by which a thread reaches its own element on kernels without pidfds of threads.
  */
 #define BPFRING_TASK_STORAGE(name, value_type)                                                  \
@@ -54,17 +73,25 @@ enum bpfring_task_op {
 		__type(key, int);                                                               \
 		__type(value, value_type);                                                      \
 	} name SEC(".maps");                                                                    \
+	/* BPF_F_INNER_MAP: of any size into the map of maps */                                 \
 	struct {                                                                                \
 		__uint(type, BPF_MAP_TYPE_ARRAY);                                               \
-		__uint(map_flags, BPF_F_MMAPABLE);                                              \
+		__uint(map_flags, BPF_F_MMAPABLE | BPF_F_INNER_MAP);                            \
 		__uint(max_entries, 1);                                                         \
 		__type(key, __u32);                                                             \
 		__type(value, __u64);                                                           \
 	} name##_owner SEC(".maps");                                                            \
+	struct {                                                                                \
+		__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);                                       \
+		__uint(max_entries, 1);                                                         \
+		__type(key, __u32);                                                             \
+		__array(values, __typeof__(name##_owner));                                      \
+	} name##_grace SEC(".maps");                                                            \
 	/* the value first: the verifier refuses an address in the context that was computed */ \
 	struct name##_request {                                                                 \
 		value_type value;                                                               \
 		__u64 op;                                                                       \
+		__u64 inode;                                                                    \
 	};                                                                                      \
 	SEC("?syscall")                                                                         \
 	int name##_bind(struct name##_request *request)                                         \
@@ -75,6 +102,7 @@ enum bpfring_task_op {
                                                                                                 \
 		if (!bpfring_priv_task_fallback())                                              \
 			return -95; /* EOPNOTSUPP */                                            \
+		request->inode = bpfring_priv_task_inode(task);                                 \
 		if (op == BPFRING_TASK_OP_DELETE)                                               \
 			return (int)bpf_task_storage_delete(&name, task);                       \
 		value = bpf_task_storage_get(                                                   \

@@ -24,10 +24,19 @@ struct fixture {
 
 /* Which path the running program tests: from its argument. */
 extern enum bpfring_task_path tested_path;
+/* How many the fall-back has; set before fixture_setup(). */
+extern uint32_t fixture_slots;
+/* With the program that hooks a function of the kernel, if this one can; set before fixture_setup(). */
+extern bool fixture_fentry;
 
 struct task_test_bpf *fixture_load(void);
 int fixture_setup(void **state);
 int fixture_teardown(void **state);
+
+/* BPF looks at the threads of the calling process, and of no other. */
+void look_at_caller(struct task_test_bpf *skel);
+/* The calling thread as BPF numbers it. */
+unsigned int kernel_tid(const struct task_test_bpf *skel);
 
 /* Lets BPF look at the calling thread: one system call that it hooks. */
 void fixture_look(void);

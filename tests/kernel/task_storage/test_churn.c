@@ -38,7 +38,7 @@ static void outlive_some(unsigned long i)
 
 static void *live(void *arg)
 {
-	unsigned int tid = (unsigned int)gettid();
+	unsigned int tid = kernel_tid(f->skel);
 	struct task_cell_test *cell;
 	bool explicit = (uintptr_t)arg & 1;
 

@@ -125,7 +125,7 @@ static void forks(void **state)
 
 		if (!pid) {
 			alarm(20);
-			f->skel->bss->target_tgid = getpid();
+			look_at_caller(f->skel);
 			CHILD_CHECK(!bpfring_task_storage_bind(f->ts, f->cell, (void **)&cell));
 			cell->a = 6;
 			fixture_look();
@@ -136,7 +136,7 @@ static void forks(void **state)
 		}
 		join_child(pid);
 	}
-	f->skel->bss->target_tgid = getpid();
+	look_at_caller(f->skel);
 	idle(f, threads);
 }
 
