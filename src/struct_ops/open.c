@@ -158,7 +158,7 @@ static void close_link(struct bpfring_struct_ops *ops)
 	}
 	log_warn(
 		"struct_ops '%s': sched_ext has ejected it, and another scheduler runs, which this "
-		"kernel would end (7.2 would not) when link id %u is closed; fd %d stays open\n",
+		"kernel may end (7.2 does not) when link id %u is closed; fd %d stays open\n",
 		bpfring_ops_name(ops), ops->link_id, ops->link_fd);
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /*
- * Fits a map of a BPF object to the running kernel before it is loaded. First it is decided what is to be done, then
- * all of it is done: a map that cannot be fitted stays as it was.
+ * Fits a map of a BPF object to the running kernel before it is loaded. First it is decided what
+ * is to be done, then all of it is done: a map that cannot be fitted stays as it was.
  */
 #include <errno.h>
 #include <stdio.h>

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /*
- * Replaces the map in a link. A kernel that replaces a congestion control by itself corrupts a list and panics
- * (7.3 still does). So the map that is in the link is looked up, compared with the new one by id, and passed
- * to the kernel as the one to be replaced: if another one gets there in between, the kernel refuses.
+ * Replaces the map in a link. A kernel that replaces a congestion control by itself corrupts a
+ * list and panics (7.3 still does). So the map that is in the link is looked up, compared with the
+ * new one by id, and passed to the kernel as the one to be replaced: if another one gets there in
+ * between, the kernel refuses.
  */
 #include <errno.h>
 
@@ -55,7 +56,9 @@ static int open_old(const struct bpfring_struct_ops *ops, const struct bpfring_s
 	return ret->id == with->map.id;
 }
 
-/* Puts the map of @with into the link. *@old: the map that was there, or @with's own (returns 1). */
+/*
+ * Puts the map of @with into the link. *@old: the map that was there, or @with's own (returns 1).
+ */
 static int update(struct bpfring_struct_ops *ops, struct bpfring_struct_ops *with,
 		  const struct map *expected, struct map *old)
 {

@@ -30,8 +30,8 @@ static bool is_struct_ops_section(const char *name)
 }
 
 /*
- * The type of the variable that libbpf made the map of. Not the first variable of that name: objects that
- * were linked together may have static ones of the same name.
+ * The type of the variable that libbpf made the map of. Not the first variable of that name:
+ * objects that were linked together may have static ones of the same name.
  */
 static int find_struct(struct ops_source *source, const char *name)
 {

@@ -43,7 +43,9 @@ unsigned char *bpfring_source_data(const struct ops_source *source);
 int bpfring_source_member(const struct ops_source *source, const char *name,
 			  struct bpfring_struct_ops_member *ret);
 
-/* Bytes of a member in it: libbpf keeps a pointer of this process where the struct has a function. */
+/*
+ * Bytes of a member in it: libbpf keeps a pointer of this process where the struct has a function.
+ */
 size_t bpfring_source_member_size(const struct bpfring_struct_ops_member *member);
 
 /* Is the member, of the object's struct, set to anything but zero in @data? */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /*
- * Every system call and allocation failing in turn, in the whole life of a registration; and a kernel
- * between 6.4 and 6.10, made of the running one by refusing what came later.
+ * Every system call and allocation failing in turn, in the whole life of a registration; and a
+ * kernel between 6.4 and 6.10, made of the running one by refusing what came later.
  */
 #include "util.h"
 
@@ -191,7 +191,9 @@ static void run_all_faults(struct fixture *f, bool share_types)
 		ops_bpf__destroy(skel);
 	} while (at);
 	assert_int_equal(err, 0);
-	/* When a map is opened, /proc stands in for bpf(): here for three maps, one of them twice. */
+	/*
+	 * When a map is opened, /proc stands in for bpf(): here for three maps, one of them twice.
+	 */
 	assert_int_equal(hidden, 4);
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /*
- * Replacing goes by what is in the link now, whoever put it there, and never asks the kernel to replace a
- * map by itself: util.c looks at each call.
+ * Replacing goes by what is in the link now, whoever put it there, and never asks the kernel to
+ * replace a map by itself: util.c looks at each call.
  */
 #include "rig.h"
 
@@ -61,7 +61,10 @@ static void test_two_handles_roll_back(void **state)
 	assert_int_equal(bpfring_struct_ops_map_id(r.ops), r.first_id);
 	assert_int_equal(bpfring_struct_ops_map_id(other), r.first_id);
 	assert_int_equal(bpfring_struct_ops_map_id(back[0]), r.second_id);
-	/* The handle that knew the first all the time, with one of the second that is not there now. */
+	/*
+	 * The handle that knew the first all the time, with one of the second that is not there
+	 * now.
+	 */
 	assert_return_code(bpfring_struct_ops_replace(other, back[0], other), 0);
 	assert_int_equal(bpfring_struct_ops_map_id(other), r.second_id);
 	assert_int_equal(bpfring_struct_ops_map_id(back[0]), r.first_id);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
 /*
- * A BPF object with one struct_ops map, and the kernel's side of it, both pretended: what libbpf says about the
- * object, and what the kernel has of the type, is in @fake. The programs link with the options of
- * CMakeLists.txt that put this in the place of libbpf and of system calls.
+ * A BPF object with one struct_ops map, and the kernel's side of it, both pretended: what libbpf
+ * says about the object, and what the kernel has of the type, is in @fake. The programs link with
+ * the options of CMakeLists.txt that put this in the place of libbpf and of system calls.
  */
 #ifndef FAKE_OBJECT_H
 #define FAKE_OBJECT_H
@@ -65,7 +65,7 @@ extern struct fake {
 	/* the kernel */
 	uint32_t state, refcnt;
 	int update_error;
-	size_t culprit; /* byte of the value that must be 0, or else storing fails with -EINVAL; 0: none */
+	size_t culprit; /* byte of the value that is refused unless it is 0; 0: none */
 	struct kernel_value stored;
 	int updates, trials, links, open;
 	int link_error;

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
-/* Members compared through BTF made by hand: the object's on one side, the kernel's on the other. */
+/*
+ * Members compared through BTF made by hand: the object's on one side, the kernel's on the other.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
-/* Which scheduler runs, and what is done with one that was ejected: on a kernel that is pretended. */
+/*
+ * Which scheduler runs, and what is done with one that was ejected: on a kernel that is pretended.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
-/* The value that is built of a BPF object and stored, once, by us or by an old libbpf; and what is said if not. */
+/*
+ * The value that is built of a BPF object and stored, once, by us or by an old libbpf; and what is
+ * said if not.
+ */
 #include "fake_object.h"
 
 #include <errno.h>
