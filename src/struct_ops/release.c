@@ -78,7 +78,6 @@ static int unregister_link(struct bpfring_struct_ops *ops)
 			 "%s\n",
 			 bpfring_ops_name(ops), info.map_id, ops->link_id, bpfring_errname(lost));
 		bpfring_map_close(&ops->map);
-		ops->type = NULL;
 	}
 	return err;
 }

@@ -22,9 +22,8 @@ static int open_expected(const struct bpfring_struct_ops *expected, struct map *
 	ret->fd = -1;
 	if (!expected)
 		return 0;
-	fd = expected->map.fd;
-	if (fd < 0 && expected->source.obj)
-		fd = bpf_map__fd(expected->source.map);
+	/* A handle of an object may not have opened its map yet. */
+	fd = expected->source.obj ? bpf_map__fd(expected->source.map) : expected->map.fd;
 	if (fd >= 0)
 		return bpfring_map_open(ret, fd);
 	log_error("the struct_ops that is expected in the link has no map\n");
@@ -104,8 +103,6 @@ static int replace(struct bpfring_struct_ops *ops, struct bpfring_struct_ops *wi
 	bpfring_map_close(&ops->map);
 	ops->map = with->map;
 	with->map = old;
-	ops->type = NULL; /* the handles may have types of their own */
-	with->type = NULL;
 	return 0;
 }
 

@@ -27,13 +27,14 @@ static int find_slot(struct bpfring_struct_ops *ops, const char *name,
 		     unsigned char **slot)
 {
 	unsigned char *data;
-	int index;
+	int err, index;
 
 	if (!ops || !name)
 		return -EINVAL;
-	index = bpfring_source_check_open(&ops->source);
-	if (!index)
-		index = find_member(ops, name, ret);
+	err = bpfring_source_check_open(&ops->source);
+	if (err < 0)
+		return err;
+	index = find_member(ops, name, ret);
 	if (index < 0)
 		return index;
 	if (ret->kind != kind) {

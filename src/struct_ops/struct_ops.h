@@ -21,8 +21,12 @@
 #include "base/sys_struct_ops.h"
 
 struct bpfring_struct_ops {
-	struct map map;				    /* fd -1: none */
-	const struct bpfring_struct_ops_type *type; /* of @map; NULL: not looked up yet */
+	struct map map; /* fd -1: none */
+	/*
+	 * Of the map, in @types; NULL: not looked up yet. Maps that replace each other are of one
+	 * type.
+	 */
+	const struct bpfring_struct_ops_type *type;
 
 	int link_fd; /* -1: none */
 	uint32_t link_id;

@@ -146,6 +146,36 @@ static void test_expected(void **state)
 	rig_end(&r);
 }
 
+/* Handles that have not what it takes. */
+static void test_wrong_use(void **state)
+{
+	struct rig r;
+	struct ops_bpf *unloaded = ops_bpf__open();
+	struct bpfring_struct_ops *no_map, *no_link;
+	unsigned int fds;
+
+	assert_non_null(unloaded);
+	rig_begin(&r, *state);
+	no_map = handle(r.f, unloaded, "cc_first");
+	no_link = rig_open_first(&r);
+	fds = count_fds();
+	assert_int_equal(bpfring_struct_ops_replace(NULL, r.second, NULL), -EINVAL);
+	assert_int_equal(bpfring_struct_ops_replace(r.ops, NULL, NULL), -EINVAL);
+	last_log();
+	assert_int_equal(bpfring_struct_ops_replace(no_link, r.second, NULL), -ENOENT);
+	assert_non_null(strstr(last_log(), "no link in which"));
+	assert_int_equal(bpfring_struct_ops_replace(r.ops, no_map, NULL), -EINVAL);
+	assert_non_null(strstr(last_log(), "load the object first"));
+	assert_int_equal(bpfring_struct_ops_replace(r.ops, r.second, no_map), -ENOENT);
+	assert_non_null(strstr(last_log(), "has no map"));
+	assert_int_equal(rig_in_link(&r), r.first_id);
+	assert_int_equal(count_fds(), fds);
+	bpfring_struct_ops_close(no_map);
+	bpfring_struct_ops_close(no_link);
+	ops_bpf__destroy(unloaded);
+	rig_end(&r);
+}
+
 /* What cannot be done is found out before the new map gets its value, which is for ever. */
 static void test_failure_stores_nothing(void **state)
 {
@@ -257,6 +287,7 @@ int main(void)
 		cmocka_unit_test(test_after_another_handle),
 		cmocka_unit_test(test_unregister_after_another_handle),
 		cmocka_unit_test(test_expected),
+		cmocka_unit_test(test_wrong_use),
 		cmocka_unit_test(test_failure_stores_nothing),
 		cmocka_unit_test(test_without_privileges),
 		cmocka_unit_test(test_types_stay),

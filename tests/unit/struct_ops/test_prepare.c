@@ -267,6 +267,19 @@ static void test_missing(void **state)
 	DROPPED("big");
 }
 
+/* What a call that failed would have dropped is decided anew. */
+static void test_decided_anew(void **state)
+{
+	(void)state;
+	fake.data.future = fake.data.big = 1;
+	set_optional("future", 1);
+	assert_int_equal(prepare(), -ENOENT);
+	assert_int_equal(bpfring_struct_ops_set_program(ops, "future", NULL), 0);
+	set_optional("big", 1);
+	assert_int_equal(prepare(), 1);
+	DROPPED("big");
+}
+
 /* All that is wrong is said, and the first of it returned. */
 static void test_all_are_named(void **state)
 {
@@ -364,6 +377,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_too_late, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_fits, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_missing, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_decided_anew, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_all_are_named, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_other_prototype, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_old_libbpf, setup, teardown),

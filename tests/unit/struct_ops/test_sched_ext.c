@@ -167,7 +167,7 @@ int __wrap_bpfring_sys_value_lookup(int fd, void *ret)
 	memcpy(value, &k.refcnts[id], sizeof(k.refcnts[id]));
 	memcpy(value + STATE_OFFSET, &k.states[id], sizeof(k.states[id]));
 	if (k.names[id])
-		strcpy(value + DATA_OFFSET + NAME_OFFSET, k.names[id]);
+		snprintf(value + DATA_OFFSET + NAME_OFFSET, 128, "%s", k.names[id]);
 	memcpy(value + DATA_OFFSET + CGROUP_OFFSET, &k.cgroups[id], sizeof(k.cgroups[id]));
 	return 0;
 }
