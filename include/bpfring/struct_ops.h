@@ -118,7 +118,7 @@ BPFRING_API int bpfring_struct_ops_open_object(struct bpfring_struct_ops **ret,
  *
  * A scheduler that sched_ext has ejected keeps its link. If another scheduler runs by now, some
  * kernels (6.18 and 6.19; 7.2 no longer) would end that one when the link is closed. Then the
- * descriptor stays open, with a warning.
+ * descriptor stays open, with a warning, if this handle registered it or was to unregister it.
  */
 BPFRING_API void bpfring_struct_ops_close(struct bpfring_struct_ops *ops);
 

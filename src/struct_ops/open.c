@@ -149,10 +149,10 @@ int bpfring_struct_ops_open_object(struct bpfring_struct_ops **ret, struct bpf_o
 	return err;
 }
 
-/* Closing the last descriptor of a link unregisters. */
+/* Closing the last descriptor of a link unregisters; who only looks does not have the last. */
 static void close_link(struct bpfring_struct_ops *ops)
 {
-	if (ops->link_fd < 0 || !bpfring_scx_ends_another(ops)) {
+	if (!ops->owns_link || !bpfring_scx_ends_another(ops)) {
 		bpfring_sys_close(ops->link_fd);
 		return;
 	}

@@ -52,8 +52,9 @@ static int follow_link(struct bpfring_struct_ops *ops, uint32_t map_id)
 	return err ? err : bpfring_ops_set_map(ops, &map);
 }
 
-static int leave_ejected(const struct bpfring_struct_ops *ops)
+static int leave_ejected(struct bpfring_struct_ops *ops)
 {
+	ops->owns_link = true;
 	log_warn(
 		"struct_ops '%s': sched_ext has ejected it, and another scheduler runs, which this "
 		"kernel may end (7.2 does not); what registered it stays until that has ended\n",

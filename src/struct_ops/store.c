@@ -114,6 +114,7 @@ static int store_by_libbpf(struct bpfring_struct_ops *ops)
 	}
 	ops->link_fd = link_fd;
 	ops->link_id = info.id;
+	ops->owns_link = true;
 	return 0;
 }
 

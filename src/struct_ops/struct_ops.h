@@ -30,6 +30,7 @@ struct bpfring_struct_ops {
 
 	int link_fd; /* -1: none */
 	uint32_t link_id;
+	bool owns_link; /* registered or was to unregister it; others only look at theirs */
 
 	const struct bpfring_struct_ops_types *types;
 	struct bpfring_struct_ops_types *own_types; /* @types, if they are the handle's own */

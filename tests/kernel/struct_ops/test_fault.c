@@ -311,13 +311,32 @@ static void test_explanations(void **state)
 	}
 }
 
+/* A map that is gone since is passed over; what keeps maps from being opened ends the walk. */
+static void test_walk(void **state)
+{
+	struct fixture *f = *state;
+	struct ops_bpf *skel = load_all(f, BPFRING_STRUCT_OPS_LEGACY);
+	uint32_t id = 0;
+
+	new_faults();
+	fault.fail_name = "bpfring_sys_map_by_id";
+	fault.error = -EMFILE;
+	assert_int_equal(bpfring_struct_ops_next_id(0, &id), -EMFILE);
+	fault.error = -ENOENT;
+	assert_int_equal(bpfring_struct_ops_next_id(0, &id), -ENOENT);
+	fault.fail_name = "bpfring_sys_map_info";
+	assert_int_equal(bpfring_struct_ops_next_id(0, &id), -ENOENT);
+	new_faults();
+	assert_int_equal(bpfring_struct_ops_next_id(0, &id), 0);
+	ops_bpf__destroy(skel);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_faults),
-		cmocka_unit_test(test_faults_of_types),
-		cmocka_unit_test(test_before_detach),
-		cmocka_unit_test(test_explanations),
+		cmocka_unit_test(test_faults),	      cmocka_unit_test(test_faults_of_types),
+		cmocka_unit_test(test_before_detach), cmocka_unit_test(test_explanations),
+		cmocka_unit_test(test_walk),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/sys_struct_ops.h"
+#include "struct_ops/struct_ops.h"
 
 static struct bpfring_struct_ops *ops;
 
@@ -97,6 +98,7 @@ static void test_register(void **state)
 	assert_int_equal(bpfring_struct_ops_register(ops), 0);
 	assert_int_equal(fake.updates, 1);
 	assert_int_equal(fake.links, 1);
+	assert_true(ops->owns_link);
 	assert_int_equal(bpfring_struct_ops_link_fd(ops), LINK_FD);
 	assert_int_equal(bpfring_struct_ops_link_id(ops), 9);
 	assert_int_equal(bpfring_struct_ops_map_id(ops), 7);
