@@ -17,7 +17,7 @@ static int find_member(const struct bpfring_struct_ops *ops, const char *name,
 
 	if (index < 0)
 		log_error("struct_ops '%s': the object's struct %s has no member '%s'\n",
-			  bpfring_ops_name(ops), ops->source.type_name, name);
+			  bpfring_ops_name(ops), bpfring_source_type_name(&ops->source), name);
 	return index;
 }
 
