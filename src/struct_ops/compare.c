@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /*
- * Compares what a BPF object declares with what the kernel has. Neither libbpf nor the verifier compares
- * prototypes: a program made for another one would get one argument for another.
+ * Compares what a BPF object declares with what the kernel has. Neither libbpf nor the verifier
+ * compares prototypes: a program made for another one would get one argument for another.
  */
 #include "struct_ops/compare.h"
 

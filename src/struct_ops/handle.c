@@ -27,7 +27,6 @@ int bpfring_ops_set_map(struct bpfring_struct_ops *ops, struct map *map)
 	}
 	bpfring_map_close(&ops->map);
 	ops->map = *map;
-	ops->type = NULL;
 	return 0;
 }
 

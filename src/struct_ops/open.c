@@ -149,16 +149,16 @@ int bpfring_struct_ops_open_object(struct bpfring_struct_ops **ret, struct bpf_o
 	return err;
 }
 
-/* Closing the last descriptor of a link unregisters. */
+/* Closing the last descriptor of a link unregisters; who only looks does not have the last. */
 static void close_link(struct bpfring_struct_ops *ops)
 {
-	if (ops->link_fd < 0 || !bpfring_scx_ends_another(ops)) {
+	if (!ops->owns_link || !bpfring_scx_ends_another(ops)) {
 		bpfring_sys_close(ops->link_fd);
 		return;
 	}
 	log_warn(
 		"struct_ops '%s': sched_ext has ejected it, and another scheduler runs, which this "
-		"kernel would end (7.2 would not) when link id %u is closed; fd %d stays open\n",
+		"kernel may end (7.2 does not) when link id %u is closed; fd %d stays open\n",
 		bpfring_ops_name(ops), ops->link_id, ops->link_fd);
 }
 

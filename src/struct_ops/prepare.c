@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /*
- * Fits a map of a BPF object to the running kernel before it is loaded. First it is decided what is to be done, then
- * all of it is done: a map that cannot be fitted stays as it was.
+ * Fits a map of a BPF object to the running kernel before it is loaded. First it is decided what
+ * is to be done, then all of it is done: a map that cannot be fitted stays as it was.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -9,7 +9,6 @@
 
 #include "base/log.h"
 #include "base/sys_struct_ops.h"
-#include "struct_ops/btf.h"
 #include "struct_ops/struct_ops.h"
 
 /* A member of the object, and what the kernel has of that name. */
@@ -76,7 +75,7 @@ static int decide_all(struct bpfring_struct_ops *ops, const struct bpfring_struc
 		int ret = 0;
 
 		source->members[i] &= (unsigned char)~MEMBER_TO_DROP;
-		bpfring_btf_read_member(&c.member, source->btf, source->type, i);
+		bpfring_source_read_member(source, i, &c.member);
 		c.kernel_index = bpfring_type_member_index(type, c.member.name);
 		if (c.kernel_index >= 0)
 			c.difference = bpfring_source_compare(source, i, type,
@@ -99,7 +98,7 @@ static int drop(struct ops_source *source)
 		struct bpfring_struct_ops_member member;
 
 		if (source->members[i] & MEMBER_TO_DROP) {
-			bpfring_btf_read_member(&member, source->btf, source->type, i);
+			bpfring_source_read_member(source, i, &member);
 			memset(data + member.offset, 0, bpfring_source_member_size(&member));
 			source->members[i] |= MEMBER_DROPPED;
 		}
@@ -142,10 +141,11 @@ int bpfring_struct_ops_prepare(struct bpfring_struct_ops *ops, enum bpfring_stru
 		err = bpfring_ops_need_types(ops);
 	if (err)
 		return err;
-	err = bpfring_struct_ops_types_find(ops->types, ops->source.type_name, &type);
+	err = bpfring_struct_ops_types_find(ops->types, bpfring_source_type_name(&ops->source),
+					    &type);
 	if (err) {
 		log_error("struct_ops '%s': this kernel has no %s\n", bpfring_ops_name(ops),
-			  ops->source.type_name);
+			  bpfring_source_type_name(&ops->source));
 		return err;
 	}
 	err = choose_flags(ops, type, mode, &flags);
@@ -169,7 +169,7 @@ int bpfring_struct_ops_dropped(const struct bpfring_struct_ops *ops, unsigned in
 
 		if (!(ops->source.members[i] & MEMBER_DROPPED) || index--)
 			continue;
-		bpfring_btf_read_member(&member, ops->source.btf, ops->source.type, i);
+		bpfring_source_read_member(&ops->source, i, &member);
 		*ret = member.name;
 		return 0;
 	}

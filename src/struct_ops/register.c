@@ -70,7 +70,9 @@ int bpfring_struct_ops_register(struct bpfring_struct_ops *ops)
 			  bpfring_ops_name(ops), ops->map.id, bpfring_struct_ops_state_name(state));
 		err = -EBUSY;
 	}
-	if (!err)
-		bpfring_scx_registered(ops);
-	return err;
+	if (err)
+		return err;
+	ops->owns_link = true;
+	bpfring_scx_registered(ops);
+	return 0;
 }

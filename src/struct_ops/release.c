@@ -52,11 +52,12 @@ static int follow_link(struct bpfring_struct_ops *ops, uint32_t map_id)
 	return err ? err : bpfring_ops_set_map(ops, &map);
 }
 
-static int leave_ejected(const struct bpfring_struct_ops *ops)
+static int leave_ejected(struct bpfring_struct_ops *ops)
 {
+	ops->owns_link = true;
 	log_warn(
 		"struct_ops '%s': sched_ext has ejected it, and another scheduler runs, which this "
-		"kernel would end (7.2 would not); what registered it stays until that has ended\n",
+		"kernel may end (7.2 does not); what registered it stays until that has ended\n",
 		bpfring_ops_name(ops));
 	return 0;
 }
@@ -78,7 +79,6 @@ static int unregister_link(struct bpfring_struct_ops *ops)
 			 "%s\n",
 			 bpfring_ops_name(ops), info.map_id, ops->link_id, bpfring_errname(lost));
 		bpfring_map_close(&ops->map);
-		ops->type = NULL;
 	}
 	return err;
 }
@@ -128,8 +128,8 @@ int bpfring_struct_ops_unregister(struct bpfring_struct_ops *ops)
 }
 
 /*
- * Is the map still registered by the handle, but of a scheduler that was ejected? That keeps a reference to
- * the map, and makes no use of it.
+ * Is the map still registered by the handle, but of a scheduler that was ejected? That keeps a
+ * reference to the map, and makes no use of it.
  */
 static bool is_idle(struct bpfring_struct_ops *ops, uint32_t state)
 {

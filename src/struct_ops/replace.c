@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /*
- * Replaces the map in a link. A kernel that replaces a congestion control by itself corrupts a list and panics
- * (7.3 still does). So the map that is in the link is looked up, compared with the new one by id, and passed
- * to the kernel as the one to be replaced: if another one gets there in between, the kernel refuses.
+ * Replaces the map in a link. A kernel that replaces a congestion control by itself corrupts a
+ * list and panics (7.3 still does). So the map that is in the link is looked up, compared with the
+ * new one by id, and passed to the kernel as the one to be replaced: if another one gets there in
+ * between, the kernel refuses.
  */
 #include <errno.h>
 
@@ -21,9 +22,8 @@ static int open_expected(const struct bpfring_struct_ops *expected, struct map *
 	ret->fd = -1;
 	if (!expected)
 		return 0;
-	fd = expected->map.fd;
-	if (fd < 0 && expected->source.obj)
-		fd = bpf_map__fd(expected->source.map);
+	/* A handle of an object may not have opened its map yet. */
+	fd = expected->source.obj ? bpf_map__fd(expected->source.map) : expected->map.fd;
 	if (fd >= 0)
 		return bpfring_map_open(ret, fd);
 	log_error("the struct_ops that is expected in the link has no map\n");
@@ -55,7 +55,9 @@ static int open_old(const struct bpfring_struct_ops *ops, const struct bpfring_s
 	return ret->id == with->map.id;
 }
 
-/* Puts the map of @with into the link. *@old: the map that was there, or @with's own (returns 1). */
+/*
+ * Puts the map of @with into the link. *@old: the map that was there, or @with's own (returns 1).
+ */
 static int update(struct bpfring_struct_ops *ops, struct bpfring_struct_ops *with,
 		  const struct map *expected, struct map *old)
 {
@@ -101,8 +103,6 @@ static int replace(struct bpfring_struct_ops *ops, struct bpfring_struct_ops *wi
 	bpfring_map_close(&ops->map);
 	ops->map = with->map;
 	with->map = old;
-	ops->type = NULL; /* the handles may have types of their own */
-	with->type = NULL;
 	return 0;
 }
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /*
- * The kernel does not say which link or map the running scheduler is of. It has a file for each scheduler, for
- * as long as that runs, with its name: a handle that was there when its scheduler ran knows the file. Others go by the
- * name and by the links: only one can run, so of two that are registered the newer one does.
+ * The kernel does not say which link or map the running scheduler is of. It has a file for each
+ * scheduler, for as long as that runs, with its name: a handle that was there when its scheduler
+ * ran knows the file. Others go by the name and by the links: only one can run, so of two that are
+ * registered the newer one does.
  */
 #include "struct_ops/sched_ext.h"
 
@@ -112,7 +113,10 @@ static bool is_schedulers_map(const struct bpfring_struct_ops *ops, uint32_t map
 	return ret;
 }
 
-/* Is a scheduler registered by a link that is newer than the handle's? Unknown without CAP_SYS_ADMIN. */
+/*
+ * Is a scheduler registered by a link that is newer than the handle's? Unknown without
+ * CAP_SYS_ADMIN.
+ */
 static bool has_newer_link(const struct bpfring_struct_ops *ops)
 {
 	uint32_t id = ops->link_id;
@@ -175,6 +179,8 @@ bool bpfring_scx_ends_another(struct bpfring_struct_ops *ops)
 	bpfring_sys_close(file);
 	if (bpfring_ops_need_type(ops) || bpfring_scx_standing(ops) != SCX_SUPERSEDED)
 		return false;
-	/* Kernels that have schedulers of cgroups know which one it is; older ones end what runs. */
+	/*
+	 * Kernels that have schedulers of cgroups know which one it is; older ones end what runs.
+	 */
 	return bpfring_struct_ops_type_find_member(ops->type, "sub_attach", &member) != 0;
 }

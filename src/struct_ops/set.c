@@ -17,7 +17,7 @@ static int find_member(const struct bpfring_struct_ops *ops, const char *name,
 
 	if (index < 0)
 		log_error("struct_ops '%s': the object's struct %s has no member '%s'\n",
-			  bpfring_ops_name(ops), ops->source.type_name, name);
+			  bpfring_ops_name(ops), bpfring_source_type_name(&ops->source), name);
 	return index;
 }
 
@@ -27,13 +27,14 @@ static int find_slot(struct bpfring_struct_ops *ops, const char *name,
 		     unsigned char **slot)
 {
 	unsigned char *data;
-	int index;
+	int err, index;
 
 	if (!ops || !name)
 		return -EINVAL;
-	index = bpfring_source_check_open(&ops->source);
-	if (!index)
-		index = find_member(ops, name, ret);
+	err = bpfring_source_check_open(&ops->source);
+	if (err < 0)
+		return err;
+	index = find_member(ops, name, ret);
 	if (index < 0)
 		return index;
 	if (ret->kind != kind) {

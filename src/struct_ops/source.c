@@ -30,12 +30,13 @@ static bool is_struct_ops_section(const char *name)
 }
 
 /*
- * The type of the variable that libbpf made the map of. Not the first variable of that name: objects that
- * were linked together may have static ones of the same name.
+ * The type of the variable that libbpf made the map of. Not the first variable of that name:
+ * objects that were linked together may have static ones of the same name.
  */
 static int find_struct(struct ops_source *source, const char *name)
 {
 	const struct btf *btf = source->btf;
+	const struct btf_type *type;
 	int variable = -ENOENT;
 	uint32_t id;
 
@@ -49,8 +50,12 @@ static int find_struct(struct ops_source *source, const char *name)
 	if (variable < 0)
 		return -ENOENT;
 	id = btf__type_by_id(btf, (uint32_t)variable)->type;
-	source->type = bpfring_btf_skip(btf, &id);
-	return source->type && btf_is_struct(source->type) ? 0 : -ENOENT;
+	type = bpfring_btf_skip(btf, &id);
+	if (!type || !btf_is_struct(type))
+		return -ENOENT;
+	source->type_id = id;
+	source->member_count = btf_vlen(type);
+	return 0;
 }
 
 int bpfring_source_find(struct ops_source *source, struct bpf_object *obj, const char *name)
@@ -77,8 +82,6 @@ int bpfring_source_find(struct ops_source *source, struct bpf_object *obj, const
 			  name, bpf_object__name(obj));
 		return -EINVAL;
 	}
-	source->type_name = btf__name_by_offset(source->btf, source->type->name_off);
-	source->member_count = btf_vlen(source->type);
 	source->members = bpfring_sys_alloc(source->member_count + 1U);
 	return source->members ? 0 : -ENOMEM;
 }
@@ -110,11 +113,27 @@ unsigned char *bpfring_source_data(const struct ops_source *source)
 	return (unsigned char *)bpf_map__initial_value(source->map, &size); /* const before 1.4 */
 }
 
+static const struct btf_type *source_type(const struct ops_source *source)
+{
+	return btf__type_by_id(source->btf, source->type_id);
+}
+
+const char *bpfring_source_type_name(const struct ops_source *source)
+{
+	return btf__name_by_offset(source->btf, source_type(source)->name_off);
+}
+
+void bpfring_source_read_member(const struct ops_source *source, unsigned int index,
+				struct bpfring_struct_ops_member *ret)
+{
+	bpfring_btf_read_member(ret, source->btf, source_type(source), index);
+}
+
 int bpfring_source_member(const struct ops_source *source, const char *name,
 			  struct bpfring_struct_ops_member *ret)
 {
 	for (unsigned int i = 0; i < source->member_count; i++) {
-		bpfring_btf_read_member(ret, source->btf, source->type, i);
+		bpfring_source_read_member(source, i, ret);
 		if (!strcmp(ret->name, name))
 			return (int)i;
 	}
@@ -137,7 +156,7 @@ bool bpfring_source_is_set(const struct bpfring_struct_ops_member *member,
 
 static struct member_ref own_member(const struct ops_source *source, unsigned int index)
 {
-	return (struct member_ref){source->btf, source->type, index};
+	return (struct member_ref){source->btf, source_type(source), index};
 }
 
 static struct member_ref kernel_member(const struct bpfring_struct_ops_type *type,

@@ -17,8 +17,7 @@ struct ops_source {
 	struct bpf_object *obj; /* NULL: the handle is not of an object, or no longer */
 	struct bpf_map *map;
 	const struct btf *btf;
-	const struct btf_type *type; /* the object's version of the struct */
-	const char *type_name;
+	uint32_t type_id; /* the object's version of the struct; pointers to types may move */
 	unsigned int member_count;
 	unsigned char *members; /* flags of each member, below */
 };
@@ -39,11 +38,20 @@ int bpfring_source_check_open(const struct ops_source *source);
 /* The map's struct in libbpf's hands, as the object's BTF lays it out; NULL before libbpf 1.4. */
 unsigned char *bpfring_source_data(const struct ops_source *source);
 
-/* A member of the object's struct by name: its index, or -ENOENT. */
+/* Name of the object's struct. */
+const char *bpfring_source_type_name(const struct ops_source *source);
+
+/* A member of the object's struct by its index. */
+void bpfring_source_read_member(const struct ops_source *source, unsigned int index,
+				struct bpfring_struct_ops_member *ret);
+
+/* The same by name: its index, or -ENOENT. */
 int bpfring_source_member(const struct ops_source *source, const char *name,
 			  struct bpfring_struct_ops_member *ret);
 
-/* Bytes of a member in it: libbpf keeps a pointer of this process where the struct has a function. */
+/*
+ * Bytes of a member in it: libbpf keeps a pointer of this process where the struct has a function.
+ */
 size_t bpfring_source_member_size(const struct bpfring_struct_ops_member *member);
 
 /* Is the member, of the object's struct, set to anything but zero in @data? */

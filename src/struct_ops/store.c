@@ -96,7 +96,9 @@ static int store_by_libbpf(struct bpfring_struct_ops *ops)
 	uint32_t state, refcnt;
 
 	if (err) {
-		/* Of storing and registering the second can have failed; that will be tried again. */
+		/*
+		 * Of storing and registering the second can have failed; that will be tried again.
+		 */
 		if (!bpfring_ops_read_state(ops, &state, &refcnt) &&
 		    state != BPFRING_STRUCT_OPS_INIT)
 			return 0;
@@ -112,6 +114,7 @@ static int store_by_libbpf(struct bpfring_struct_ops *ops)
 	}
 	ops->link_fd = link_fd;
 	ops->link_id = info.id;
+	ops->owns_link = true;
 	return 0;
 }
 

@@ -2,10 +2,10 @@
 /*
  * A handle of struct_ops as the files of this folder see it.
  *
- * From the bottom: btf, json, compare (what BTF says), types (the kernel's list), source (the map in its
- * BPF object), handle (map, link and type of a handle), value, sched_ext, explain, store; then one file per
- * public operation. A file calls only those named before its own; report and print stand beside. All use base/, and
- * watch the public loop.
+ * From the bottom: btf, json, compare (what BTF says), types (the kernel's list), source (the map
+ * in its BPF object), handle (map, link and type of a handle), value, sched_ext, explain, store;
+ * then one file per public operation. A file calls only those named before its own; report and
+ * print stand beside. All use base/, and watch the public loop.
  */
 #ifndef BPFRING_SRC_STRUCT_OPS_H
 #define BPFRING_SRC_STRUCT_OPS_H
@@ -21,11 +21,16 @@
 #include "base/sys_struct_ops.h"
 
 struct bpfring_struct_ops {
-	struct map map;				    /* fd -1: none */
-	const struct bpfring_struct_ops_type *type; /* of @map; NULL: not looked up yet */
+	struct map map; /* fd -1: none */
+	/*
+	 * Of the map, in @types; NULL: not looked up yet. Maps that replace each other are of one
+	 * type.
+	 */
+	const struct bpfring_struct_ops_type *type;
 
 	int link_fd; /* -1: none */
 	uint32_t link_id;
+	bool owns_link; /* registered or was to unregister it; others only look at theirs */
 
 	const struct bpfring_struct_ops_types *types;
 	struct bpfring_struct_ops_types *own_types; /* @types, if they are the handle's own */
@@ -45,7 +50,10 @@ static inline bool ops_in_link_mode(const struct bpfring_struct_ops *ops)
 	return ops->map.flags & SYS_BPF_F_LINK;
 }
 
-/* Takes over @map, in place of the one that the handle has. -EINVAL with a message: not struct_ops. */
+/*
+ * Takes over @map, in place of the one that the handle has. -EINVAL with a message: not
+ * struct_ops.
+ */
 int bpfring_ops_set_map(struct bpfring_struct_ops *ops, struct map *map);
 
 /* Ids of the type of the map's value, and of the BTF that has it: 0 is the kernel's own. */
@@ -62,8 +70,9 @@ int bpfring_ops_need_map(struct bpfring_struct_ops *ops);
 int bpfring_ops_need_type(struct bpfring_struct_ops *ops);
 
 /*
- * Opens the map that is in the handle's link now, whatever the handle knew before. @known: a map that may
- * be it, or NULL; opening another one needs CAP_SYS_ADMIN (-EPERM). -ENOLINK: the link was detached.
+ * Opens the map that is in the handle's link now, whatever the handle knew before. @known: a map
+ * that may be it, or NULL; opening another one needs CAP_SYS_ADMIN (-EPERM). -ENOLINK: the link
+ * was detached.
  */
 int bpfring_ops_open_linked(const struct bpfring_struct_ops *ops, const struct map *known,
 			    struct map *ret);
@@ -94,14 +103,16 @@ void bpfring_ops_explain_replace(const struct bpfring_struct_ops *ops,
 /* ---- store.c ---- */
 
 /*
- * Gives the map its value if it has none: INIT -> READY, or without links INUSE. Then the handle needs its
- * object no longer and forgets it. *@state: what it was before.
+ * Gives the map its value if it has none: INIT -> READY, or without links INUSE. Then the handle
+ * needs its object no longer and forgets it. *@state: what it was before.
  */
 int bpfring_ops_need_value(struct bpfring_struct_ops *ops, uint32_t *state);
 
 /* ---- watch.c ---- */
 
-/* The handle is about to have another link: a watch that waits for an event of the old one moves. */
+/*
+ * The handle is about to have another link: a watch that waits for an event of the old one moves.
+ */
 int bpfring_ops_move_watch(struct bpfring_struct_ops *ops, int link_fd);
 
 #endif /* BPFRING_SRC_STRUCT_OPS_H */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /*
- * Operations to be registered by the tests: congestion controls, good and bad. They call nothing of the
- * kernel, which programs can from Linux 5.13 only.
+ * Operations to be registered by the tests: congestion controls, good and bad. They call nothing
+ * of the kernel, which programs can from Linux 5.13 only.
  */
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>

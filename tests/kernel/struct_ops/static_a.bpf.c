@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
-/* Linked with static_b.bpf.c: has static variables of the names that the other gives its operations. */
+/*
+ * Linked with static_b.bpf.c: has static variables of the names that the other gives its
+ * operations.
+ */
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 

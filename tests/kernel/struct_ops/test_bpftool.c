@@ -38,8 +38,8 @@ static void need_bpftool(void)
 }
 
 /*
- * bpftool prints "name":"prototype program/prog_id:N" or "name":"prototype 0" for functions, numbers
- * and strings for the rest.
+ * bpftool prints "name":"prototype program/prog_id:N" or "name":"prototype 0" for functions,
+ * numbers and strings for the rest.
  */
 static void expect_member(const char *dump, const struct bpfring_struct_ops_value *v)
 {
@@ -105,7 +105,10 @@ static void test_against_bpftool(void **state)
 	ops_bpf__destroy(skel);
 }
 
-/* Each type as "[id] STRUCT 'name' size=N vlen=N" and its members as "'name' type_id=N bits_offset=N". */
+/*
+ * Each type as "[id] STRUCT 'name' size=N vlen=N" and its members as "'name' type_id=N
+ * bits_offset=N".
+ */
 static void test_types_against_bpftool(void **state)
 {
 	struct fixture *f = *state;

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
-/* Members that an object declares unlike the kernel: refused or dropped, and both declarations named. */
+/*
+ * Members that an object declares unlike the kernel: refused or dropped, and both declarations
+ * named.
+ */
 #include "util.h"
 
 #include <errno.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /*
- * Every system call and allocation failing in turn, in the whole life of a registration; and a kernel
- * between 6.4 and 6.10, made of the running one by refusing what came later.
+ * Every system call and allocation failing in turn, in the whole life of a registration; and a
+ * kernel between 6.4 and 6.10, made of the running one by refusing what came later.
  */
 #include "util.h"
 
@@ -191,7 +191,9 @@ static void run_all_faults(struct fixture *f, bool share_types)
 		ops_bpf__destroy(skel);
 	} while (at);
 	assert_int_equal(err, 0);
-	/* When a map is opened, /proc stands in for bpf(): here for three maps, one of them twice. */
+	/*
+	 * When a map is opened, /proc stands in for bpf(): here for three maps, one of them twice.
+	 */
 	assert_int_equal(hidden, 4);
 }
 
@@ -309,13 +311,32 @@ static void test_explanations(void **state)
 	}
 }
 
+/* A map that is gone since is passed over; what keeps maps from being opened ends the walk. */
+static void test_walk(void **state)
+{
+	struct fixture *f = *state;
+	struct ops_bpf *skel = load_all(f, BPFRING_STRUCT_OPS_LEGACY);
+	uint32_t id = 0;
+
+	new_faults();
+	fault.fail_name = "bpfring_sys_map_by_id";
+	fault.error = -EMFILE;
+	assert_int_equal(bpfring_struct_ops_next_id(0, &id), -EMFILE);
+	fault.error = -ENOENT;
+	assert_int_equal(bpfring_struct_ops_next_id(0, &id), -ENOENT);
+	fault.fail_name = "bpfring_sys_map_info";
+	assert_int_equal(bpfring_struct_ops_next_id(0, &id), -ENOENT);
+	new_faults();
+	assert_int_equal(bpfring_struct_ops_next_id(0, &id), 0);
+	ops_bpf__destroy(skel);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_faults),
-		cmocka_unit_test(test_faults_of_types),
-		cmocka_unit_test(test_before_detach),
-		cmocka_unit_test(test_explanations),
+		cmocka_unit_test(test_faults),	      cmocka_unit_test(test_faults_of_types),
+		cmocka_unit_test(test_before_detach), cmocka_unit_test(test_explanations),
+		cmocka_unit_test(test_walk),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

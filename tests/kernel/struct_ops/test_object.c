@@ -24,8 +24,8 @@ struct new_map_skeleton {
 };
 
 /*
- * What the attach function of a skeleton does, from libbpf 1.5 on, for the map of that name: 1 if it was
- * attached, and then it is detached again.
+ * What the attach function of a skeleton does, from libbpf 1.5 on, for the map of that name: 1 if
+ * it was attached, and then it is detached again.
  */
 static int attach_skeleton(struct ops_bpf *skel, const char *name)
 {

@@ -214,7 +214,9 @@ static int count_dropped(struct bpfring_struct_ops *ops, const char **last)
 	return n;
 }
 
-/* The map is as before: what would have been dropped is set, and its mode is that of the section. */
+/*
+ * The map is as before: what would have been dropped is set, and its mode is that of the section.
+ */
 static void test_failure_changes_nothing(void **state)
 {
 	struct fixture *f = *state;

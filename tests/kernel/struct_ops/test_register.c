@@ -77,7 +77,10 @@ static void test_link_states(void **state)
 	assert_int_equal(bpfring_struct_ops_wait_released(ops, 20000000), -ETIMEDOUT);
 	disconnect(&c);
 	assert_return_code(bpfring_struct_ops_wait_released(ops, 5000000000), 0);
-	/* Once more: nothing to do, or before 6.11, when it took the link away, nothing to do it with. */
+	/*
+	 * Once more: nothing to do, or before 6.11, when it took the link away, nothing to do it
+	 * with.
+	 */
 	assert_int_equal(bpfring_struct_ops_unregister(ops),
 			 kernel_can(f, BPFRING_STRUCT_OPS_CAN_DETACH) ? 0 : -ENOLINK);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /*
- * Replacing goes by what is in the link now, whoever put it there, and never asks the kernel to replace a
- * map by itself: util.c looks at each call.
+ * Replacing goes by what is in the link now, whoever put it there, and never asks the kernel to
+ * replace a map by itself: util.c looks at each call.
  */
 #include "rig.h"
 
@@ -61,7 +61,10 @@ static void test_two_handles_roll_back(void **state)
 	assert_int_equal(bpfring_struct_ops_map_id(r.ops), r.first_id);
 	assert_int_equal(bpfring_struct_ops_map_id(other), r.first_id);
 	assert_int_equal(bpfring_struct_ops_map_id(back[0]), r.second_id);
-	/* The handle that knew the first all the time, with one of the second that is not there now. */
+	/*
+	 * The handle that knew the first all the time, with one of the second that is not there
+	 * now.
+	 */
 	assert_return_code(bpfring_struct_ops_replace(other, back[0], other), 0);
 	assert_int_equal(bpfring_struct_ops_map_id(other), r.second_id);
 	assert_int_equal(bpfring_struct_ops_map_id(back[0]), r.first_id);
@@ -140,6 +143,36 @@ static void test_expected(void **state)
 	assert_int_equal(bpfring_struct_ops_map_id(r.second), r.first_id);
 	bpfring_struct_ops_close(first);
 	bpfring_struct_ops_close(untouched);
+	rig_end(&r);
+}
+
+/* Handles that have not what it takes. */
+static void test_wrong_use(void **state)
+{
+	struct rig r;
+	struct ops_bpf *unloaded = ops_bpf__open();
+	struct bpfring_struct_ops *no_map, *no_link;
+	unsigned int fds;
+
+	assert_non_null(unloaded);
+	rig_begin(&r, *state);
+	no_map = handle(r.f, unloaded, "cc_first");
+	no_link = rig_open_first(&r);
+	fds = count_fds();
+	assert_int_equal(bpfring_struct_ops_replace(NULL, r.second, NULL), -EINVAL);
+	assert_int_equal(bpfring_struct_ops_replace(r.ops, NULL, NULL), -EINVAL);
+	last_log();
+	assert_int_equal(bpfring_struct_ops_replace(no_link, r.second, NULL), -ENOENT);
+	assert_non_null(strstr(last_log(), "no link in which"));
+	assert_int_equal(bpfring_struct_ops_replace(r.ops, no_map, NULL), -EINVAL);
+	assert_non_null(strstr(last_log(), "load the object first"));
+	assert_int_equal(bpfring_struct_ops_replace(r.ops, r.second, no_map), -ENOENT);
+	assert_non_null(strstr(last_log(), "has no map"));
+	assert_int_equal(rig_in_link(&r), r.first_id);
+	assert_int_equal(count_fds(), fds);
+	bpfring_struct_ops_close(no_map);
+	bpfring_struct_ops_close(no_link);
+	ops_bpf__destroy(unloaded);
 	rig_end(&r);
 }
 
@@ -254,6 +287,7 @@ int main(void)
 		cmocka_unit_test(test_after_another_handle),
 		cmocka_unit_test(test_unregister_after_another_handle),
 		cmocka_unit_test(test_expected),
+		cmocka_unit_test(test_wrong_use),
 		cmocka_unit_test(test_failure_stores_nothing),
 		cmocka_unit_test(test_without_privileges),
 		cmocka_unit_test(test_types_stay),

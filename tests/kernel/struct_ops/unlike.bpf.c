@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /*
- * Congestion controls that declare one member as no kernel does. Maps "X_set" set it, "X_unset" do not.
- * Each has a struct of its own, with a suffix that is not looked at, and its own programs: libbpf 1.1 does
- * not let structs share any.
+ * Congestion controls that declare one member as no kernel does. Maps "X_set" set it, "X_unset" do
+ * not. Each has a struct of its own, with a suffix that is not looked at, and its own programs:
+ * libbpf 1.1 does not let structs share any.
  */
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
-/* Members compared through BTF made by hand: the object's on one side, the kernel's on the other. */
+/*
+ * Members compared through BTF made by hand: the object's on one side, the kernel's on the other.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -77,20 +79,31 @@ static int teardown(void **state)
 }
 
 /* A struct whose second member, "member", is of that type. */
-static struct member_ref member_of(struct side *s, int type, unsigned int bits)
+static int add_ops(struct side *s, int type, unsigned int bits)
 {
 	int id = ok(btf__add_struct(s->btf, "ops", 64));
 
 	ok(btf__add_field(s->btf, "first", s->u32, 0, 0));
 	ok(btf__add_field(s->btf, "member", type, 64, bits));
-	return (struct member_ref){s->btf, btf__type_by_id(s->btf, (uint32_t)id), 1};
+	return id;
+}
+
+/* Its second member; as long as no further type is added. */
+static struct member_ref member_of(struct side *s, int ops)
+{
+	return (struct member_ref){s->btf, btf__type_by_id(s->btf, (uint32_t)ops), 1};
+}
+
+static enum member_difference compare_ops(int own, int kernels)
+{
+	struct member_ref a = member_of(&object, own), b = member_of(&kernel, kernels);
+
+	return bpfring_compare_member(&a, &b);
 }
 
 static enum member_difference compare(int own, int kernels)
 {
-	struct member_ref a = member_of(&object, own, 0), b = member_of(&kernel, kernels, 0);
-
-	return bpfring_compare_member(&a, &b);
+	return compare_ops(add_ops(&object, own, 0), add_ops(&kernel, kernels, 0));
 }
 
 /* A pointer to a function with these types, ended by -1, the result first. */
@@ -135,15 +148,14 @@ static void test_data(void **state)
 
 static void test_bit_fields(void **state)
 {
-	struct member_ref a = member_of(&object, object.u32, 3);
-	struct member_ref b = member_of(&kernel, kernel.u32, 3);
-	struct member_ref whole = member_of(&kernel, kernel.u32, 0);
-	struct member_ref own_whole = member_of(&object, object.u32, 0);
+	int own_bits = add_ops(&object, object.u32, 3), own_whole = add_ops(&object, object.u32, 0);
+	int bits = add_ops(&kernel, kernel.u32, 3), whole = add_ops(&kernel, kernel.u32, 0);
 
 	(void)state;
-	assert_int_equal(bpfring_compare_member(&a, &b), MEMBER_OTHER_DATA); /* libbpf has none */
-	assert_int_equal(bpfring_compare_member(&a, &whole), MEMBER_OTHER_DATA);
-	assert_int_equal(bpfring_compare_member(&own_whole, &b), MEMBER_OTHER_DATA);
+	assert_int_equal(compare_ops(own_bits, bits), MEMBER_OTHER_DATA); /* libbpf has none */
+	assert_int_equal(compare_ops(own_bits, whole), MEMBER_OTHER_DATA);
+	assert_int_equal(compare_ops(own_whole, bits), MEMBER_OTHER_DATA);
+	assert_int_equal(compare_ops(own_whole, whole), MEMBER_SAME);
 }
 
 static void test_pointers(void **state)
@@ -239,20 +251,21 @@ static void test_circles(void **state)
 
 static void test_declaration(void **state)
 {
-	struct member_ref fn = member_of(
-		&kernel, function(&kernel, TYPES(kernel.u32, kernel.sk, kernel.sk_pp, kernel.u64)),
-		0);
-	struct member_ref name =
-		member_of(&kernel, ok(btf__add_array(kernel.btf, kernel.u32, kernel.chr, 16)), 0);
+	int fn = function(&kernel, TYPES(kernel.u32, kernel.sk, kernel.sk_pp, kernel.u64));
+	int fn_ops = add_ops(&kernel, fn, 0);
+	int name = ok(btf__add_array(kernel.btf, kernel.u32, kernel.chr, 16));
+	int name_ops = add_ops(&kernel, name, 0);
+	struct member_ref member = member_of(&kernel, fn_ops);
 	char text[128], little[16];
 
 	(void)state;
-	assert_string_equal(bpfring_declaration(&fn, text, sizeof(text)),
+	assert_string_equal(bpfring_declaration(&member, text, sizeof(text)),
 			    "unsigned int (*member)(const struct sock *, const struct sock **, "
 			    "unsigned long)");
-	assert_string_equal(bpfring_declaration(&name, text, sizeof(text)), "char member[16]");
-	bpfring_declaration(&fn, little, sizeof(little));
+	bpfring_declaration(&member, little, sizeof(little));
 	assert_string_equal(little, "unsigned int (*");
+	member = member_of(&kernel, name_ops);
+	assert_string_equal(bpfring_declaration(&member, text, sizeof(text)), "char member[16]");
 }
 
 int main(void)

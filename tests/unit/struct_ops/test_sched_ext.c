@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
-/* Which scheduler runs, and what is done with one that was ejected: on a kernel that is pretended. */
+/*
+ * Which scheduler runs, and what is done with one that was ejected: on a kernel that is pretended.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -165,7 +167,7 @@ int __wrap_bpfring_sys_value_lookup(int fd, void *ret)
 	memcpy(value, &k.refcnts[id], sizeof(k.refcnts[id]));
 	memcpy(value + STATE_OFFSET, &k.states[id], sizeof(k.states[id]));
 	if (k.names[id])
-		strcpy(value + DATA_OFFSET + NAME_OFFSET, k.names[id]);
+		snprintf(value + DATA_OFFSET + NAME_OFFSET, 128, "%s", k.names[id]);
 	memcpy(value + DATA_OFFSET + CGROUP_OFFSET, &k.cgroups[id], sizeof(k.cgroups[id]));
 	return 0;
 }
@@ -314,8 +316,6 @@ static struct bpfring_struct_ops *open_mine(void)
 
 static void close_all(struct bpfring_struct_ops *ops)
 {
-	if (k.without_admin) /* no other to spare */
-		k.scheduler = 0;
 	bpfring_struct_ops_close(ops);
 	assert_int_equal(k.open, 0);
 }
@@ -527,17 +527,30 @@ static void test_close_superseded(void **state)
 
 	(void)state;
 	supersede("other");
-	bpfring_struct_ops_close(ops);
-	assert_int_equal(k.closed_links, 0);
-	assert_int_equal(k.open, 1);
-	assert_non_null(strstr(logged, "fd 4003 stays open"));
+	close_all(ops); /* who only looked does not have the last descriptor */
+	assert_int_equal(k.closed_links, 1);
+	assert_string_equal(logged, "");
 
-	k.open = 0;
+	for (int i = 0; i < 2; i++) {
+		ops = open_mine();
+		if (i)
+			ops->owns_link = true; /* it registered it */
+		else
+			assert_int_equal(bpfring_struct_ops_unregister(ops), 0);
+		logged[0] = '\0';
+		bpfring_struct_ops_close(ops);
+		assert_int_equal(k.closed_links, 1);
+		assert_int_equal(k.open, 1);
+		assert_non_null(strstr(logged, "fd 4003 stays open"));
+		k.open = 0;
+	}
+
 	logged[0] = '\0';
 	ops = open_mine();
+	ops->owns_link = true;
 	ops->scx_fd = new_fd(FD_SCHEDULER + 2); /* the one that runs */
 	close_all(ops);
-	assert_int_equal(k.closed_links, 1);
+	assert_int_equal(k.closed_links, 2);
 	assert_string_equal(logged, "");
 }
 

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
-/* Finding types in BTF made by hand: as kernels of both layouts have it, and what only looks like it. */
+/*
+ * Finding types in BTF made by hand: as kernels of both layouts have it, and what only looks like
+ * it.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -93,7 +96,10 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* struct @name { int (*fn)(); const u32 flags:; char name[16]; u32 *ptr; u32 bits:3; struct refcount } */
+/*
+ * struct @name { int (*fn)(); const u32 flags:; char name[16]; u32 *ptr; u32 bits:3; struct
+ * refcount }
+ */
 static int add_ops(struct world *w, const char *name)
 {
 	int constant = ok(btf__add_const(w->btf, w->u32));
