@@ -318,13 +318,15 @@ BPFRING_API int bpfring_task_storage_share(struct bpfring_task_storage *ts, int 
  * @member: index of an ordinary member
  * @data:   @size bytes
  *
- * The other members keep their values, as with bpfring_task_storage_bind(). With another process on
- * the UPTR path, the element must not exist before the first call: what that process shares through
- * it would be cut off, and the kernel does not tell.
+ * The other members keep their values, as with bpfring_task_storage_bind(). On the UPTR path the
+ * element of a thread of another process must not exist before the first call, and cannot be
+ * written again once that process has bound the thread: what it shares would be cut off, and the
+ * kernel does not show it. That it has bound the thread is noticed if it does so with this library.
  *
  * Return: 0, or -EINVAL: not an ordinary member, NULL; -ERANGE: wrong size; -ESRCH: no such
- * thread; -EEXIST: the other process's element exists; -EOPNOTSUPP: no pidfds of threads (6.9);
- * -ENOMEM, -EMFILE, -ENFILE, -EPERM, -EAGAIN, -EBUSY.
+ * thread; -EEXIST: the other process's element exists, or the value has a __kptr and the element
+ * exists; -EOPNOTSUPP: no pidfds of threads (6.9); -ENOMEM, -EMFILE, -ENFILE, -EPERM, -EAGAIN,
+ * -EBUSY.
  */
 BPFRING_API int bpfring_task_storage_set(struct bpfring_task_storage *ts, pid_t tid, int member,
 					 const void *data, size_t size);

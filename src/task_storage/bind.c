@@ -75,8 +75,6 @@ static int catch_up(struct bpfring_task_storage *ts, struct binding *b)
 /* A thread that others bound binds itself: from now on its end is noticed without a pidfd. */
 static void adopt(struct binding *b)
 {
-	if (b->pidfd >= 0)
-		b->seen = bpfring_task_see(bpfring_sys_pidfd_inode(b->pidfd));
 	bpfring_sys_close(b->pidfd);
 	b->pidfd = -1;
 }
@@ -98,6 +96,7 @@ static int start_self(struct bpfring_task_storage *ts, struct binding *b)
 		bpfring_task_drop(ts, b);
 		return err;
 	}
+	b->seen = bpfring_task_see(bpfring_sys_pidfd_inode(b->pidfd));
 	err = start(ts, b);
 	if (!err)
 		adopt(b);
@@ -186,6 +185,7 @@ static int bind_other(struct bpfring_task_storage *ts, pid_t tid, struct binding
 	}
 	adopt(b);
 	b->pidfd = pidfd;
+	b->seen = bpfring_task_see(bpfring_sys_pidfd_inode(pidfd));
 	err = start(ts, b);
 	if (!err)
 		*ret = b;

@@ -17,6 +17,7 @@ enum {
 	OP_GET = 0,
 	OP_SET = 1,
 	OP_DELETE = 2,
+	OP_SET_NEW = 3, /* -EEXIST if there is one */
 };
 
 /* Behind the value, a request to NAME_bind. */
@@ -48,7 +49,8 @@ static bool by_program(const struct bpfring_task_storage *ts, struct task_id id)
  */
 static bool may_pass(uint64_t op, int err)
 {
-	return err == -EBUSY || err == -EAGAIN || (op == OP_SET && err == -ENOMEM);
+	return err == -EBUSY || err == -EAGAIN ||
+	       ((op == OP_SET || op == OP_SET_NEW) && err == -ENOMEM);
 }
 
 static int run(struct bpfring_task_storage *ts, uint64_t op)
@@ -106,7 +108,7 @@ int bpfring_task_element_write(struct bpfring_task_storage *ts, struct task_id i
 	int err;
 
 	if (by_program(ts, id))
-		return run(ts, OP_SET);
+		return run(ts, flags == BPF_NOEXIST ? OP_SET_NEW : OP_SET);
 	err = by_pidfd(ts, id, OP_SET, ts->layout.has_kptr ? BPF_NOEXIST : flags);
 	if (err == -EEXIST && ts->layout.has_kptr)
 		log_error("map '%s': thread %d has an element, and writing it would drop what BPF "
@@ -158,9 +160,10 @@ int bpfring_task_element_check(struct bpfring_task_storage *ts, struct task_id i
 	return err;
 }
 
-int bpfring_task_element_share(struct bpfring_task_storage *ts, const struct binding *b)
+/* What there is, with what @b shares filled in: 1 if there is nothing yet. */
+static int prepare_share(struct bpfring_task_storage *ts, const struct binding *b,
+			 struct task_id id)
 {
-	struct task_id id = {b->tid, b->pidfd};
 	int err = bpfring_task_element_read(ts, id);
 
 	if (err == -ENOENT)
@@ -168,6 +171,29 @@ int bpfring_task_element_share(struct bpfring_task_storage *ts, const struct bin
 	else if (err)
 		return err;
 	bpfring_task_element_refer(ts, b);
-	err = bpfring_task_element_write(ts, id, BPF_ANY);
+	return err == -ENOENT;
+}
+
+/*
+ * Another process or BPF may make the element just now: then it is looked at first. What another process
+ * may be writing is read again with that one shut out.
+ */
+int bpfring_task_element_share(struct bpfring_task_storage *ts, struct binding *b)
+{
+	struct task_id id = {b->tid, b->pidfd};
+	bool is_uptr = ts->path->name == BPFRING_TASK_UPTR;
+	int err, is_new, tries = 0;
+
+	do {
+		is_new = prepare_share(ts, b, id);
+		if (by_program(ts, id))
+			b->seen.inode = ts->caller_inode;
+		if ((is_uptr || !is_new) && bpfring_task_begin_share(ts, b))
+			is_new = prepare_share(ts, b, id);
+		err = is_new < 0
+			      ? is_new
+			      : bpfring_task_element_write(ts, id, is_new ? BPF_NOEXIST : BPF_ANY);
+		bpfring_task_end_share(ts, b);
+	} while (err == -EEXIST && is_new > 0 && ++tries < RETRIES);
 	return err == -ENOENT ? -ESRCH : err; /* of the thread: the element need not exist */
 }

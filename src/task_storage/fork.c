@@ -90,6 +90,7 @@ static void forget_others(struct bpfring_task_storage *ts, const struct binding 
 		for (b = ts->buckets[i]; b; b = next) {
 			next = b->next;
 			bpfring_sys_close(b->pidfd);
+			b->mark = 0;
 			if (b != own)
 				bpfring_sys_free(b);
 		}
@@ -97,6 +98,8 @@ static void forget_others(struct bpfring_task_storage *ts, const struct binding 
 	}
 	ts->bindings = 0;
 	ts->bound = 0;
+	bpfring_sys_close(ts->mark_fd); /* its locks are the parent's */
+	ts->mark_fd = -1;
 }
 
 /* The only thread there is shares again what it shared before the fork. */
@@ -109,8 +112,11 @@ static int bind_again(struct bpfring_task_storage *ts, struct binding *own, bool
 	ts->bound = 1;
 	ts->binds++;
 	own->has_cell = true;
+	if (ts->parts.bind_fd < 0)
+		own->seen = bpfring_task_see_self(ts);
 	err = bpfring_task_element_share(ts, own);
-	own->seen = bpfring_task_see_self(ts);
+	if (ts->parts.bind_fd >= 0) /* the program has run */
+		own->seen = bpfring_task_see_self(ts);
 	return err;
 }
 

@@ -91,6 +91,7 @@ static void handle_free(struct bpfring_task_storage *ts)
 	bpfring_task_parts_close(&ts->parts, TASK_MAX_SHARED);
 	bpfring_task_layout_free(&ts->layout);
 	bpfring_map_close(&ts->map);
+	bpfring_sys_close(ts->mark_fd);
 	bpfring_sys_free(ts->scratch);
 	bpfring_sys_free(ts->pin);
 	bpfring_sys_free(ts);
@@ -191,6 +192,7 @@ static int handle_new(struct bpfring_task_storage **ret, struct map *map,
 	}
 	ts->map = *map;
 	ts->opts = *opts;
+	ts->mark_fd = -1;
 	bpfring_task_parts_none(&ts->parts);
 	err = bpfring_task_describe(&ts->layout, map, opts,
 				    from->obj ? bpf_object__btf(from->obj) : NULL, from->fallback);

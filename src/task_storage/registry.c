@@ -65,6 +65,7 @@ static void give_back(struct bpfring_task_storage *ts, struct binding *b)
 	if (!atomic_exchange(&b->has_cell, false))
 		return;
 	ts->path->retire(ts, &b->cell);
+	bpfring_task_unmark(ts, b);
 	ts->bound--;
 }
 
@@ -76,6 +77,7 @@ void bpfring_task_drop(struct bpfring_task_storage *ts, struct binding *b)
 		link = &(*link)->next;
 	*link = b->next;
 	give_back(ts, b);
+	bpfring_task_unmark(ts, b);
 	ts->bindings--;
 	bpfring_sys_close(b->pidfd);
 	bpfring_sys_free(b);

@@ -42,7 +42,7 @@ static void exchange(struct bpfring_task_storage *ts, struct place *p)
 }
 
 /* Through the new map, then no longer through @old: programs of both see the memory for a moment. */
-static int move_element(struct bpfring_task_storage *ts, struct place *old, const struct binding *b,
+static int move_element(struct bpfring_task_storage *ts, struct place *old, struct binding *b,
 			struct task_id id)
 {
 	int err;
@@ -54,8 +54,10 @@ static int move_element(struct bpfring_task_storage *ts, struct place *old, cons
 		memset(ts->scratch, 0, ts->layout.value_size);
 	else
 		bpfring_task_layout_convert(&old->layout, old->scratch, &ts->layout, ts->scratch);
+	bpfring_task_begin_share(ts, b);
 	bpfring_task_element_refer(ts, b);
 	err = bpfring_task_element_write(ts, id, BPF_ANY);
+	bpfring_task_end_share(ts, b);
 	if (!err)
 		err = bpfring_task_element_check(ts, id);
 	if (ts->map.id == old->map.id) /* other arrays under the same map: it is the same element */

@@ -90,7 +90,8 @@ struct binding {
 	pid_t tid;
 	int pidfd; /* of a thread that did not bind itself, to know when it is dead; -1: none */
 	struct thread_seen seen;
-	bool is_self; /* thread-specific value of its thread, which may look at it at any time */
+	uint64_t mark; /* that is locked; 0: none */
+	bool is_self;  /* thread-specific value of its thread, which may look at it at any time */
 	bool is_stranded;      /* its thread has ended, it seems: nobody finds it any more */
 	atomic_bool has_cell;  /* false: unbound by another thread, or of another process */
 	atomic_bool is_behind; /* the map was replaced, its element is still to be made */
@@ -117,6 +118,7 @@ struct bpfring_task_storage {
 	uint64_t bound, binds;
 	uint64_t bindings, added; /* in the buckets now; so far */
 	uint64_t reap_at;	  /* when so many have been added */
+	int mark_fd;		  /* its locks are marks; -1: there have been none */
 	uint64_t caller_inode;	  /* as the program of the fall-back said last */
 
 	bool is_checked; /* the members are what the kernel takes them for */
@@ -214,7 +216,7 @@ int bpfring_task_element_read(struct bpfring_task_storage *ts, struct task_id id
 int bpfring_task_element_write(struct bpfring_task_storage *ts, struct task_id id, uint64_t flags);
 int bpfring_task_element_delete(struct bpfring_task_storage *ts, struct task_id id);
 /* Keeps what ordinary members there are, and shares what @b has. */
-int bpfring_task_element_share(struct bpfring_task_storage *ts, const struct binding *b);
+int bpfring_task_element_share(struct bpfring_task_storage *ts, struct binding *b);
 /* Once a map: that the kernel takes for pointers what we do. */
 int bpfring_task_element_check(struct bpfring_task_storage *ts, struct task_id id);
 void bpfring_task_element_refer(struct bpfring_task_storage *ts, const struct binding *b);
@@ -231,6 +233,23 @@ struct thread_seen bpfring_task_see_self(const struct bpfring_task_storage *ts);
 int bpfring_task_pidfd_of(const struct thread_seen *seen, pid_t tid);
 /* Whether @tid is still the thread that was seen; true if nothing speaks against it. */
 bool bpfring_task_is_seen(const struct thread_seen *seen, pid_t tid);
+
+/* task_storage/marks.c. Under the lock. */
+/* Of a thread of another process, on the path UPTR: its element is about to be made here. */
+void bpfring_task_mark_made(struct bpfring_task_storage *ts, struct binding *b);
+/*
+ * Of a thread of another process, before its element is read and written. -EBUSY: its process is writing;
+ * or, on the path UPTR, it was not made here, or is shared since: it must not be written.
+ */
+int bpfring_task_begin_change(struct bpfring_task_storage *ts, const struct binding *b);
+void bpfring_task_end_change(struct bpfring_task_storage *ts, const struct binding *b);
+/*
+ * Of a thread of this process, after its element was read, before it is written to share memory. True: it
+ * has to be read again, another process may have written it.
+ */
+bool bpfring_task_begin_share(struct bpfring_task_storage *ts, struct binding *b);
+void bpfring_task_end_share(struct bpfring_task_storage *ts, struct binding *b);
+void bpfring_task_unmark(struct bpfring_task_storage *ts, struct binding *b);
 
 /* task_storage/registry.c: which thread shares what. Under the lock. */
 struct binding *bpfring_task_find(struct bpfring_task_storage *ts, pid_t tid);

@@ -59,6 +59,7 @@ enum bpfring_task_op {
 	BPFRING_TASK_OP_GET = 0,
 	BPFRING_TASK_OP_SET = 1,
 	BPFRING_TASK_OP_DELETE = 2,
+	BPFRING_TASK_OP_SET_NEW = 3, /* if there is none */
 };
 
 /*
@@ -98,6 +99,7 @@ enum bpfring_task_op {
 	{                                                                                       \
 		struct task_struct *task = bpf_get_current_task_btf();                          \
 		__u64 op = request->op;                                                         \
+		_Bool set = op == BPFRING_TASK_OP_SET || op == BPFRING_TASK_OP_SET_NEW;         \
 		value_type *value;                                                              \
                                                                                                 \
 		if (!bpfring_priv_task_fallback())                                              \
@@ -105,12 +107,13 @@ enum bpfring_task_op {
 		request->inode = bpfring_priv_task_inode(task);                                 \
 		if (op == BPFRING_TASK_OP_DELETE)                                               \
 			return (int)bpf_task_storage_delete(&name, task);                       \
-		value = bpf_task_storage_get(                                                   \
-			&name, task, 0,                                                         \
-			op == BPFRING_TASK_OP_SET ? BPF_LOCAL_STORAGE_GET_F_CREATE : 0);        \
+		if (op == BPFRING_TASK_OP_SET_NEW && bpf_task_storage_get(&name, task, 0, 0))   \
+			return -17; /* EEXIST */                                                \
+		value = bpf_task_storage_get(&name, task, 0,                                    \
+					     set ? BPF_LOCAL_STORAGE_GET_F_CREATE : 0);         \
 		if (!value)                                                                     \
-			return op == BPFRING_TASK_OP_SET ? -12 : -2; /* ENOMEM : ENOENT */      \
-		if (op == BPFRING_TASK_OP_SET)                                                  \
+			return set ? -12 : -2; /* ENOMEM : ENOENT */                            \
+		if (set)                                                                        \
 			__builtin_memcpy(value, &request->value, sizeof(*value));               \
 		else                                                                            \
 			__builtin_memcpy(&request->value, value, sizeof(*value));               \

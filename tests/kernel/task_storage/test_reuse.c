@@ -277,10 +277,12 @@ static void *wait_to_be_bound(void *arg)
 static void threads_bound_by_others(void **state)
 {
 	struct fixture *f = *state;
-	unsigned int fds = count_fds();
 	struct life l = {.f = f};
+	unsigned int fds;
 	void *mem;
 
+	bind_some(f);
+	fds = count_fds();
 	if (!threads_have_pidfds())
 		skip_because("threads have no pidfds");
 	pthread_barrier_init(&l.barrier, NULL, 2);
