@@ -47,8 +47,8 @@ def limit():
 
 def limit_memory():
     limit()
-    resource.setrlimit(resource.RLIMIT_AS, (16 * GIB, 16 * GIB))
-    resource.setrlimit(resource.RLIMIT_DATA, (GIB, GIB))
+    resource.setrlimit(resource.RLIMIT_AS, (64 * GIB, 64 * GIB))
+    resource.setrlimit(resource.RLIMIT_DATA, (3 * GIB, 3 * GIB))
 
 
 def registered():
