@@ -22,6 +22,10 @@ def digest(path):
         return hashlib.sha256(file.read()).hexdigest()
 
 
+def digest_of(texts):
+    return hashlib.sha256("\n".join(texts).encode()).hexdigest()
+
+
 def adopt_orphans():
     """Processes whose parent has ended become ours, so that none is left over."""
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
