@@ -70,9 +70,11 @@ def alone(lock):
         if lock:
             fcntl.flock(file, fcntl.LOCK_EX)
         before = registered()
-        yield
-        for left in registered() - before:
-            subprocess.run([BPFTOOL, "struct_ops", "unregister", "id", str(left)], capture_output=True)
+        try:
+            yield
+        finally:
+            for left in registered() - before:
+                subprocess.run([BPFTOOL, "struct_ops", "unregister", "id", str(left)], capture_output=True)
 
 
 def command_in_vm(test, build, program, kernel):
@@ -107,10 +109,11 @@ def run(test, build, program, out, lock=None, vm=None):
                 status = process.wait(seconds)
             except subprocess.TimeoutExpired:
                 status = None
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-            kill_children()
+            finally:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+                kill_children()
     took = time.monotonic() - start
     if status is None:
         return "time-out", took
