@@ -7,6 +7,7 @@ import fnmatch
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
 import time
@@ -130,7 +131,11 @@ class Runner:
     def tests(self, fault, build):
         """In the order in which they run: what needs no privileges, what has noticed faults here, what is fast."""
         kills = self.kills[fault.path]
-        wanted = [t for t in build.tests if t.name not in self.unreliable and self.fits(t, fault, build)]
+        wanted = [t for t in build.tests if self.fits(t, fault, build)]
+        if never_live(fault):
+            on_kernel = [t for t in wanted if t.on_kernel]
+            wanted = [t for t in wanted if not t.on_kernel] + build.in_vm(on_kernel)
+        wanted = [t for t in wanted if t.name not in self.unreliable]
         return sorted(wanted, key=lambda t: (t.on_kernel, t.stress, -kills[t.name], t.seconds or 0, t.name))
 
     def state(self, fault):
@@ -141,25 +146,24 @@ class Runner:
     def presets(self, fault):
         return ["tsan"] if fault.kind == "order" else ["dev", "asan"] if self.opts.asan else ["dev"]
 
-    def run_test(self, test, build, program, fault):
-        vm = self.opts.vm if test.on_kernel and never_live(fault) else None
-        return sandbox.run(test, build, program, self.out, lock=self.opts.lock, vm=vm)
+    def run_test(self, test, build, sound):
+        return sandbox.run(test, build, sound, self.out, lock=self.opts.lock, vm=self.opts.vm)
 
-    def notices(self, test, build, fault):
+    def notices(self, test, build):
         """Whether the test fails with the fault, and passes without."""
         if not test.checked:
             test.checked = True
-            result, test.seconds = self.run_test(test, build, test.sound, fault)
+            result, test.seconds = self.run_test(test, build, True)
             if result != "pass":
                 self.unreliable[test.name] = f"{result} without a fault"
                 return False
-        result, _ = self.run_test(test, build, test.program, fault)
+        result, _ = self.run_test(test, build, False)
         if result in ("pass", "skip"):
             return False
-        if self.run_test(test, build, test.sound, fault)[0] != "pass":
+        if self.run_test(test, build, True)[0] != "pass":
             self.unreliable[test.name] = "fails now and then without a fault"
             return False
-        again = [self.run_test(test, build, test.program, fault)[0] not in ("pass", "skip") for _ in range(2)]
+        again = [self.run_test(test, build, False)[0] not in ("pass", "skip") for _ in range(2)]
         return any(again)
 
     def judge(self, fault):
@@ -180,12 +184,12 @@ class Runner:
                 if faulty and faulty == code:
                     return "equivalent", "the same code"
                 for test in self.tests(fault, build):
-                    if not build.make(test.target):
+                    if not build.make(*test.targets):
                         return "no code", f"does not compile for {test.name}"
-                    if sandbox.digest(test.program) == test.digest:
+                    if test.digest_now() == test.digest:
                         continue
                     judged = preset
-                    if self.notices(test, build, fault):
+                    if self.notices(test, build):
                         self.kills[fault.path][test.name] += 1
                         return "noticed", test.name + (" under ASan" if preset == "asan" else "")
             finally:
@@ -202,7 +206,7 @@ class Runner:
         entry = self.logged.get(name)
         if fault.key in known:
             entry = {"id": name, "result": "equivalent", "by": "listed: " + known[fault.key], "seconds": 0}
-        elif not entry or entry["result"] not in ("noticed", "no code") and entry["state"] != self.state(fault):
+        elif not entry or entry["result"] not in ("noticed", "no code") and entry.get("state") != self.state(fault):
             start = time.monotonic()
             result, by = self.judge(fault)
             took = round(time.monotonic() - start, 1)
@@ -291,6 +295,7 @@ def main():
     guard = os.path.join(runner.out, "guard.so")
     subprocess.run(["cc", "-O2", "-shared", "-fPIC", "-o", guard, "scripts/mutate/guard.c"], check=True)
     sandbox.adopt_orphans()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         runner.run(queues, known)
     except KeyboardInterrupt:
