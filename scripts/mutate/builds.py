@@ -38,18 +38,18 @@ def copy_tree(source, to):
 class Test:
     name: str
     folder: str  # below tests/unit or tests/kernel, or the one below tests
-    program: str
-    args: list
+    commands: list  # one, but for those in a virtual machine: each a program and its arguments
     labels: list
     limit: float
-    alone: bool
-    environment: list
-    target: str = ""
-    sound: str = ""  # the program without a fault
-    digest: str = ""
+    alone: bool = False
+    environment: tuple = ()
+    targets: tuple = ()
+    sound: tuple = ()  # the programs without a fault
+    digest: str = ""  # of these
     threads: bool = False
     seconds: float = 0.0
     checked: bool = False
+    in_vm: bool = False
 
     @property
     def on_kernel(self):
@@ -63,6 +63,9 @@ class Test:
     def slow(self):
         return self.stress and (self.on_kernel or self.limit > 300)
 
+    def digest_now(self):
+        return sandbox.digest_of(sandbox.digest(command[0]) for command in self.commands)
+
 
 class Build:
     def __init__(self, preset, tree, out):
@@ -73,15 +76,16 @@ class Build:
         with open(os.path.join(self.dir, "compile_commands.json"), encoding="utf-8") as file:
             self.commands = {os.path.relpath(c["file"], tree): c["command"] for c in json.load(file)}
         self.tests = list(self.find_tests(os.path.join(out, preset + "-sound")))
-        self.codes = {}
+        self.vm = []
 
     def quiet(self, command):
         done = subprocess.run(command, capture_output=True, text=True, env=self.environment, cwd=self.tree)
         if done.returncode:
             sys.exit(f"{shlex.join(command)}\n{done.stdout[-3000:]}{done.stderr[-3000:]}")
 
-    def make(self, target):
-        return not subprocess.run(["ninja", "-C", self.dir, target], capture_output=True, env=self.environment).returncode
+    def make(self, *targets):
+        command = ["ninja", "-C", self.dir, *targets]
+        return not subprocess.run(command, capture_output=True, env=self.environment).returncode
 
     def find_tests(self, sound):
         listing = subprocess.run(["ctest", "--test-dir", self.dir, "--show-only=json-v1"], check=True,
@@ -102,16 +106,25 @@ class Build:
             properties = {p["name"]: p["value"] for p in entry["properties"]}
             if "abi" in properties.get("LABELS", []):
                 continue
-            test = Test(entry["name"], at, command[0], command[1:], properties.get("LABELS", []),
-                        properties.get("TIMEOUT", 60), properties.get("RUN_SERIAL", False),
-                        properties.get("ENVIRONMENT", []))  # fmt: skip
-            test.target = os.path.relpath(test.program, self.dir)
-            test.sound = os.path.join(sound, os.path.basename(test.program))
-            shutil.copy(test.program, test.sound)
-            test.digest = sandbox.digest(test.program)
-            with open(test.program, "rb") as file:
+            test = Test(entry["name"], at, [command], properties.get("LABELS", []), properties.get("TIMEOUT", 60),
+                        properties.get("RUN_SERIAL", False), properties.get("ENVIRONMENT", ()))  # fmt: skip
+            test.targets = (os.path.relpath(command[0], self.dir),)
+            test.sound = (os.path.join(sound, os.path.basename(command[0])),)
+            shutil.copy(command[0], test.sound[0])
+            test.digest = test.digest_now()
+            with open(command[0], "rb") as file:
                 test.threads = b"pthread_create" in file.read()
             yield test
+
+    def in_vm(self, tests):
+        """These as one, for one boot."""
+        if tests and not self.vm:
+            self.vm.append(Test("in the virtual machine", "", [t.commands[0] for t in tests], ["kernel"], 600))
+            self.vm[0].targets = tuple(t.targets[0] for t in tests)
+            self.vm[0].sound = tuple(t.sound[0] for t in tests)
+            self.vm[0].digest = self.vm[0].digest_now()
+            self.vm[0].in_vm = True
+        return self.vm if tests else []
 
     def code(self, path):
         """A digest of the code that a file gives; None: it does not compile; "": cannot be said."""

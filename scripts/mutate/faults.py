@@ -195,7 +195,8 @@ class Scanner:
             if not last:
                 self.add("return", start, end, "")
             result = self.tok(i + 1)
-            if j == i + 2 and result == "-" and self.tok(j).startswith("E") or j == i + 1 and result in ("err", "error"):
+            code = j == i + 2 and result == "-" and self.tok(j).startswith("E")
+            if code or j == i + 1 and result in ("err", "error"):
                 self.add("result", self.tokens[i + 1][1], end, "0")
             self.expression(i + 1, j)
             return

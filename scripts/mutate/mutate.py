@@ -7,6 +7,7 @@ import fnmatch
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
 import time
@@ -47,8 +48,8 @@ def options():
     p.add_argument("--seed", default="1", help="chooses which (1)")
     p.add_argument("--files", default=["*"], nargs="+", metavar="GLOB", help="only faults in these files")
     p.add_argument("--kinds", default=["*"], nargs="+", metavar="GLOB", help="only faults of these kinds")
-    p.add_argument("--again", action="store_true", help="judge those again that survived in an earlier run")
-    p.add_argument("--fresh", action="store_true", help="forget earlier runs; otherwise one that was ended goes on")
+    p.add_argument("--fresh", action="store_true", help="forget earlier runs; otherwise what was noticed then counts, "
+                   "and what survived is judged again if the tests have changed")  # fmt: skip
     p.add_argument("--list", action="store_true", help="print the faults that would be judged, and stop")
     p.add_argument("--asan", action="store_true", help="what survives runs under AddressSanitizer too")
     p.add_argument("--unit", action="store_true", help="no tests on the live kernel")
@@ -111,53 +112,64 @@ class Runner:
             self.builds[preset] = Build(preset, self.tree, self.out)
         return self.builds[preset]
 
+    def fits(self, test, fault, build):
+        folders = folders_of(fault.path)
+        # What of tests/stress is about which folder is in its name.
+        at = test.folder if test.folder != "stress" else "producer" if "prod" in test.name else "ring"
+        if at == "fuzz":
+            fits = not {"task_storage", "struct_ops"} & set(folders)
+        else:
+            fits = at in folders or at == "kernel" and "base" in folders or at == "sim" and "ring" in folders
+        if test.on_kernel and (self.opts.unit or never_live(fault) and not self.opts.vm):
+            return False
+        if test.on_kernel and test.alone and build.preset != "dev":
+            return False  # sanitizers leave no room for guard.c
+        if fault.kind == "order" and not (test.threads and (not test.on_kernel or "thread" in test.name)):
+            return False  # what has no threads, or takes minutes under TSan and hardly any of them in the library
+        return fits and not test.slow
+
     def tests(self, fault, build):
         """In the order in which they run: what needs no privileges, what has noticed faults here, what is fast."""
-        folders = folders_of(fault.path)
-        order = fault.kind == "order"
-        kernel = not self.opts.unit and not (never_live(fault) and not self.opts.vm)
-        wanted = []
-        for test in build.tests:
-            # What of tests/stress is about which folder is in its name.
-            at = test.folder if test.folder != "stress" else \
-                "producer" if "prod" in test.name else "ring"  # fmt: skip
-            fits = at in folders or at == "fuzz" and "task_storage" not in folders and "struct_ops" not in folders or \
-                at == "kernel" and "base" in folders or at == "sim" and "ring" in folders  # fmt: skip
-            if test.on_kernel and not kernel or test.name in self.unreliable or test.slow:
-                fits = False
-            if test.on_kernel and test.alone and build.preset != "dev":
-                fits = False  # sanitizers leave no room for guard.c
-            if fits and (not order or test.threads):
-                wanted.append(test)
         kills = self.kills[fault.path]
+        wanted = [t for t in build.tests if self.fits(t, fault, build)]
+        if never_live(fault):
+            on_kernel = [t for t in wanted if t.on_kernel]
+            wanted = [t for t in wanted if not t.on_kernel] + build.in_vm(on_kernel)
+        wanted = [t for t in wanted if t.name not in self.unreliable]
         return sorted(wanted, key=lambda t: (t.on_kernel, t.stress, -kills[t.name], t.seconds or 0, t.name))
 
-    def run_test(self, test, build, program, fault):
-        vm = self.opts.vm if test.on_kernel and never_live(fault) else None
-        return sandbox.run(test, build, program, self.out, lock=self.opts.lock, vm=vm)
+    def state(self, fault):
+        """Changes with the tests that fit, and with what they test."""
+        presets = [self.build(p) for p in self.presets(fault)]
+        return sandbox.digest_of(t.name + t.digest for b in presets for t in b.tests if self.fits(t, fault, b))
 
-    def notices(self, test, build, fault):
+    def presets(self, fault):
+        return ["tsan"] if fault.kind == "order" else ["dev", "asan"] if self.opts.asan else ["dev"]
+
+    def run_test(self, test, build, sound):
+        return sandbox.run(test, build, sound, self.out, lock=self.opts.lock, vm=self.opts.vm)
+
+    def notices(self, test, build):
         """Whether the test fails with the fault, and passes without."""
         if not test.checked:
             test.checked = True
-            result, test.seconds = self.run_test(test, build, test.sound, fault)
+            result, test.seconds = self.run_test(test, build, True)
             if result != "pass":
                 self.unreliable[test.name] = f"{result} without a fault"
                 return False
-        result, _ = self.run_test(test, build, test.program, fault)
+        result, _ = self.run_test(test, build, False)
         if result in ("pass", "skip"):
             return False
-        if self.run_test(test, build, test.sound, fault)[0] != "pass":
+        if self.run_test(test, build, True)[0] != "pass":
             self.unreliable[test.name] = "fails now and then without a fault"
             return False
-        again = [self.run_test(test, build, test.program, fault)[0] not in ("pass", "skip") for _ in range(2)]
+        again = [self.run_test(test, build, False)[0] not in ("pass", "skip") for _ in range(2)]
         return any(again)
 
     def judge(self, fault):
         """What becomes of it, and which test noticed it or why it was not judged."""
-        presets = ["tsan"] if fault.kind == "order" else ["dev", "asan"] if self.opts.asan else ["dev"]
         judged = ""
-        for preset in presets:
+        for preset in self.presets(fault):
             build = self.build(preset)
             path = os.path.join(self.tree, fault.path)
             with open(path, encoding="utf-8") as file:
@@ -172,12 +184,12 @@ class Runner:
                 if faulty and faulty == code:
                     return "equivalent", "the same code"
                 for test in self.tests(fault, build):
-                    if not build.make(test.target):
+                    if not build.make(*test.targets):
                         return "no code", f"does not compile for {test.name}"
-                    if sandbox.digest(test.program) == test.digest:
+                    if test.digest_now() == test.digest:
                         continue
                     judged = preset
-                    if self.notices(test, build, fault):
+                    if self.notices(test, build):
                         self.kills[fault.path][test.name] += 1
                         return "noticed", test.name + (" under ASan" if preset == "asan" else "")
             finally:
@@ -194,10 +206,11 @@ class Runner:
         entry = self.logged.get(name)
         if fault.key in known:
             entry = {"id": name, "result": "equivalent", "by": "listed: " + known[fault.key], "seconds": 0}
-        elif not entry or self.opts.again and entry["result"] in ("survived", "not judged", "order"):
+        elif not entry or entry["result"] not in ("noticed", "no code") and entry.get("state") != self.state(fault):
             start = time.monotonic()
             result, by = self.judge(fault)
-            entry = {"id": name, "result": result, "by": by, "seconds": round(time.monotonic() - start, 1)}
+            took = round(time.monotonic() - start, 1)
+            entry = {"id": name, "result": result, "by": by, "seconds": took, "state": self.state(fault)}
             with open(self.log_path, "a", encoding="utf-8") as file:
                 file.write(json.dumps(entry) + "\n")
         elif entry["result"] == "noticed":
@@ -282,6 +295,7 @@ def main():
     guard = os.path.join(runner.out, "guard.so")
     subprocess.run(["cc", "-O2", "-shared", "-fPIC", "-o", guard, "scripts/mutate/guard.c"], check=True)
     sandbox.adopt_orphans()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         runner.run(queues, known)
     except KeyboardInterrupt:

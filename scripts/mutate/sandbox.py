@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import resource
+import shlex
 import signal
 import subprocess
 import time
@@ -20,6 +21,10 @@ BPFTOOL = next((p for p in ("/usr/sbin/bpftool", "/sbin/bpftool") if os.path.exi
 def digest(path):
     with open(path, "rb") as file:
         return hashlib.sha256(file.read()).hexdigest()
+
+
+def digest_of(texts):
+    return hashlib.sha256("\n".join(texts).encode()).hexdigest()
 
 
 def adopt_orphans():
@@ -47,8 +52,8 @@ def limit():
 
 def limit_memory():
     limit()
-    resource.setrlimit(resource.RLIMIT_AS, (16 * GIB, 16 * GIB))
-    resource.setrlimit(resource.RLIMIT_DATA, (GIB, GIB))
+    resource.setrlimit(resource.RLIMIT_AS, (64 * GIB, 64 * GIB))
+    resource.setrlimit(resource.RLIMIT_DATA, (3 * GIB, 3 * GIB))
 
 
 def registered():
@@ -66,47 +71,52 @@ def alone(lock):
         if lock:
             fcntl.flock(file, fcntl.LOCK_EX)
         before = registered()
-        yield
-        for left in registered() - before:
-            subprocess.run([BPFTOOL, "struct_ops", "unregister", "id", str(left)], capture_output=True)
+        try:
+            yield
+        finally:
+            for left in registered() - before:
+                subprocess.run([BPFTOOL, "struct_ops", "unregister", "id", str(left)], capture_output=True)
 
 
-def command_in_vm(test, build, program, kernel):
-    tree = build.tree
+def in_vm(commands, tree, out, kernel):
+    """The command that runs these on another kernel, until one fails."""
     images = subprocess.run([f"{tree}/tests/vm/fetch.sh", "qemu", kernel], check=True, capture_output=True, text=True)
     image = next(line.split()[1] for line in images.stdout.splitlines() if line.startswith(kernel + " "))
-    files = [word for path in (program, BPFTOOL, "/usr/bin/env") for word in ("-f", path)]
-    return [f"{tree}/tests/vm/run.sh", "-k", image, "-t", "300", *files, "--", "env", "TEST_SLOWNESS=10", program,
-            *test.args]  # fmt: skip
+    script = os.path.join(out, "vm.sh")
+    with open(script, "w", encoding="ascii") as file:
+        file.write("export TEST_SLOWNESS=10\n")
+        for command in commands:
+            file.write(f"{shlex.join(command)} || [ $? = 77 ] || exit 1\n")
+    files = [word for path in (script, BPFTOOL, *{c[0] for c in commands}) for word in ("-f", path)]
+    return [f"{tree}/tests/vm/run.sh", "-k", image, "-t", "550", *files, "--", "sh", script]
 
 
-def run(test, build, program, out, lock=None, vm=None):
-    """pass, skip, fail or time-out, and the seconds it took."""
-    if vm:
-        command, seconds = command_in_vm(test, build, program, vm), 600
-    else:
-        command = [program, *test.args]
-        seconds = min(test.limit, max(15, 10 * test.seconds)) if test.seconds else test.limit
+def run(test, build, sound, out, lock=None, vm=None):
+    """pass, skip, fail or time-out, and the seconds it took. @sound: the program without a fault."""
+    commands = [[s, *c[1:]] for s, c in zip(test.sound, test.commands)] if sound else test.commands
+    command = in_vm(commands, build.tree, out, vm) if test.in_vm else commands[0]
+    seconds = min(test.limit, max(15, 10 * test.seconds)) if test.seconds else test.limit
     environment = {**os.environ, "LD_PRELOAD": os.path.join(out, "guard.so"),
                    "TSAN_OPTIONS": "hard_rss_limit_mb=2000", "ASAN_OPTIONS": "hard_rss_limit_mb=2000"}  # fmt: skip
     environment.update(word.split("=", 1) for word in test.environment)
     sanitized = build.preset != "dev"
-    if vm or sanitized:
+    if test.in_vm or sanitized:
         del environment["LD_PRELOAD"]
     start = time.monotonic()
-    with alone(lock) if test.alone and not vm else contextlib.nullcontext():
+    with alone(lock) if test.alone else contextlib.nullcontext():
         with open(os.path.join(out, "output"), "w", encoding="utf-8") as output:
             process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
                                        env=environment, cwd=build.dir, start_new_session=True,
-                                       preexec_fn=limit if vm or sanitized else limit_memory)  # fmt: skip
+                                       preexec_fn=limit if test.in_vm or sanitized else limit_memory)  # fmt: skip
             try:
                 status = process.wait(seconds)
             except subprocess.TimeoutExpired:
                 status = None
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-            kill_children()
+            finally:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+                kill_children()
     took = time.monotonic() - start
     if status is None:
         return "time-out", took
