@@ -180,12 +180,12 @@ void __wrap_bpfring_sys_close(int fd)
 int __wrap_bpfring_sys_map_info(int fd, struct bpf_map_info *ret);
 int __wrap_bpfring_sys_map_info(int fd, struct bpf_map_info *ret)
 {
-	assert_int_equal(fd, MAP_FD);
+	assert_true(fd == MAP_FD || fd == OTHER_MAP_FD);
 	memset(ret, 0, sizeof(*ret));
 	ret->type = BPF_MAP_TYPE_STRUCT_OPS;
 	ret->id = 7;
 	ret->map_flags = fake.flags;
-	ret->btf_vmlinux_value_type_id = value_id;
+	ret->btf_vmlinux_value_type_id = fd == MAP_FD ? value_id : value_id + 1;
 	strcpy(ret->name, "my_ops");
 	return 0;
 }

@@ -49,7 +49,13 @@ struct kernel_value {
 	struct kernel_ops data;
 };
 
-enum { MAP_FD = 100, TRIAL_FD = 101, LINK_FD = 102, PROGRAM_FD = 200 /* + its number */ };
+enum {
+	MAP_FD = 100,
+	TRIAL_FD = 101,
+	LINK_FD = 102,
+	OTHER_MAP_FD = 103,
+	PROGRAM_FD = 200 /* + its number */
+};
 
 extern struct fake {
 	/* libbpf */

@@ -246,6 +246,16 @@ static void test_culprit(void **state)
 	assert_int_equal(bpfring_struct_ops_store(ops), 0);
 }
 
+/* It may be the kernel's first. */
+static void test_first_culprit(void **state)
+{
+	(void)state;
+	fake.data.array[0] = -1;
+	fake.culprit = offsetof(struct kernel_value, data.array);
+	assert_int_equal(bpfring_struct_ops_store(ops), -EINVAL);
+	assert_said("refuses member 'array' of its test_ops");
+}
+
 static void test_no_culprit(void **state)
 {
 	(void)state;
@@ -314,6 +324,39 @@ static void test_link_reasons(void **state)
 	}
 }
 
+/* What the kernel says of BPF_LINK_UPDATE, and what it means depends on the maps. */
+static void test_replace_reasons(void **state)
+{
+	static const struct {
+		int error;
+		bool link_mode, same_type;
+		const char *text;
+	} cases[] = {
+		{-EPERM, true, true, "others keep replacing"},
+		{-ENOLINK, true, true, "was detached"},
+		{-EOPNOTSUPP, true, true, "its type cannot be replaced"},
+		{-524, true, true, "its type cannot be replaced"},
+		{-EOPNOTSUPP, true, false, "the new map is of another type"},
+		{-EINVAL, true, true, "has to keep its name"},
+		{-EINVAL, true, false, "the new map is of another type"},
+		{-EINVAL, false, false, "was not made for links"},
+		{-EXDEV, true, true, "the subsystem refuses it"},
+	};
+	struct bpfring_struct_ops with = {.map = {.fd = MAP_FD, .id = 7, .name = "new"}};
+	struct map old = {.fd = MAP_FD, .id = 6};
+
+	(void)state;
+	ops->link_id = 9;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		with.map.flags = cases[i].link_mode ? SYS_BPF_F_LINK : 0;
+		with.map.fd = cases[i].same_type ? MAP_FD : OTHER_MAP_FD;
+		bpfring_ops_explain_replace(ops, &with, &old, cases[i].error);
+		if (!strstr(fake.log, "link id 9: cannot put map 'new' id 7 in: "))
+			fail_msg("%s", fake.log);
+		assert_said(cases[i].text);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -327,9 +370,11 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_by_libbpf_half, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_by_libbpf_not, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_culprit, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_first_culprit, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_culprit, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_reasons, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_link_reasons, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_replace_reasons, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
