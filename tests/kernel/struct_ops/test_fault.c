@@ -312,6 +312,28 @@ static void test_explanations(void **state)
 	}
 }
 
+/* Of a link that cannot be asked nobody knows whether it is detached. */
+static void test_link_unknown(void **state)
+{
+	struct fixture *f = *state;
+	struct bpfring_struct_ops *ops;
+	struct ops_bpf *skel = load(f, "cc_first", BPFRING_STRUCT_OPS_LINK, &ops);
+	uint32_t id;
+
+	new_faults();
+	assert_return_code(bpfring_struct_ops_register(ops), 0);
+	id = bpfring_struct_ops_link_id(ops);
+	fault.fail_name = "bpfring_sys_link_info";
+	fault.error = -EIO;
+	assert_int_equal(bpfring_struct_ops_register(ops), -EIO);
+	assert_int_equal(bpfring_struct_ops_unregister(ops), -EIO);
+	new_faults();
+	assert_int_equal(bpfring_struct_ops_link_id(ops), id);
+	assert_true(available(NAME));
+	bpfring_struct_ops_close(ops);
+	ops_bpf__destroy(skel);
+}
+
 /* A map that is gone since is passed over; what keeps maps from being opened ends the walk. */
 static void test_walk(void **state)
 {
@@ -337,7 +359,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_faults),	      cmocka_unit_test(test_faults_of_types),
 		cmocka_unit_test(test_before_detach), cmocka_unit_test(test_explanations),
-		cmocka_unit_test(test_walk),
+		cmocka_unit_test(test_walk),	      cmocka_unit_test(test_link_unknown),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

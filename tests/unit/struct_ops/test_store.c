@@ -16,7 +16,17 @@ static struct bpfring_struct_ops *ops;
 static int setup(void **state)
 {
 	(void)state;
-	fake_begin(true);
+	fake_begin(true, "vmlinux", "array");
+	fake.loaded = true;
+	fake.flags = SYS_BPF_F_LINK;
+	ops = fake_open("my_ops");
+	return 0;
+}
+
+static int setup_module(void **state)
+{
+	(void)state;
+	fake_begin(true, "a_module", "array");
 	fake.loaded = true;
 	fake.flags = SYS_BPF_F_LINK;
 	ops = fake_open("my_ops");
@@ -65,6 +75,7 @@ static void test_value(void **state)
 	fake.data.byte = 7;
 	fake.data.signed_byte = -8;
 	fake.data.boolean = 1;
+	fake.data.beside = 11;
 	fake.data.array[0] = 9;
 	fake.data.array[1] = 10;
 	memcpy(fake.data.name, "my_name", 8);
@@ -76,6 +87,7 @@ static void test_value(void **state)
 					    .byte = 7,
 					    .signed_byte = -8,
 					    .boolean = 1,
+					    .beside = 11,
 					    .array = {9, 10},
 					    .name = "my_name"};
 	assert_int_equal(bpfring_struct_ops_store(ops), 0);
@@ -90,6 +102,29 @@ static void test_value(void **state)
 	assert_int_equal(fake.links, 1);
 	assert_int_equal(bpfring_struct_ops_register(ops), -EBUSY);
 	assert_int_equal(fake.links, 1);
+}
+
+/* The type is a module's: the kernel says which BTF has it, and the BTF whose it is. */
+static void test_module(void **state)
+{
+	BPFRING_OPTS(bpfring_struct_ops_status, status);
+
+	(void)state;
+	fake.name_error = -EPERM;
+	assert_int_equal(bpfring_struct_ops_status(ops, &status), -EPERM);
+	fake.name_error = 0;
+	assert_int_equal(bpfring_struct_ops_status(ops, &status), 0);
+	assert_int_equal(status.map_id, 7);
+	fake.culprit = offsetof(struct kernel_value, data.flags);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+	fake.culprit += 3;
+#endif
+	fake.data.flags = 1;
+	assert_int_equal(bpfring_struct_ops_store(ops), -EINVAL);
+	assert_said("or a member is set that the kernel does not let BPF set");
+	assert_int_equal(fake.trials, 0); /* maps of modules take more to create */
+	fake.data.flags = 0;
+	assert_int_equal(bpfring_struct_ops_register(ops), 0);
 }
 
 static void test_register(void **state)
@@ -361,6 +396,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_value, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_module, setup_module, teardown),
 		cmocka_unit_test_setup_teardown(test_register, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_register_legacy, setup_legacy, teardown),
 		cmocka_unit_test_setup_teardown(test_not_stored, setup, teardown),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /*
- * What a watch puts into its loop, when it looks, and what it calls back: with a link that is the end
- * of a pipe, which hangs up like one, or a plain file, which nobody can wait for.
+ * What a watch puts into its loop, when it looks, and what it calls back: with a link that is the
+ * end of a pipe, which hangs up like one, or a plain file, which nobody can wait for.
  */
 #include <setjmp.h>
 #include <stdarg.h>
