@@ -116,9 +116,19 @@ int bpfring_ops_need_type(struct bpfring_struct_ops *ops)
 	return -ENOENT;
 }
 
-int bpfring_ops_open_linked(const struct bpfring_struct_ops *ops, const struct map *known,
+/* The descriptor of the map with that id among these; -1: none of them has it. */
+static int find_known(const struct map *const *known, uint32_t id)
+{
+	for (; *known; known++)
+		if ((*known)->fd >= 0 && (*known)->id == id)
+			return (*known)->fd;
+	return -1;
+}
+
+int bpfring_ops_open_linked(const struct bpfring_struct_ops *ops, const struct map *const *known,
 			    struct map *ret)
 {
+	const struct map *const own[] = {&ops->map, NULL};
 	uint32_t missing = 0;
 
 	for (;;) {
@@ -129,10 +139,11 @@ int bpfring_ops_open_linked(const struct bpfring_struct_ops *ops, const struct m
 			return err;
 		if (!info.map_id)
 			return -ENOLINK;
-		if (ops->map.fd >= 0 && ops->map.id == info.map_id)
-			return bpfring_map_open(ret, ops->map.fd);
-		if (known && known->fd >= 0 && known->id == info.map_id)
-			return bpfring_map_open(ret, known->fd);
+		fd = find_known(own, info.map_id);
+		if (fd < 0)
+			fd = find_known(known, info.map_id);
+		if (fd >= 0)
+			return bpfring_map_open(ret, fd);
 		fd = bpfring_sys_map_by_id(info.map_id);
 		if (fd == -ENOENT && info.map_id != missing) { /* replaced since, and freed */
 			missing = info.map_id;

@@ -34,6 +34,7 @@ static int new_handle(struct bpfring_struct_ops **ret, const struct bpfring_stru
 /* Takes over the descriptor of a link, also on failure. */
 static int take_link(struct bpfring_struct_ops *ops, int fd)
 {
+	const struct map *const no_others[] = {NULL};
 	struct sys_link_info info;
 	struct map map;
 	int err = bpfring_sys_link_info(fd, &info);
@@ -49,7 +50,7 @@ static int take_link(struct bpfring_struct_ops *ops, int fd)
 		return -EINVAL;
 	}
 	ops->link_id = info.id;
-	err = bpfring_ops_open_linked(ops, NULL, &map);
+	err = bpfring_ops_open_linked(ops, no_others, &map);
 	if (err == -ENOLINK ||
 	    err == -EPERM) /* detached; or no CAP_SYS_ADMIN: without the map, then */
 		return 0;

@@ -43,12 +43,13 @@ static int detach(struct bpfring_struct_ops *ops)
 /* The handle goes on with the map that is in the link, if somebody has replaced the one it had. */
 static int follow_link(struct bpfring_struct_ops *ops, uint32_t map_id)
 {
+	const struct map *const no_others[] = {NULL};
 	struct map map;
 	int err;
 
 	if (ops->map.fd >= 0 && ops->map.id == map_id)
 		return 0;
-	err = bpfring_ops_open_linked(ops, NULL, &map);
+	err = bpfring_ops_open_linked(ops, no_others, &map);
 	return err ? err : bpfring_ops_set_map(ops, &map);
 }
 

@@ -34,7 +34,8 @@ static int open_expected(const struct bpfring_struct_ops *expected, struct map *
 static int open_old(const struct bpfring_struct_ops *ops, const struct bpfring_struct_ops *with,
 		    const struct map *expected, struct map *ret)
 {
-	int err = bpfring_ops_open_linked(ops, expected, ret);
+	const struct map *const known[] = {&with->map, expected, NULL};
+	int err = bpfring_ops_open_linked(ops, known, ret);
 
 	if (err == -ENOLINK)
 		log_error("struct_ops '%s': link id %u was detached; register the other map\n",

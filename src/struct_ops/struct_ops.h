@@ -70,11 +70,11 @@ int bpfring_ops_need_map(struct bpfring_struct_ops *ops);
 int bpfring_ops_need_type(struct bpfring_struct_ops *ops);
 
 /*
- * Opens the map that is in the handle's link now, whatever the handle knew before. @known: a map
- * that may be it, or NULL; opening another one needs CAP_SYS_ADMIN (-EPERM). -ENOLINK: the link
- * was detached.
+ * Opens the map that is in the handle's link now, whatever the handle knew before. @known: maps that
+ * may be it besides the handle's own, ended by NULL; opening another one needs CAP_SYS_ADMIN
+ * (-EPERM). -ENOLINK: the link was detached.
  */
-int bpfring_ops_open_linked(const struct bpfring_struct_ops *ops, const struct map *known,
+int bpfring_ops_open_linked(const struct bpfring_struct_ops *ops, const struct map *const *known,
 			    struct map *ret);
 
 /* ---- value.c ---- */

@@ -12,10 +12,10 @@ static volatile struct {
 } cc_linked_2;
 
 SEC("tp_btf/sys_enter")
-int never_attached(void *ctx)
+int at_sys_enter(void *ctx)
 {
 	cc_linked_2.a = cc_linked;
-	return cc_linked + cc_linked_2.b;
+	return 0;
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

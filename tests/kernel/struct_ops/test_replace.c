@@ -127,10 +127,12 @@ static void test_expected(void **state)
 {
 	struct rig r;
 	struct bpfring_struct_ops *first, *untouched;
+	unsigned int fds;
 
 	rig_begin(&r, *state);
 	first = rig_open_first(&r);
 	untouched = handle(r.f, r.skel, "cc_first"); /* has not looked at its map yet */
+	fds = count_fds();
 	assert_int_equal(bpfring_struct_ops_replace(r.ops, r.second, r.third), -EPERM);
 	assert_non_null(strstr(last_log(), "another map than expected"));
 	assert_int_equal(bpfring_struct_ops_replace(r.ops, r.second, r.second), -EPERM);
@@ -139,6 +141,7 @@ static void test_expected(void **state)
 	assert_int_equal(bpfring_struct_ops_map_id(r.ops), r.first_id);
 	assert_int_equal(bpfring_struct_ops_map_id(r.second), r.second_id);
 	assert_return_code(bpfring_struct_ops_replace(r.ops, r.second, untouched), 0);
+	assert_int_equal(count_fds(), fds);
 	assert_int_equal(rig_in_link(&r), r.second_id);
 	assert_int_equal(bpfring_struct_ops_map_id(r.second), r.first_id);
 	bpfring_struct_ops_close(first);
@@ -199,7 +202,7 @@ static void test_failure_stores_nothing(void **state)
 /* Without CAP_SYS_ADMIN nobody says which map is in the link, unless the caller has it. */
 static int as_nobody(struct rig *r)
 {
-	struct bpfring_struct_ops *ops, *first;
+	struct bpfring_struct_ops *ops, *first, *again;
 
 	if (setuid(65534))
 		return 1;
@@ -218,7 +221,12 @@ static int as_nobody(struct rig *r)
 	if (bpfring_struct_ops_map_id(ops) != r->second_id ||
 	    bpfring_struct_ops_map_id(r->second) != r->first_id)
 		return 6;
-	return 0;
+	/* That it is there already can be seen without. */
+	ops = rig_open_link(r);
+	again = rig_open_fd(r, bpf_map__fd(r->skel->maps.cc_second));
+	if (bpfring_struct_ops_replace(ops, again, NULL) || update_hook.calls != 1)
+		return 7;
+	return bpfring_struct_ops_map_id(ops) == r->second_id ? 0 : 8;
 }
 
 static void test_without_privileges(void **state)

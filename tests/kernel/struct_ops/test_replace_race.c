@@ -98,6 +98,29 @@ static void test_race_with_detach(void **state)
 	rig_end(&r);
 }
 
+/* Detached after it was overtaken, before it is tried again. */
+static void test_race_lost(void **state)
+{
+	struct rig r;
+	unsigned int fds;
+
+	rig_begin(&r, *state);
+	if (!kernel_can(r.f, BPFRING_STRUCT_OPS_CAN_DETACH)) {
+		rig_end(&r);
+		skip_because("links of this kernel do not tell of their detachment (Linux 6.11)");
+	}
+	fds = count_fds();
+	update_hook.before = detach;
+	update_hook.ctx = &r;
+	update_hook.error = -EPERM;
+	assert_int_equal(bpfring_struct_ops_replace(r.ops, r.second, NULL), -ENOLINK);
+	assert_int_equal(update_hook.calls, 1);
+	assert_int_equal(bpfring_struct_ops_map_id(r.ops), r.first_id);
+	assert_int_equal(bpfring_struct_ops_map_id(r.second), r.second_id);
+	assert_int_equal(count_fds(), fds);
+	rig_end(&r);
+}
+
 /* It gives up in the end: the kernel may say -EPERM for reasons of its own. */
 static void test_refused_again_and_again(void **state)
 {
@@ -149,6 +172,7 @@ int main(void)
 		cmocka_unit_test(test_race_to_the_same),
 		cmocka_unit_test(test_race_of_expected),
 		cmocka_unit_test(test_race_with_detach),
+		cmocka_unit_test(test_race_lost),
 		cmocka_unit_test(test_refused_again_and_again),
 		cmocka_unit_test(test_two_processes),
 	};

@@ -180,14 +180,26 @@ void __wrap_bpfring_sys_close(int fd)
 int __wrap_bpfring_sys_map_info(int fd, struct bpf_map_info *ret);
 int __wrap_bpfring_sys_map_info(int fd, struct bpf_map_info *ret)
 {
-	assert_int_equal(fd, MAP_FD);
+	const uint32_t btf_id = 77;
+
+	assert_true(fd == MAP_FD || fd == OTHER_MAP_FD);
 	memset(ret, 0, sizeof(*ret));
 	ret->type = BPF_MAP_TYPE_STRUCT_OPS;
 	ret->id = 7;
 	ret->map_flags = fake.flags;
-	ret->btf_vmlinux_value_type_id = value_id;
+	ret->btf_vmlinux_value_type_id = fd == MAP_FD ? value_id : value_id + 1;
+	memcpy((char *)&ret->map_extra - 4, &btf_id, 4); /* named so by newer headers only */
 	strcpy(ret->name, "my_ops");
 	return 0;
+}
+
+int __wrap_bpfring_sys_btf_name(uint32_t id, char *ret, size_t size);
+int __wrap_bpfring_sys_btf_name(uint32_t id, char *ret, size_t size)
+{
+	assert_int_equal(id, 77);
+	assert_true(size >= 9);
+	strcpy(ret, "a_module");
+	return fake.name_error;
 }
 
 int __wrap_bpfring_sys_value_lookup(int fd, void *ret);
@@ -264,7 +276,7 @@ static void field(struct btf *btf, const char *name, int type, size_t offset)
 
 /* What both sides have. */
 struct basics {
-	int u32, s32, u8, s8, boolean, u64, mode, name, array, pointer, function, changed;
+	int u32, s32, u8, s8, boolean, u64, u128, mode, name, array, pointer, function, changed;
 };
 
 static void add_basics(struct btf *btf, struct basics *b, const char *of_changed)
@@ -278,6 +290,7 @@ static void add_basics(struct btf *btf, struct basics *b, const char *of_changed
 	b->s8 = ok(btf__add_int(btf, "signed char", 1, BTF_INT_SIGNED));
 	b->boolean = ok(btf__add_int(btf, "_Bool", 1, BTF_INT_BOOL));
 	b->u64 = ok(btf__add_int(btf, "unsigned long", 8, 0));
+	b->u128 = ok(btf__add_int(btf, "unsigned __int128", 16, 0));
 	b->mode = ok(btf__add_enum(btf, "mode", 4));
 	chr = ok(btf__add_int(btf, "char", 1, BTF_INT_SIGNED));
 	b->name = ok(btf__add_array(btf, b->u32, chr, 8));
@@ -291,8 +304,7 @@ static void add_basics(struct btf *btf, struct basics *b, const char *of_changed
 	b->changed = ok(btf__add_ptr(btf, proto));
 }
 
-#define OWN(member, type)    field(own_btf, #member, b.type, offsetof(struct own_ops, member))
-#define KERNEL(member, type) field(kernel_btf, #member, b.type, offsetof(struct kernel_ops, member))
+#define OWN(member, type) field(own_btf, #member, b.type, offsetof(struct own_ops, member))
 
 static void make_own(void)
 {
@@ -317,6 +329,9 @@ static void make_own(void)
 	OWN(flags, u32);
 	OWN(number, s32);
 	OWN(big, u64);
+	OWN(small, u32);
+	OWN(beside, u32);
+	OWN(wide, u128);
 	OWN(pointer, pointer);
 	OWN(name, name);
 	OWN(array, array);
@@ -326,9 +341,17 @@ static void make_own(void)
 	var = ok(btf__add_var(own_btf, "my_ops", BTF_VAR_GLOBAL_ALLOCATED, ops));
 	ok(btf__add_datasec(own_btf, "?.struct_ops.link", sizeof(struct own_ops)));
 	ok(btf__add_datasec_var_info(own_btf, var, 0, sizeof(struct own_ops)));
+	var = ok(btf__add_var(own_btf, "third_ops", BTF_VAR_GLOBAL_ALLOCATED, b.u32));
+	ok(btf__add_datasec(own_btf, ".struct_ops.link", 4));
+	ok(btf__add_datasec_var_info(own_btf, var, 0, 4));
 }
 
-static void make_kernel(bool links)
+#define KERNEL(member, type)                                         \
+	{                                                            \
+#member, b.type, offsetof(struct kernel_ops, member) \
+	}
+
+static void make_kernel(bool links, const char *module, const char *first)
 {
 	struct basics b;
 	int ops;
@@ -336,21 +359,28 @@ static void make_kernel(bool links)
 	kernel_btf = btf__new_empty();
 	assert_non_null(kernel_btf);
 	add_basics(kernel_btf, &b, "new");
+	const struct {
+		const char *name;
+		int type;
+		size_t offset;
+	} members[] = {
+		KERNEL(array, array),	  KERNEL(name, name),	   KERNEL(changed, changed),
+		KERNEL(init, function),	  KERNEL(extra, function), KERNEL(flags, u32),
+		KERNEL(mode, mode),	  KERNEL(beside, u32),	   KERNEL(number, s32),
+		KERNEL(boolean, boolean), KERNEL(byte, u8),	   KERNEL(signed_byte, s8),
+		KERNEL(pointer, pointer),
+	};
+	const size_t count = sizeof(members) / sizeof(members[0]);
+
 	if (links)
 		ok(btf__add_struct(kernel_btf, "bpf_struct_ops_link", 8));
 	ops = ok(btf__add_struct(kernel_btf, "test_ops", sizeof(struct kernel_ops)));
-	KERNEL(array, array);
-	KERNEL(name, name);
-	KERNEL(changed, changed);
-	KERNEL(init, function);
-	KERNEL(extra, function);
-	KERNEL(flags, u32);
-	KERNEL(mode, mode);
-	KERNEL(number, s32);
-	KERNEL(boolean, boolean);
-	KERNEL(byte, u8);
-	KERNEL(signed_byte, s8);
-	KERNEL(pointer, pointer);
+	for (size_t i = 0; i < count; i++) /* in BTF their order is free */
+		if (!strcmp(members[i].name, first))
+			field(kernel_btf, first, members[i].type, members[i].offset);
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(members[i].name, first) != 0)
+			field(kernel_btf, members[i].name, members[i].type, members[i].offset);
 	value_id = (uint32_t)ok(btf__add_struct(kernel_btf, "bpf_struct_ops_test_ops",
 						sizeof(struct kernel_value)));
 	field(kernel_btf, "refcnt", b.u32, offsetof(struct kernel_value, refcnt));
@@ -358,7 +388,7 @@ static void make_kernel(bool links)
 	field(kernel_btf, "data", ops, offsetof(struct kernel_value, data));
 	fake.types = bpfring_struct_ops_types_new();
 	assert_non_null(fake.types);
-	assert_int_equal(bpfring_struct_ops_types_add(fake.types, kernel_btf, "vmlinux"), 0);
+	assert_int_equal(bpfring_struct_ops_types_add(fake.types, kernel_btf, module), 0);
 }
 
 static void catch_log(enum bpfring_log_level level, const char *fmt, va_list args)
@@ -369,7 +399,7 @@ static void catch_log(enum bpfring_log_level level, const char *fmt, va_list arg
 		vsnprintf(fake.log + used, sizeof(fake.log) - used, fmt, args);
 }
 
-void fake_begin(bool links)
+void fake_begin(bool links, const char *module, const char *first)
 {
 	memset(&fake, 0, sizeof(fake));
 	fake.map_type = BPF_MAP_TYPE_STRUCT_OPS;
@@ -377,7 +407,7 @@ void fake_begin(bool links)
 	fake.programs_fd = PROGRAM_FD;
 	fake.attach_link = -1;
 	make_own();
-	make_kernel(links);
+	make_kernel(links, module, first);
 	bpfring_set_log(catch_log);
 }
 

@@ -26,7 +26,9 @@ struct own_ops {
 	uint8_t boolean;
 	uint32_t mode, flags;
 	int32_t number;
-	uint64_t big; /* the kernel lacks it, and "future" */
+	uint64_t big; /* the kernel lacks these two, "future" and "wide" */
+	uint32_t small, beside;
+	unsigned char wide[16]; /* one number */
 	uint64_t pointer;
 	char name[8];
 	int32_t array[2];
@@ -37,7 +39,7 @@ struct kernel_ops {
 	int32_t array[2];
 	char name[8];
 	uint64_t changed, init, extra;
-	uint32_t flags, mode;
+	uint32_t flags, mode, beside;
 	int32_t number;
 	uint8_t boolean, byte;
 	int8_t signed_byte;
@@ -49,7 +51,13 @@ struct kernel_value {
 	struct kernel_ops data;
 };
 
-enum { MAP_FD = 100, TRIAL_FD = 101, LINK_FD = 102, PROGRAM_FD = 200 /* + its number */ };
+enum {
+	MAP_FD = 100,
+	TRIAL_FD = 101,
+	LINK_FD = 102,
+	OTHER_MAP_FD = 103,
+	PROGRAM_FD = 200 /* + its number */
+};
 
 extern struct fake {
 	/* libbpf */
@@ -68,14 +76,14 @@ extern struct fake {
 	size_t culprit; /* byte of the value that is refused unless it is 0; 0: none */
 	struct kernel_value stored;
 	int updates, trials, links, open;
-	int link_error;
+	int link_error, name_error;
 
 	struct bpfring_struct_ops_types *types;
 	char log[4096];
 } fake;
 
-/* @links: does the kernel have them? */
-void fake_begin(bool links);
+/* @links: does the kernel have them? @module: that has the type. The members begin with @first. */
+void fake_begin(bool links, const char *module, const char *first);
 void fake_end(void); /* no descriptor may be open any more */
 
 struct bpfring_struct_ops *fake_open(const char *name); /* the map is "my_ops" */

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -256,16 +257,28 @@ static void test_declaration(void **state)
 	int name = ok(btf__add_array(kernel.btf, kernel.u32, kernel.chr, 16));
 	int name_ops = add_ops(&kernel, name, 0);
 	struct member_ref member = member_of(&kernel, fn_ops);
-	char text[128], little[16];
+	size_t heap = 0;
+	struct {
+		char text[16], behind[8];
+	} little;
+	char text[128];
 
 	(void)state;
 	assert_string_equal(bpfring_declaration(&member, text, sizeof(text)),
 			    "unsigned int (*member)(const struct sock *, const struct sock **, "
 			    "unsigned long)");
-	bpfring_declaration(&member, little, sizeof(little));
-	assert_string_equal(little, "unsigned int (*");
+	memset(&little, 'x', sizeof(little));
+	bpfring_declaration(&member, little.text, sizeof(little.text));
+	assert_string_equal(little.text, "unsigned int (*");
+	assert_memory_equal(little.behind, "xxxxxxxx", 8);
 	member = member_of(&kernel, name_ops);
 	assert_string_equal(bpfring_declaration(&member, text, sizeof(text)), "char member[16]");
+	for (int i = 0; i < 20; i++) {
+		if (i == 10)
+			heap = mallinfo2().uordblks;
+		bpfring_declaration(&member, text, sizeof(text));
+	}
+	assert_int_equal(mallinfo2().uordblks, heap);
 }
 
 int main(void)

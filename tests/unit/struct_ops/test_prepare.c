@@ -3,6 +3,7 @@
 #include "fake_object.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <string.h>
 
 #include "base/sys_struct_ops.h"
@@ -12,7 +13,7 @@ static struct bpfring_struct_ops *ops;
 static int setup(void **state)
 {
 	(void)state;
-	fake_begin(true);
+	fake_begin(true, "vmlinux", "changed");
 	ops = fake_open("my_ops");
 	return 0;
 }
@@ -20,7 +21,7 @@ static int setup(void **state)
 static int setup_without_links(void **state)
 {
 	(void)state;
-	fake_begin(false);
+	fake_begin(false, "vmlinux", "changed");
 	ops = fake_open("my_ops");
 	return 0;
 }
@@ -139,6 +140,7 @@ static void test_functions(void **state)
 	assert_int_equal(bpfring_struct_ops_set_program(ops, "init", prog), 0);
 	memcpy(&was, &fake.data.init, sizeof(void *));
 	assert_ptr_equal(was, prog);
+	assert_string_equal(fake.log, "");
 	assert_only(&fake.data.init, sizeof(void *));
 	assert_int_equal(bpfring_struct_ops_set_program(ops, "init", NULL), 0);
 	memcpy(&was, &fake.data.init, sizeof(void *));
@@ -171,6 +173,7 @@ static void test_wrong_kinds(void **state)
 	assert_int_equal(bpfring_struct_ops_set_int(NULL, "flags", 0), -EINVAL);
 	assert_int_equal(bpfring_struct_ops_set_optional(NULL, NULL, 0), -EINVAL);
 	assert_int_equal(bpfring_struct_ops_set_optional(ops, "extra", 0), -ENOENT);
+	assert_int_equal(bpfring_struct_ops_set_int(ops, "wide", 0), -EINVAL); /* of 16 bytes */
 	assert_only(&fake.data, 0);
 }
 
@@ -267,6 +270,19 @@ static void test_missing(void **state)
 	DROPPED("big");
 }
 
+/* Neither is it set because what lies beside it is, nor does it take that along. */
+static void test_beside(void **state)
+{
+	(void)state;
+	fake.data.beside = 1;
+	set_optional("small", 1);
+	assert_int_equal(prepare(), 0);
+	fake.data.small = 2;
+	assert_int_equal(prepare(), 1);
+	DROPPED("small");
+	assert_true(!fake.data.small && fake.data.beside == 1);
+}
+
 /* What a call that failed would have dropped is decided anew. */
 static void test_decided_anew(void **state)
 {
@@ -359,12 +375,25 @@ static void test_open(void **state)
 {
 	struct bpfring_struct_ops *other;
 	struct bpf_object *obj = NULL;
+	size_t heap = 0;
 
 	(void)state;
 	assert_int_equal(bpfring_struct_ops_open_object(NULL, obj, "my_ops", NULL), -EINVAL);
 	assert_int_equal(bpfring_struct_ops_open_object(&other, obj, "my_ops", NULL), -EINVAL);
 	fake.map_type = BPF_MAP_TYPE_ARRAY;
 	assert_int_equal(prepare(), 0); /* asked when it was opened */
+	fake.map_type = BPF_MAP_TYPE_STRUCT_OPS;
+	for (int i = 0; i < 20; i++) {
+		if (i == 10)
+			heap = mallinfo2().uordblks;
+		bpfring_struct_ops_close(fake_open("my_ops"));
+	}
+	assert_int_equal(mallinfo2().uordblks, heap);
+	assert_int_equal(bpfring_struct_ops_pin_map(NULL, "/"), -EINVAL);
+	assert_int_equal(bpfring_struct_ops_pin_map(ops, NULL), -EINVAL);
+	assert_int_equal(bpfring_struct_ops_pin_link(NULL, "/"), -EINVAL);
+	assert_int_equal(bpfring_struct_ops_pin_link(ops, NULL), -EINVAL);
+	assert_int_equal(bpfring_struct_ops_pin_link(ops, "/"), -ENOENT);
 }
 
 int main(void)
@@ -377,6 +406,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_too_late, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_fits, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_missing, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_beside, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_decided_anew, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_all_are_named, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_other_prototype, setup, teardown),

@@ -16,7 +16,17 @@ static struct bpfring_struct_ops *ops;
 static int setup(void **state)
 {
 	(void)state;
-	fake_begin(true);
+	fake_begin(true, "vmlinux", "array");
+	fake.loaded = true;
+	fake.flags = SYS_BPF_F_LINK;
+	ops = fake_open("my_ops");
+	return 0;
+}
+
+static int setup_module(void **state)
+{
+	(void)state;
+	fake_begin(true, "a_module", "array");
 	fake.loaded = true;
 	fake.flags = SYS_BPF_F_LINK;
 	ops = fake_open("my_ops");
@@ -65,6 +75,7 @@ static void test_value(void **state)
 	fake.data.byte = 7;
 	fake.data.signed_byte = -8;
 	fake.data.boolean = 1;
+	fake.data.beside = 11;
 	fake.data.array[0] = 9;
 	fake.data.array[1] = 10;
 	memcpy(fake.data.name, "my_name", 8);
@@ -76,6 +87,7 @@ static void test_value(void **state)
 					    .byte = 7,
 					    .signed_byte = -8,
 					    .boolean = 1,
+					    .beside = 11,
 					    .array = {9, 10},
 					    .name = "my_name"};
 	assert_int_equal(bpfring_struct_ops_store(ops), 0);
@@ -90,6 +102,29 @@ static void test_value(void **state)
 	assert_int_equal(fake.links, 1);
 	assert_int_equal(bpfring_struct_ops_register(ops), -EBUSY);
 	assert_int_equal(fake.links, 1);
+}
+
+/* The type is a module's: the kernel says which BTF has it, and the BTF whose it is. */
+static void test_module(void **state)
+{
+	BPFRING_OPTS(bpfring_struct_ops_status, status);
+
+	(void)state;
+	fake.name_error = -EPERM;
+	assert_int_equal(bpfring_struct_ops_status(ops, &status), -EPERM);
+	fake.name_error = 0;
+	assert_int_equal(bpfring_struct_ops_status(ops, &status), 0);
+	assert_int_equal(status.map_id, 7);
+	fake.culprit = offsetof(struct kernel_value, data.flags);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+	fake.culprit += 3;
+#endif
+	fake.data.flags = 1;
+	assert_int_equal(bpfring_struct_ops_store(ops), -EINVAL);
+	assert_said("or a member is set that the kernel does not let BPF set");
+	assert_int_equal(fake.trials, 0); /* maps of modules take more to create */
+	fake.data.flags = 0;
+	assert_int_equal(bpfring_struct_ops_register(ops), 0);
 }
 
 static void test_register(void **state)
@@ -246,6 +281,16 @@ static void test_culprit(void **state)
 	assert_int_equal(bpfring_struct_ops_store(ops), 0);
 }
 
+/* It may be the kernel's first. */
+static void test_first_culprit(void **state)
+{
+	(void)state;
+	fake.data.array[0] = -1;
+	fake.culprit = offsetof(struct kernel_value, data.array);
+	assert_int_equal(bpfring_struct_ops_store(ops), -EINVAL);
+	assert_said("refuses member 'array' of its test_ops");
+}
+
 static void test_no_culprit(void **state)
 {
 	(void)state;
@@ -314,10 +359,44 @@ static void test_link_reasons(void **state)
 	}
 }
 
+/* What the kernel says of BPF_LINK_UPDATE, and what it means depends on the maps. */
+static void test_replace_reasons(void **state)
+{
+	static const struct {
+		int error;
+		bool link_mode, same_type;
+		const char *text;
+	} cases[] = {
+		{-EPERM, true, true, "others keep replacing"},
+		{-ENOLINK, true, true, "was detached"},
+		{-EOPNOTSUPP, true, true, "its type cannot be replaced"},
+		{-524, true, true, "its type cannot be replaced"},
+		{-EOPNOTSUPP, true, false, "the new map is of another type"},
+		{-EINVAL, true, true, "has to keep its name"},
+		{-EINVAL, true, false, "the new map is of another type"},
+		{-EINVAL, false, false, "was not made for links"},
+		{-EXDEV, true, true, "the subsystem refuses it"},
+	};
+	struct bpfring_struct_ops with = {.map = {.fd = MAP_FD, .id = 7, .name = "new"}};
+	struct map old = {.fd = MAP_FD, .id = 6};
+
+	(void)state;
+	ops->link_id = 9;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		with.map.flags = cases[i].link_mode ? SYS_BPF_F_LINK : 0;
+		with.map.fd = cases[i].same_type ? MAP_FD : OTHER_MAP_FD;
+		bpfring_ops_explain_replace(ops, &with, &old, cases[i].error);
+		if (!strstr(fake.log, "link id 9: cannot put map 'new' id 7 in: "))
+			fail_msg("%s", fake.log);
+		assert_said(cases[i].text);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_value, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_module, setup_module, teardown),
 		cmocka_unit_test_setup_teardown(test_register, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_register_legacy, setup_legacy, teardown),
 		cmocka_unit_test_setup_teardown(test_not_stored, setup, teardown),
@@ -327,9 +406,11 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_by_libbpf_half, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_by_libbpf_not, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_culprit, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_first_culprit, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_culprit, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_reasons, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_link_reasons, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_replace_reasons, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
