@@ -42,7 +42,7 @@
  * from the function that bpfring_set_log() was given. One lock for all handles of a process is held
  * over the system calls; bind takes it only when the thread is not bound yet. Nothing waits for
  * other programs, but for a grace period of RCU (milliseconds) once in some thousand binds on the
- * fall-back. Cancellation is put off until a call is done.
+ * fall-back, and for a process that sets a member of the same thread at the same time. Cancellation is put off until a call is done.
  * All users of one map in a process share one handle: open returns the one that is there.
  *
  * Unloading: once a handle was opened, the shared library stays when it is closed with dlclose(), and so
