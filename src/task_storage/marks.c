@@ -10,8 +10,8 @@
  * - SHARED, of whoever writes the element while it exists. On the path UPTR the thread's process keeps
  *   it until it unbinds the thread, if it met MADE.
  * - MADE, of who made the element for another process and may write it again.
- * The kernel drops them with the process. Strangers can lock these bytes too; then the first one is
- * refused, and the second one warned: it is not kept from sharing.
+ * The kernel drops them with the process. Strangers can lock these bytes too: then the first one is
+ * refused, and the second one warned, at worst after a tenth of a second. It is not kept from sharing.
  */
 #include <errno.h>
 
@@ -20,8 +20,9 @@
 #include "base/sys_bpf.h"
 #include "task_storage/task_storage.h"
 
-#define MARK_BASE (5ULL << 60)
-#define TRIES	  64
+#define MARK_BASE  (5ULL << 60)
+#define PAUSE_NS   100000LL
+#define AT_MOST_NS 100000000LL /* while another process writes an element */
 
 enum mark {
 	MADE = 0,
@@ -33,13 +34,16 @@ static bool is_uptr(const struct bpfring_task_storage *ts)
 	return ts->path->name == BPFRING_TASK_UPTR;
 }
 
-/* 26 bits of the map, 33 of the thread. When two have the same, a write is refused that could be. */
+/*
+ * 25 bits of the map, 33 of the thread: when two have the same, a write is refused that could be. No two
+ * are side by side, which the kernel would make one lock.
+ */
 static uint64_t byte_of(const struct bpfring_task_storage *ts, const struct binding *b,
 			enum mark mark)
 {
-	uint64_t map = ts->map.id & ((1U << 26) - 1), thread = b->seen.inode & ((1ULL << 33) - 1);
+	uint64_t map = ts->map.id & ((1U << 25) - 1), thread = b->seen.inode & ((1ULL << 33) - 1);
 
-	return MARK_BASE | map << 34 | thread << 1 | mark;
+	return MARK_BASE | map << 35 | thread << 2 | (uint64_t)mark << 1;
 }
 
 static int mark_fd(struct bpfring_task_storage *ts)
@@ -57,25 +61,36 @@ static int lock(struct bpfring_task_storage *ts, uint64_t byte)
 	return err == -EAGAIN || err == -EACCES ? -EBUSY : err;
 }
 
-/* The same, if the other one is only writing. */
-static int lock_soon(struct bpfring_task_storage *ts, uint64_t byte)
-{
-	int err, tries = 0;
+enum holder {
+	NOBODY,
+	ANOTHER,  /* process that means the mark */
+	STRANGER, /* who has locked more than the byte */
+};
 
-	do {
-		if (tries)
-			bpfring_sys_yield();
-		err = lock(ts, byte);
-	} while (err == -EBUSY && ++tries < TRIES);
-	return err;
-}
-
-static bool is_locked_by_another(struct bpfring_task_storage *ts, uint64_t byte)
+static enum holder holder_of(struct bpfring_task_storage *ts, uint64_t byte)
 {
 	uint64_t start, size;
 	int fd = mark_fd(ts);
 
-	return fd >= 0 && !bpfring_sys_lock_query(fd, byte, &start, &size) && size;
+	if (fd < 0 || bpfring_sys_lock_query(fd, byte, &start, &size) || !size)
+		return NOBODY;
+	return start == byte && size == 1 ? ANOTHER : STRANGER;
+}
+
+/* The same, if the other one is only writing. */
+static int lock_soon(struct bpfring_task_storage *ts, uint64_t byte)
+{
+	int64_t end = 0, now = 0;
+	uint32_t word = 0;
+	int err = lock(ts, byte);
+
+	while (err == -EBUSY && now <= end && holder_of(ts, byte) != STRANGER) {
+		now = bpfring_sys_now();
+		end = end ? end : now + AT_MOST_NS;
+		bpfring_sys_futex_wait(&word, 0, now + PAUSE_NS);
+		err = lock(ts, byte);
+	}
+	return err;
 }
 
 void bpfring_task_unmark(struct bpfring_task_storage *ts, struct binding *b)
@@ -115,7 +130,7 @@ bool bpfring_task_begin_share(struct bpfring_task_storage *ts, struct binding *b
 	int err;
 
 	if (!b->seen.inode || b->mark == byte ||
-	    (is_uptr(ts) && !is_locked_by_another(ts, byte_of(ts, b, MADE))))
+	    (is_uptr(ts) && holder_of(ts, byte_of(ts, b, MADE)) != ANOTHER))
 		return false;
 	err = lock_soon(ts, byte);
 	if (err)

@@ -32,8 +32,11 @@ unsigned int kernel_tid(const struct task_test_bpf *skel)
 	return ids_of_caller(skel).tid;
 }
 
+static struct task_test_bpf *looking; /* whose program sees the calls of fixture_look() */
+
 void look_at_caller(struct task_test_bpf *skel)
 {
+	looking = skel;
 	skel->bss->target_tgid = (int)ids_of_caller(skel).tgid;
 }
 
@@ -96,9 +99,31 @@ int fixture_teardown(void **state)
 	return 0;
 }
 
+uint64_t looks_left_out(const struct task_test_bpf *skel)
+{
+	struct bpf_prog_info info = {0};
+	uint32_t size = sizeof(info);
+
+	if (bpf_obj_get_info_by_fd(bpf_program__fd(skel->progs.on_enter), &info, &size))
+		abort();
+	return info.recursion_misses;
+}
+
 void fixture_look(void)
 {
-	syscall(SYS_getpgid, 0);
+	const unsigned int who = kernel_tid(looking) % LOOKS;
+	const volatile __u64 *seen = &looking->bss->looks[who];
+	const __u64 before = *seen;
+	uint64_t left_out;
+
+	for (int i = 0; i < 2000; i++) {
+		left_out = looks_left_out(looking);
+		syscall(SYS_getpgid, 0);
+		if (*seen != before || looks_left_out(looking) == left_out)
+			return; /* by now, or not meant to see it */
+		if (i > 10)
+			usleep(1000); /* who was interrupted has to go on */
+	}
 }
 
 bool threads_have_pidfds(void)

@@ -38,8 +38,12 @@ void look_at_caller(struct task_test_bpf *skel);
 /* The calling thread as BPF numbers it. */
 unsigned int kernel_tid(const struct task_test_bpf *skel);
 
-/* Lets BPF look at the calling thread: one system call that it hooks. */
+/*
+ * Lets BPF look at the calling thread: one system call that it hooks. The kernel leaves out a program that
+ * it has interrupted on the same processor, in whatever thread, and counts that: then again.
+ */
 void fixture_look(void);
+uint64_t looks_left_out(const struct task_test_bpf *skel);
 
 /* Linux 6.9; before it another thread cannot be named. */
 bool threads_have_pidfds(void);

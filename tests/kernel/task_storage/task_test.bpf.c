@@ -47,7 +47,8 @@ BPFRING_NAMED_STORAGE(named);
 
 int target_tgid; /* as all that BPF sees: outside of any PID namespace */
 int syscall_nr;
-__u64 named_one, named_two, searches;
+__u64 named_one, named_two;
+__u64 looks[LOOKS]; /* at a thread whose number ends so, by a system call */
 
 static void touch(struct task_struct *task)
 {
@@ -84,6 +85,7 @@ int BPF_PROG(on_enter, struct pt_regs *regs, long nr)
 
 	if (task->tgid != target_tgid || nr != syscall_nr)
 		return 0;
+	looks[(__u32)task->pid % LOOKS]++;
 	touch(task);
 	small = bpfring_task_get(store, task, small);
 	if (small)

@@ -3,6 +3,8 @@
 #ifndef TASK_TEST_H
 #define TASK_TEST_H
 
+#define LOOKS 1024
+
 /* A thread's cell. */
 struct task_cell_test {
 	unsigned int owner;	/* user space: the thread that has the cell */

@@ -65,9 +65,6 @@ static void *live(void *arg)
 	outlive_some((uintptr_t)arg);
 	if ((cell->writer && cell->writer != tid) || cell->owner != tid)
 		bad_writer++;
-	/* The kernel leaves out a program that it finds interrupted on the same processor. */
-	for (int i = 0; !cell->writes && i < 1000; i++)
-		fixture_look();
 	if (!cell->writes)
 		unwritten++;
 	strangers += cell->strangers;
