@@ -193,19 +193,6 @@ int bpfring_sys_same_inode(int fd, int other)
 	return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
-/* Locks one byte for this open file, without waiting: -EAGAIN while another open file has it. */
-int bpfring_sys_lock_byte(int fd, uint64_t offset)
-{
-	struct flock lock = {
-		.l_type = F_WRLCK,
-		.l_whence = SEEK_SET,
-		.l_start = (off_t)offset,
-		.l_len = 1,
-	};
-
-	return ret_or_errno(fcntl(fd, F_OFD_SETLK, &lock));
-}
-
 int bpfring_sys_eventfd(void)
 {
 	return bpfring_sys_fd_or_errno(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));

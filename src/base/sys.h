@@ -14,6 +14,13 @@
 #include <stdint.h>
 #include <sys/epoll.h>
 
+/* A process, so that another with the same number is not taken for it. */
+struct process {
+	uint64_t pid;
+	uint64_t pid_ns;  /* the namespace in which that is its number */
+	uint64_t started; /* ticks since boot */
+};
+
 /* Memory: zeroed, NULL when there is none. */
 void *bpfring_sys_alloc(size_t size);
 void bpfring_sys_free(void *mem);
@@ -37,6 +44,13 @@ int bpfring_sys_prog_type(int fd, uint32_t *ret);
 int bpfring_sys_prog_run(int fd, int *ret);
 int bpfring_sys_same_inode(int fd, int other); /* 1, 0 */
 int bpfring_sys_lock_byte(int fd, uint64_t offset);
+void bpfring_sys_unlock_byte(int fd, uint64_t offset);
+/* What lock of another open file is on this byte: *@size 0 if none. */
+int bpfring_sys_lock_query(int fd, uint64_t offset, uint64_t *start, uint64_t *size);
+/* This process, as another one in its PID namespace can check it. */
+int bpfring_sys_self(struct process *ret);
+/* 1: it runs; 0: it has ended; or an error: it cannot be told from here. */
+int bpfring_sys_process_runs(const struct process *process);
 
 int bpfring_sys_eventfd(void);
 void bpfring_sys_eventfd_set(int fd);

@@ -102,34 +102,6 @@ int64_t bpfring_sys_boottime(void)
 	return (int64_t)now.tv_sec * NSEC_PER_SEC + now.tv_nsec;
 }
 
-void bpfring_sys_unlock_byte(int fd, uint64_t offset)
-{
-	struct flock lock = {
-		.l_type = F_UNLCK,
-		.l_whence = SEEK_SET,
-		.l_start = (off_t)offset,
-		.l_len = 1,
-	};
-
-	fcntl(fd, F_OFD_SETLK, &lock);
-}
-
-int bpfring_sys_lock_query(int fd, uint64_t offset, uint64_t *start, uint64_t *size)
-{
-	struct flock lock = {
-		.l_type = F_WRLCK,
-		.l_whence = SEEK_SET,
-		.l_start = (off_t)offset,
-		.l_len = 1,
-	};
-
-	if (fcntl(fd, F_OFD_GETLK, &lock))
-		return -errno;
-	*start = (uint64_t)lock.l_start;
-	*size = lock.l_type == F_UNLCK ? 0 : lock.l_len ? (uint64_t)lock.l_len : UINT64_MAX;
-	return 0;
-}
-
 int bpfring_sys_mmap_at(void *addr, size_t size, int prot, int flags, int fd)
 {
 	return mmap(addr, size, prot, flags | MAP_FIXED, fd, 0) == MAP_FAILED ? -errno : 0;

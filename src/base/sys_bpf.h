@@ -22,10 +22,6 @@ uint64_t bpfring_sys_pidfd_inode(int pidfd);
 int64_t bpfring_sys_thread_began(pid_t tid);
 int64_t bpfring_sys_boottime(void);
 
-/* Of bpfring_sys_lock_byte(). */
-void bpfring_sys_unlock_byte(int fd, uint64_t offset);
-/* What lock of another open file is on this byte: *@size 0 if none. */
-int bpfring_sys_lock_query(int fd, uint64_t offset, uint64_t *start, uint64_t *size);
 
 /* Maps onto @addr, whatever is there. */
 int bpfring_sys_mmap_at(void *addr, size_t size, int prot, int flags, int fd);

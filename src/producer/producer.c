@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <sys/mman.h>
 
-#include "base/claim.h"
 #include "base/log.h"
 #include "base/options.h"
 #include "base/sys.h"
@@ -39,13 +38,13 @@ static struct bpfring_producer *producer_alloc(void)
 			return NULL;
 		p = mem;
 	}
-	*p = (struct bpfring_producer){.claim_fd = -1};
+	*p = (struct bpfring_producer){.claim = CLAIM_NONE};
 	return p;
 }
 
 static void producer_free(struct bpfring_producer *p)
 {
-	*p = (struct bpfring_producer){.closed = true, .claim_fd = -1};
+	*p = (struct bpfring_producer){.closed = true, .claim = CLAIM_NONE};
 	pthread_mutex_lock(&closed_lock);
 	p->next_closed = closed;
 	closed = p;
@@ -67,9 +66,8 @@ static int take_claim(struct bpfring_producer *p, const struct bpfring_producer_
 {
 	if (p->flags & BPFRING_PRODUCER_UNCLAIMED)
 		return 0;
-	p->claim_fd =
-		bpfring_claim_take(&p->map, CLAIM_PRODUCER, opts->claim_fd ? opts->claim_fd : -1);
-	return p->claim_fd < 0 ? p->claim_fd : 0;
+	return bpfring_claim_take(&p->claim, &p->map, bpfring_mapping_claim(p->mapping.prod),
+				  opts->claim_fd ? opts->claim_fd : -1);
 }
 
 static int make_states(struct bpfring_producer *p)
@@ -133,18 +131,18 @@ static int producer_new(struct bpfring_producer **ret, struct map *map,
 	p->watch.epoll_fd = -1;
 	p->last = &p->first;
 	pthread_mutex_init(&p->queue_lock, NULL);
-	err = take_claim(p, opts);
-	if (err)
-		goto free_producer;
 	err = bpfring_guard_new(&p->guard);
 	if (err)
-		goto close_claim;
+		goto free_producer;
 	err = bpfring_mapping_new(&p->mapping, map);
 	if (err)
 		goto free_guard;
-	err = make_states(p);
+	err = take_claim(p, opts);
 	if (err)
 		goto free_mapping;
+	err = make_states(p);
+	if (err)
+		goto drop_claim;
 	err = attach(p);
 	if (err)
 		goto free_states;
@@ -158,12 +156,12 @@ static int producer_new(struct bpfring_producer **ret, struct map *map,
 
 free_states:
 	bpfring_sys_munmap(p->prod.states, BPFRING_STATES_SIZE(p->mapping.size));
+drop_claim:
+	bpfring_claim_drop(&p->claim, true);
 free_mapping:
 	bpfring_mapping_free(&p->mapping);
 free_guard:
 	bpfring_guard_free(p->guard);
-close_claim:
-	bpfring_sys_close(p->claim_fd);
 free_producer:
 	pthread_mutex_destroy(&p->queue_lock);
 	producer_free(p);
@@ -254,9 +252,9 @@ void bpfring_producer_close(struct bpfring_producer *p)
 	pthread_mutex_destroy(&p->queue_lock);
 	bpfring_sys_close(p->kick.prog_fd);
 	bpfring_sys_munmap(p->prod.states, BPFRING_STATES_SIZE(p->mapping.size));
+	bpfring_claim_drop(&p->claim, *p->guard);
 	bpfring_mapping_free(&p->mapping);
 	bpfring_guard_free(p->guard);
-	bpfring_sys_close(p->claim_fd);
 	bpfring_map_close(&p->map);
 	producer_free(p);
 }
@@ -267,7 +265,8 @@ int bpfring_producer_claim_fd(const struct bpfring_producer *p)
 		return -EINVAL;
 	if (atomic_load(&p->closed))
 		return -EBADF;
-	return p->claim_fd < 0 ? -ENOENT : p->claim_fd;
+	bpfring_claim_share(&p->claim);
+	return p->claim.fd < 0 ? -ENOENT : p->claim.fd;
 }
 
 int bpfring_producer_map_fd(const struct bpfring_producer *p)

@@ -172,7 +172,7 @@ int bpfring_producer_recover(struct bpfring_producer *p, struct bpfring_recovery
 
 	if (blocked)
 		return blocked;
-	if (p->claim_fd < 0) {
+	if (p->claim.fd < 0) {
 		log_error("map '%s' id %u: recover: opened without the claim; another producer may "
 			  "be alive\n",
 			  p->map.name, p->map.id);

@@ -6,6 +6,7 @@
 #include <bpfring/consumer.h>
 #include <stdbool.h>
 
+#include "base/claim.h"
 #include "base/map.h"
 #include "base/mapping.h"
 #include "base/waiter.h"
@@ -15,16 +16,23 @@ struct bpfring_source;
 #define BUSY_TICK_MIN_NS 1000000LL
 #define BUSY_TICK_MAX_NS 64000000LL
 
+/* Words of the guard. One look after each callback says whether to go on. */
+enum {
+	GUARD_OWNER, /* we may consume */
+	GUARD_GOING, /* a drain goes on: 0 when a callback closes it or takes it out of its loop */
+};
+
 struct bpfring_consumer {
 	struct bpfring_cons cons; /* first: bpfring_consumer_cons() */
 	struct map map;
 	struct mapping mapping;
-	uint32_t *guard;
+	uint32_t *guard; /* GUARD_*, all 0 in a forked child */
 	uint32_t flags;
-	int claim_fd;	    /* -1: none */
+	struct claim claim;
 	uint64_t opened_at; /* position */
+	bool repaired;	    /* when it was opened */
+	uint64_t given_up;  /* by that, at most */
 	bool consuming;	    /* in a callback */
-	bool leaving;	    /* that callback closed it or took it out of its loop: stop */
 	bool closing;	    /* closed: free it afterwards */
 
 	_Atomic(struct waiter *) waiter; /* of bpfring_consumer_wait(), from its first call on */
@@ -69,6 +77,18 @@ void bpfring_consumer_disarm(struct bpfring_consumer *c, int64_t now);
 
 /* There is a record to read: a wait before a busy head, if there was one, ends at @now. */
 void bpfring_consumer_busy_over(struct bpfring_consumer *c, int64_t now);
+
+/*
+ * Leaves the true position to whoever comes next. If it has only looked so far, another consumer may be
+ * at work, and nothing is stored.
+ */
+void bpfring_consumer_leave(struct bpfring_consumer *c);
+
+/*
+ * The ring as it is now, for looking only. One that never took anything may stand where another
+ * consumer has been long ago; then this is where that one is now.
+ */
+void bpfring_consumer_view(const struct bpfring_consumer *c, struct bpfring_cons *ret);
 
 /* Says in the log what -EBADMSG or -EBUSY of the ring means. */
 void bpfring_consumer_log_broken(const struct bpfring_consumer *c, int err);

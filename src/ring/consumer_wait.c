@@ -32,7 +32,7 @@ void bpfring_consumer_disarm(struct bpfring_consumer *c, int64_t now)
 	if (c->armed)
 		c->asleep_ns += (uint64_t)(now - c->armed_at);
 	c->armed = false;
-	bpfring_cons_set_quiet(&c->cons, !(c->flags & BPFRING_CONSUMER_LOUD));
+	bpfring_cons_set_quiet(&c->cons, 1);
 }
 
 void bpfring_consumer_busy_over(struct bpfring_consumer *c, int64_t now)
@@ -126,6 +126,8 @@ int bpfring_consumer_wait(struct bpfring_consumer *c, int64_t timeout_ns)
 	}
 	err = sleep_for_record(c, w, timeout_ns);
 	bpfring_consumer_disarm(c, bpfring_sys_now());
+	if (err <= 0) /* nothing is being consumed: the next commit is to notify */
+		bpfring_cons_set_quiet(&c->cons, 0);
 	return err;
 }
 

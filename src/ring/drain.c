@@ -42,6 +42,7 @@ static int end(struct drain *d, enum bpfring_end why, int err)
 static int end_of_peek(struct drain *d, int err)
 {
 	if (err < 0) {
+		err = bpfring_priv_why(&d->c->cons, err);
 		bpfring_consumer_log_broken(d->c, err);
 		return end(d, BPFRING_END_BROKEN, err);
 	}
@@ -53,6 +54,8 @@ static int end_of_peek(struct drain *d, int err)
 
 static int end_of_callback(struct drain *d, int err)
 {
+	if (!d->c->guard[GUARD_OWNER]) /* forked in it, and this is the child */
+		return end(d, BPFRING_END_BROKEN, -ECHILD);
 	if (err == BPFRING_STOP || err >= 0) /* >= 0: it closed or removed its own consumer */
 		return end(d, BPFRING_END_STOPPED, err < 0 ? err : 0);
 	return end(d, BPFRING_END_ERROR, err);
@@ -160,6 +163,7 @@ static int drain_each(struct drain *d)
 {
 	struct bpfring_consumer *const c = d->c;
 	const bpfring_record_fn fn = d->h->each;
+	const uint32_t *const going = &c->guard[GUARD_GOING];
 	void *const ctx = d->h->ctx;
 	int err;
 
@@ -168,31 +172,30 @@ static int drain_each(struct drain *d)
 		struct bpfring_priv_cursor cursor = bpfring_priv_cursor_at_pos(&c->cons);
 		const uint64_t start = cursor.pos;
 		uint64_t n = 0;
+		int more;
 
 		do {
 			struct bpfring_record record;
 
-			err = bpfring_priv_next(&c->cons, &cursor, &record);
-			if (err <= 0) {
-				d->out->records += n;
-				return end_of_peek(d, err);
-			}
+			more = bpfring_priv_next(&c->cons, &cursor, &record);
+			if (more <= 0)
+				break;
 			n++;
 			err = fn(ctx, record.data, record.size);
-			if (err < 0 || c->leaving) {
+			if (err < 0 || !*going) {
 				d->out->records += n;
 				return end_of_callback(d, err);
 			}
 		} while (n < most.records && cursor.pos - start < most.bytes);
 		d->out->records += n;
+		if (more <= 0 && more != BPFRING_PRIV_SKIPPED)
+			return end_of_peek(d, more);
 		if (release_is_due(&c->cons)) {
 			err = release(d);
 			if (err)
 				return err;
 		}
-		if (!*c->guard) /* forked in a callback, and this is the child */
-			return end(d, BPFRING_END_BROKEN, -ECHILD);
-		if (spent(d) || late(d, n))
+		if (spent(d) || late(d, n ? n : 1))
 			return end(d, BPFRING_END_BUDGET, 0);
 	}
 	return end_of_peek(d, err);
@@ -226,16 +229,18 @@ static int drain_batches(struct drain *d)
 	while (cons->pos != cons->prod || (err = next_pass(d)) > 0) {
 		int count = gather(d, records);
 
-		if (count <= 0)
+		if (count <= 0 && count != BPFRING_PRIV_SKIPPED)
 			return end_of_peek(d, count);
-		d->out->records += (unsigned int)count;
-		err = d->h->batch(d->h->ctx, records, (unsigned int)count);
-		if (err < 0 || d->c->leaving)
-			return end_of_callback(d, err);
+		if (count > 0) {
+			d->out->records += (unsigned int)count;
+			err = d->h->batch(d->h->ctx, records, (unsigned int)count);
+			if (err < 0 || !d->c->guard[GUARD_GOING])
+				return end_of_callback(d, err);
+		}
 		err = release(d);
 		if (err)
 			return err;
-		if (spent(d) || late(d, (unsigned int)count))
+		if (spent(d) || late(d, count > 0 ? (unsigned int)count : 1))
 			return end(d, BPFRING_END_BUDGET, 0);
 	}
 	return end_of_peek(d, err);
@@ -259,7 +264,7 @@ int bpfring_consumer_drain(struct bpfring_consumer *c, const struct handler *h,
 	*ret = (struct bpfring_outcome){0};
 	*closed = false;
 	c->consuming = true;
-	c->leaving = false;
+	c->guard[GUARD_GOING] = 1;
 	err = h->each ? drain_each(&d) : drain_batches(&d);
 	c->consuming = false;
 	if (err != -EBUSY || ret->end != BPFRING_END_BROKEN) {

@@ -128,10 +128,10 @@ static void let_go(struct bpfring_source *s)
 	if (c->armed)
 		c->asleep_ns += (uint64_t)(bpfring_sys_now() - c->armed_at);
 	c->armed = false;
-	c->leaving = true; /* ends a drain of it that is under way */
+	c->guard[GUARD_GOING] = 0; /* ends a drain of it that is under way */
 	c->source = NULL;
 	bpfring_cons_set_quiet(&c->cons, 0);
-	bpfring_priv_publish(&c->cons, c->cons.released);
+	bpfring_consumer_leave(c);
 	bpfring_source_deactivate(s);
 	s->loop->rings--;
 }

@@ -302,6 +302,30 @@ WRAP(int, lock_byte, int fd, uint64_t offset)
 	return __real_bpfring_sys_lock_byte(fd, offset);
 }
 
+WRAP(void, unlock_byte, int fd, uint64_t offset)
+{
+	sim_sys_enter("unlock_byte");
+	__real_bpfring_sys_unlock_byte(fd, offset);
+}
+
+WRAP(int, lock_query, int fd, uint64_t offset, uint64_t *start, uint64_t *size)
+{
+	ENTER("lock_query");
+	return __real_bpfring_sys_lock_query(fd, offset, start, size);
+}
+
+WRAP(int, self, struct process *ret)
+{
+	ENTER("self");
+	return __real_bpfring_sys_self(ret);
+}
+
+WRAP(int, process_runs, const struct process *process)
+{
+	ENTER("process_runs");
+	return __real_bpfring_sys_process_runs(process);
+}
+
 WRAP(int, eventfd, void)
 {
 	ENTER("eventfd");

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /* user_ring.h: what is published when, on a drained ring, wherever words wrap. */
+#include "stores.h"
 #include "user_rig.h"
 
 static void one_by_one(void **state)
@@ -198,6 +199,38 @@ static void batches_are_ended(void **state)
 	user_rig_close(&rig);
 }
 
+/* The kernel gets a batch at one moment: the position is stored once for it. */
+static void a_batch_is_published_in_one_step(void **state)
+{
+	struct bpfring_sample samples[16];
+	struct user_rig rig;
+	int watched;
+
+	(void)state;
+	user_rig_open(&rig, PAGE, NULL);
+	watched = watch_stores(rig.p.prod_word, 8);
+	if (watched < 0)
+		user_rig_close(&rig);
+	skip_without_breakpoints(watched);
+	for (unsigned int n = 1; n <= 16; n++) {
+		struct found found = {0};
+		uint64_t before;
+
+		for (unsigned int i = 0; i < n; i++)
+			samples[i] = (struct bpfring_sample){.size = 8 + i};
+		before = stores(watched);
+		assert_int_equal(bpfring_prod_reserve_batch(&rig.p, samples, n), n);
+		for (unsigned int i = 0; i < n; i++)
+			memset(samples[i].data, (int)i + 1, samples[i].size);
+		assert_int_equal(stores(watched), before);
+		assert_int_equal(bpfring_prod_submit_batch(&rig.p, samples, n), n);
+		assert_int_equal(stores(watched), before + 1);
+		assert_int_equal(sim_drain(rig.r, find, &found, 0), n);
+	}
+	close(watched);
+	user_rig_close(&rig);
+}
+
 /* Reserved, even submitted out of order, then killed: the next producer finds a ring that flows. */
 static void a_producer_dies(void **state)
 {
@@ -244,6 +277,7 @@ int main(void)
 		cmocka_unit_test(space),
 		cmocka_unit_test(batches),
 		cmocka_unit_test(batches_are_ended),
+		cmocka_unit_test(a_batch_is_published_in_one_step),
 		cmocka_unit_test(a_producer_dies),
 		cmocka_unit_test(the_largest_sample),
 	};

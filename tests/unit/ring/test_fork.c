@@ -2,6 +2,8 @@
 /* A forked child is told that it must not consume, and whatever it does, its parent goes on. */
 #include <errno.h>
 #include <sys/epoll.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "rig.h"
 
@@ -219,6 +221,88 @@ static void a_child_may_open_its_own(void **state)
 	family_close(&f);
 }
 
+struct forked {
+	struct family f;
+	unsigned long fork_at; /* at which call of the callback */
+	unsigned long calls;
+	pid_t child;   /* 0 in it */
+	int status;    /* how it ended: before its parent goes on */
+	uint64_t cons; /* position when it was forked */
+};
+
+/* The child returns from it, as it must not. */
+static int fork_inside(void *ctx, const void *data, size_t size)
+{
+	struct forked *forked = ctx;
+
+	(void)data, (void)size;
+	if (++forked->calls == forked->fork_at) {
+		forked->cons = sim_ring_cons(forked->f.rig.r);
+		forked->child = fork();
+		assert_true(forked->child >= 0);
+		if (forked->child)
+			assert_int_equal(waitpid(forked->child, &forked->status, 0), forked->child);
+		else
+			bpfring_set_log(NULL);
+	}
+	return 0;
+}
+
+static int fork_inside_a_batch(void *ctx, const struct bpfring_record *records, unsigned int count)
+{
+	(void)count;
+	return fork_inside(ctx, records->data, records->size);
+}
+
+static int go_on(struct forked *forked, int how)
+{
+	struct family *f = &forked->f;
+
+	switch (how) {
+	case 0:
+		return bpfring_consumer_consume(f->rig.c, fork_inside, forked, NULL, NULL);
+	case 1:
+		return bpfring_consumer_consume_batch(f->rig.c, fork_inside_a_batch, forked, NULL,
+						      NULL);
+	default:
+		return bpfring_loop_poll(f->loop, 0);
+	}
+}
+
+/* A child that goes on behind its parent's callback handles nothing more, and gives nothing back. */
+static void a_child_that_returns_from_a_callback(void **state)
+{
+	(void)state;
+	for (int how = 0; how < 3; how++) {
+		for (unsigned long at = 1; at <= 40; at += at < 3 ? 1 : 6) {
+			struct forked forked = {.fork_at = how == 1 ? 1 + at % 2 : at, .child = -1};
+			int n;
+
+			family_open(&forked.f, false);
+			if (how == 2)
+				assert_int_equal(bpfring_loop_add(forked.f.loop, forked.f.rig.c,
+								  fork_inside, &forked),
+						 0);
+			for (uint64_t i = 0; i < 100; i++)
+				put_number(forked.f.rig.r, i);
+			n = go_on(&forked, how);
+			if (!forked.child)
+				_exit(n != -ECHILD				     ? 1
+				      : forked.calls != forked.fork_at		     ? 2
+				      : go_on(&forked, how) != -ECHILD		     ? 3
+				      : forked.cons != sim_ring_cons(forked.f.rig.r) ? 4
+										     : 0);
+			while (how == 2 && n > 0 && n < 100) /* its time was up */
+				n += bpfring_loop_poll(forked.f.loop, 0);
+			assert_int_equal(n, 100);
+			if (forked.status)
+				fail_msg("way %d, call %lu: the child ended with %x", how,
+					 forked.fork_at, (unsigned int)forked.status);
+			family_close(&forked.f);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -226,6 +310,7 @@ int main(void)
 		rig_test(peek_is_refused_in_the_middle_of_a_batch),
 		rig_test(a_child_that_tears_down_leaves_its_parent_alone),
 		rig_test(a_child_may_open_its_own),
+		rig_test(a_child_that_returns_from_a_callback),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
