@@ -83,6 +83,10 @@ static int consumer_new(struct bpfring_consumer **ret, struct map *map,
 	err = attach(c);
 	if (err)
 		goto free_mapping;
+	log_info(
+		"map '%s' id %u: opened, a ring of %zu bytes, consumer at %llu, producer at %llu\n",
+		c->map.name, c->map.id, c->mapping.size, (unsigned long long)c->cons.released,
+		(unsigned long long)c->cons.prod);
 	*ret = c;
 	return 0;
 
@@ -160,9 +164,21 @@ void bpfring_consumer_close(struct bpfring_consumer *c)
 		return;
 	if (c->source)
 		bpfring_source_detach(c->source);
-	if (c->consuming) { /* we are in its callback: the drain calls us again */
+	switch (bpfring_consumer_state(c, call_place_here())) {
+	case CALL_THEIRS:
+		log_warn("map '%s' id %u: closed while another thread is waiting for its records "
+			 "or taking "
+			 "them: it is freed when that thread returns. Join it first\n",
+			 c->map.name, c->map.id);
+		c->leaving = c->closing = true;
+		bpfring_consumer_wakeup(c);
+		return;
+	case CALL_OURS: /* the call that called us back calls us again */
+	case CALL_MAYBE:
 		c->leaving = c->closing = true;
 		return;
+	default:
+		break;
 	}
 	/*
 	 * Leave a position that any consumer understands. It fails in a forked child and where
@@ -170,6 +186,8 @@ void bpfring_consumer_close(struct bpfring_consumer *c)
 	 */
 	bpfring_cons_cancel(&c->cons);
 	bpfring_priv_publish(&c->cons, c->cons.released);
+	log_info("map '%s' id %u: closed after %llu records\n", c->map.name, c->map.id,
+		 (unsigned long long)c->cons.records);
 	bpfring_waiter_free(c->waiter);
 	bpfring_mapping_free(&c->mapping);
 	bpfring_guard_free(c->guard);

@@ -34,11 +34,15 @@ static void descriptors(void **state)
 
 	(void)state;
 	assert_int_equal(bpfring_loop_add_fd(l, 4000, EPOLLIN, on_fd, &calls), -EBADF);
+	assert_logged("fd 4000", "EBADF", "closed");
 	assert_int_equal(bpfring_loop_add_fd(l, -1, EPOLLIN, on_fd, &calls), -EBADF);
 	assert_int_equal(bpfring_loop_add_fd(l, regular, EPOLLIN, on_fd, &calls), -EPERM);
+	assert_logged("EPERM", "regular files");
 	assert_int_equal(bpfring_loop_remove_fd(l, event), -ENOENT);
+	assert_logged("not watched");
 	assert_int_equal(bpfring_loop_add_fd(l, event, EPOLLIN, on_fd, &calls), 0);
 	assert_int_equal(bpfring_loop_add_fd(l, event, EPOLLIN, on_fd, &calls), -EEXIST);
+	assert_logged("EEXIST", "bpfring_loop_remove_fd()");
 	assert_int_equal(bpfring_loop_poll(l, 0), 0);
 	assert_int_equal(calls, 0);
 	assert_int_equal(write(event, &(uint64_t){1}, 8), 8);
@@ -187,6 +191,7 @@ static void broken_rings(void **state)
 			assert_int_equal(err, busy ? -EBUSY : -EBADMSG);
 			assert_logged("events", "42", busy ? "second consumer" : "corrupt");
 			assert_int_equal(bpfring_loop_remove(l, rigs[0].c), -ENOENT);
+			assert_logged("events", "42", "not in this loop");
 			for (int i = 0; i < 10; i++) {
 				put(rigs[1].r, 8);
 				assert_int_equal(bpfring_loop_poll(l, 10 * MSEC), 1);
