@@ -183,6 +183,10 @@ static int drain_each(struct drain *d)
 				d->out->records += n;
 				return end_of_callback(d, err);
 			}
+			if (!*c->guard) { /* forked in the callback, and this is the child */
+				d->out->records += n;
+				return end(d, BPFRING_END_BROKEN, -ECHILD);
+			}
 		} while (n < most.records && cursor.pos - start < most.bytes);
 		d->out->records += n;
 		if (release_is_due(&c->cons)) {
@@ -190,8 +194,6 @@ static int drain_each(struct drain *d)
 			if (err)
 				return err;
 		}
-		if (!*c->guard) /* forked in a callback, and this is the child */
-			return end(d, BPFRING_END_BROKEN, -ECHILD);
 		if (spent(d) || late(d, n))
 			return end(d, BPFRING_END_BUDGET, 0);
 	}

@@ -90,32 +90,31 @@ void bpfring_loop_left(struct bpfring_loop *l)
 		  (void *)l);
 }
 
+static const char *why_not_freed(enum call_state state)
+{
+	switch (state) {
+	case CALL_OURS:
+		return "this is one of its own callbacks. Free it when the poll has returned";
+	case CALL_THEIRS:
+		return "another thread is polling it. Call bpfring_loop_stop() and join that "
+		       "thread first";
+	default:
+		return "this is one of its own callbacks, or deeper on a stack without unwind "
+		       "tables than a "
+		       "poll that longjmp() left. Free it where setjmp() was called";
+	}
+}
+
 void bpfring_loop_free(struct bpfring_loop *l)
 {
+	enum call_state state;
+
 	if (!l)
 		return;
-	switch (bpfring_call_state(&l->call, call_place_here(), !*l->guard)) {
-	case CALL_OURS:
-		log_error("loop %p: not freed: this is one of its own callbacks. Free it when the "
-			  "poll has "
-			  "returned\n",
-			  (void *)l);
+	state = bpfring_call_state(&l->call, call_place_here(), !*l->guard);
+	if (state != CALL_NONE && state != CALL_LEFT) {
+		log_error("loop %p: not freed: %s\n", (void *)l, why_not_freed(state));
 		return;
-	case CALL_MAYBE:
-		log_error("loop %p: not freed: perhaps this is one of its own callbacks, on a "
-			  "stack that "
-			  "does not tell. Free it where it was polled, or after a poll has "
-			  "returned\n",
-			  (void *)l);
-		return;
-	case CALL_THEIRS:
-		log_error("loop %p: not freed: another thread is polling it. Call "
-			  "bpfring_loop_stop(), and "
-			  "join that thread first\n",
-			  (void *)l);
-		return;
-	default:
-		break;
 	}
 	bpfring_call_end(&l->call);
 	while (l->sources)

@@ -33,8 +33,6 @@ static void poll_until(struct bpfring_loop *l, struct turn *t, int64_t timeout_n
 	int64_t deadline = timeout_ns < 0 || timeout_ns > INT64_MAX - t->now ? INT64_MAX
 									     : t->now + timeout_ns;
 
-	bool last_look = false;
-
 	for (;;) {
 		int err = bpfring_loop_wait(l, t, deadline);
 
@@ -47,55 +45,57 @@ static void poll_until(struct bpfring_loop *l, struct turn *t, int64_t timeout_n
 		bpfring_loop_leave(l, t);
 		if (t->worked)
 			return;
-		if (t->now < deadline)
-			continue;
-		/*
-		 * Time is up: one last look. A call that takes what is ready, and found something that was,
-		 * does without; and it lets quiet rings have their windows.
-		 */
-		if (last_look || (!timeout_ns && t->looked) ||
-		    !bpfring_loop_look_for_silent(l, t->now, timeout_ns != 0))
-			return;
-		last_look = true;
+		if (t->now >= deadline)
+			break;
+	}
+	/*
+	 * Time is up: one last look. A call that takes what is ready, and found something that was, does
+	 * without; and it lets quiet rings have their windows.
+	 */
+	if (!timeout_ns && t->looked)
+		return;
+	if (bpfring_loop_look_for_silent(l, t->now, timeout_ns != 0)) {
+		bpfring_loop_turns(l, t);
+		bpfring_loop_leave(l, t);
 	}
 }
 
-/* Can this call poll the loop? */
-static int check_call(struct bpfring_loop *l, struct call_place here)
+static int refuse(struct bpfring_loop *l, enum call_state state)
 {
-	int err = bpfring_loop_check_child(l);
-
-	if (err)
-		return err;
-	switch (bpfring_call_state(&l->call, here, false)) {
-	case CALL_LEFT:
-		bpfring_loop_left(l);
-		break;
-	case CALL_OURS:
+	if (state == CALL_THEIRS)
+		log_once(l->said, LOOP_SAID_THREADS, ERROR,
+			 "loop %p: two threads poll it, or one that still runs left a poll by "
+			 "longjmp(): "
+			 "give each thread a loop of its own\n",
+			 (void *)l);
+	else if (state == CALL_OURS)
 		log_once(l->said, LOOP_SAID_NESTED, ERROR,
 			 "loop %p: polled from one of its own callbacks: return from it first\n",
 			 (void *)l);
-		return -EINVAL;
-	case CALL_MAYBE:
+	else
 		log_once(l->said, LOOP_SAID_NESTED, ERROR,
-			 "loop %p: polled from one of its own callbacks, or after longjmp() left "
-			 "one, on a "
-			 "stack that does not tell: poll from where setjmp() was called\n",
+			 "loop %p: polled from one of its own callbacks, or deeper on a stack "
+			 "without "
+			 "unwind tables than a poll that longjmp() left: poll where setjmp() was "
+			 "called\n",
 			 (void *)l);
-		return -EINVAL;
-	case CALL_THEIRS:
-		log_once(l->said, LOOP_SAID_THREADS, ERROR,
-			 "loop %p: two threads poll it: give each thread a loop of its own\n",
-			 (void *)l);
-		return -EINVAL;
-	default:
-		break;
-	}
-	if (bpfring_call_begin(&l->call, here))
-		return 0;
-	log_once(l->said, LOOP_SAID_THREADS, ERROR,
-		 "loop %p: two threads poll it: give each thread a loop of its own\n", (void *)l);
 	return -EINVAL;
+}
+
+/* Can this call poll the loop? Then it is in progress. */
+static int begin(struct bpfring_loop *l, struct call_place here)
+{
+	int err = bpfring_loop_check_child(l);
+	enum call_state state;
+
+	if (err)
+		return err;
+	state = bpfring_call_state(&l->call, here, false);
+	if (state == CALL_LEFT)
+		bpfring_loop_left(l);
+	else if (state != CALL_NONE)
+		return refuse(l, state);
+	return bpfring_call_begin(&l->call, here) ? 0 : refuse(l, CALL_THEIRS);
 }
 
 /* A handler: the poll is left by an exception, or its thread is cancelled. */
@@ -121,7 +121,7 @@ int bpfring_loop_poll_once(struct bpfring_loop *l, int64_t timeout_ns, bool disp
 			 (void *)l, (long long)timeout_ns);
 		return -EINVAL;
 	}
-	err = check_call(l, call_place_here());
+	err = begin(l, call_place_here());
 	if (err)
 		return err;
 	left = l;

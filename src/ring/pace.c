@@ -56,15 +56,18 @@ static void measure_gap(struct pace *p, const struct pace_params *params,
 }
 
 /*
- * Remembers the worst lateness of a look; forgets half of it in a tenth of a second. A thread that was late
- * just now, because it is stopped, or has used up its share of the processor, or is kept busy by other
- * callbacks, will be late again.
+ * Remembers the worst lateness of a look. A thread that was late just now, because it is stopped, or has used up
+ * its share of the processor, or is kept busy by other callbacks, will be late again. To try costs up to the
+ * lateness, so the greater it was, the longer it takes until half of it is forgotten: to try costs a
+ * thirtieth of the time at most.
  */
 static void measure_lateness(struct pace *p, const struct pace_look *look)
 {
-	while (p->late && look->now - p->late_at > PACE_LATE_NS) {
+	int64_t memory;
+
+	while (p->late && look->now - p->late_at > (memory = PACE_LATE_NS + 16 * p->late)) {
 		p->late /= 2;
-		p->late_at += PACE_LATE_NS;
+		p->late_at += memory;
 	}
 	if (look->late < p->late)
 		return;
