@@ -28,6 +28,7 @@ struct call_place {
 struct call {
 	_Atomic int32_t thread; /* that is in it; 0: none */
 	struct call_place place;
+	const struct call **mark; /* in the frame: whose call it is */
 };
 
 enum call_state {
@@ -49,8 +50,14 @@ static inline bool bpfring_call_in_progress(const struct call *c)
 	return atomic_load_explicit(&c->thread, memory_order_relaxed) != 0;
 }
 
-/* From CALL_NONE. False: another thread was faster. */
-bool bpfring_call_begin(struct call *c, struct call_place here);
+/*
+ * From CALL_NONE. False: another thread was faster. To be used in the function that stays until the end of the
+ * call, for the mark is in its frame; from alloca(), for sanitizers put other variables elsewhere.
+ */
+#define bpfring_call_begin(c, here) \
+	bpfring_call_enter(c, here, __builtin_alloca(sizeof(const struct call *)))
+
+bool bpfring_call_enter(struct call *c, struct call_place here, const struct call **mark);
 void bpfring_call_end(struct call *c);
 
 #endif /* BPFRING_SRC_CALL_H */

@@ -46,6 +46,7 @@ struct bpfring_consumer {
 	int claim_fd;	    /* -1: none */
 	uint64_t opened_at; /* position */
 	struct call call;   /* in progress: a drain, a snapshot, a wait */
+	bool consuming;	    /* that call is a drain */
 	bool leaving;	    /* a callback closed it or took it out of its loop: stop */
 	bool closing;	    /* closed: free it after the call */
 

@@ -270,6 +270,7 @@ int bpfring_consumer_drain(struct bpfring_consumer *c, const struct handler *h,
 		return end(&d, BPFRING_END_ERROR,
 			   bpfring_consumer_refuse(c, CALL_THEIRS, "consume"));
 	d.c = c;
+	c->consuming = true;
 	c->leaving = false;
 	err = h->each ? drain_each(&d) : drain_batches(&d);
 	if (err != -EBUSY || ret->end != BPFRING_END_BROKEN) {
@@ -282,6 +283,7 @@ int bpfring_consumer_drain(struct bpfring_consumer *c, const struct handler *h,
 	if (ret->records)
 		c->batches++;
 	d.c = NULL;
+	c->consuming = false;
 	bpfring_call_end(&c->call);
 	if (c->closing) {
 		*closed = true;

@@ -82,8 +82,8 @@ static int refuse(struct bpfring_loop *l, enum call_state state)
 	return -EINVAL;
 }
 
-/* Can this call poll the loop? Then it is in progress. */
-static int begin(struct bpfring_loop *l, struct call_place here)
+/* Can this call poll the loop? */
+static int check(struct bpfring_loop *l, struct call_place here)
 {
 	int err = bpfring_loop_check_child(l);
 	enum call_state state;
@@ -93,9 +93,7 @@ static int begin(struct bpfring_loop *l, struct call_place here)
 	state = bpfring_call_state(&l->call, here, false);
 	if (state == CALL_LEFT)
 		bpfring_loop_left(l);
-	else if (state != CALL_NONE)
-		return refuse(l, state);
-	return bpfring_call_begin(&l->call, here) ? 0 : refuse(l, CALL_THEIRS);
+	return state == CALL_NONE || state == CALL_LEFT ? 0 : refuse(l, state);
 }
 
 /* A handler: the poll is left by an exception, or its thread is cancelled. */
@@ -121,9 +119,11 @@ int bpfring_loop_poll_once(struct bpfring_loop *l, int64_t timeout_ns, bool disp
 			 (void *)l, (long long)timeout_ns);
 		return -EINVAL;
 	}
-	err = begin(l, call_place_here());
+	err = check(l, call_place_here());
 	if (err)
 		return err;
+	if (!bpfring_call_begin(&l->call, call_place_here()))
+		return refuse(l, CALL_THEIRS);
 	left = l;
 	t.now = bpfring_sys_now();
 	l->dispatching = dispatching;

@@ -23,6 +23,9 @@ extern const char *const way_names[WAYS];
 /* NULL, or why this way is closed here. */
 const char *way_closed(enum way way);
 
+/* The same for longjmp() out of a signal handler. */
+const char *jump_closed(void);
+
 /* Does a way end the thread that takes it? */
 static inline bool way_ends_thread(enum way way)
 {

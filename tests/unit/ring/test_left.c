@@ -11,6 +11,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/time.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 #include "leave.h"
@@ -303,13 +304,13 @@ static void check_left(enum place place, enum way way, enum before before, enum 
 static void every_way_out_of_every_call(void **state)
 {
 	(void)state;
-	for (int way = 0; way < WAYS; way++) {
+	for (enum way way = 0; way < WAYS; way++) {
 		if (way_closed(way)) {
 			print_message("%s: %s\n", way_names[way], way_closed(way));
 			continue;
 		}
-		for (int place = 0; place < PLACES; place++)
-			for (int after = 0; after < AFTERS; after++) {
+		for (enum place place = 0; place < PLACES; place++)
+			for (enum after after = 0; after < AFTERS; after++) {
 				/* one that longjmp() left belongs to its thread, until that ends */
 				if (way == BY_LONGJMP && after == GO_ON_ELSEWHERE)
 					continue;
@@ -321,11 +322,11 @@ static void every_way_out_of_every_call(void **state)
 static void removed_or_closed_before(void **state)
 {
 	(void)state;
-	for (int way = 0; way < WAYS; way++) {
+	for (enum way way = 0; way < WAYS; way++) {
 		if (way_closed(way))
 			continue;
-		for (int before = REMOVE; before < BEFORES; before++)
-			for (int place = 0; place < PLACES; place++) {
+		for (enum before before = REMOVE; before < BEFORES; before++)
+			for (enum place place = 0; place < PLACES; place++) {
 				/* nobody is left who could free it: documented */
 				if (before == CLOSE && (way == BY_LONGJMP || way == BY_RAW_EXIT))
 					continue;
@@ -386,8 +387,8 @@ static void poll_two(void *ctx)
 static void edges_are_not_lost(void **state)
 {
 	(void)state;
-	for (int way = 0; way < WAYS; way++) {
-		struct two t = {.way = (enum way)way};
+	for (enum way way = 0; way < WAYS; way++) {
+		struct two t = {.way = way};
 
 		if (way_closed(t.way))
 			continue;
@@ -405,6 +406,123 @@ static void edges_are_not_lost(void **state)
 		bpfring_loop_free(t.l);
 		close(t.fds[0]);
 		close(t.fds[1]);
+	}
+}
+
+/*
+ * A call that was left, and one of another object that has its very place on the stack: the callback of the
+ * second one frees the first.
+ */
+struct pair {
+	struct rig rigs[2];
+	struct bpfring_loop *loops[2];
+	int self;
+	bool done;
+};
+
+static int jump_or_free(void *ctx, const void *data, size_t size)
+{
+	struct pair *p = ctx;
+
+	(void)data, (void)size;
+	if (!p->self)
+		leave(BY_LONGJMP);
+	bpfring_loop_free(p->loops[0]);
+	p->loops[0] = NULL;
+	bpfring_consumer_close(p->rigs[0].c);
+	p->rigs[0].c = NULL;
+	p->done = true;
+	return 0;
+}
+
+static void call_self(void *ctx)
+{
+	struct pair *p = ctx;
+
+	if (p->loops[p->self])
+		bpfring_loop_poll(p->loops[p->self], -1);
+	else
+		bpfring_consumer_consume(p->rigs[p->self].c, jump_or_free, p, NULL, NULL);
+}
+
+static void another_call_at_the_same_place(void **state)
+{
+	(void)state;
+	for (int looped = 0; looped < 2; looped++) {
+		struct pair p = {0};
+
+		for (int i = 0; i < 2; i++) {
+			rig_open(&p.rigs[i], PAGE, NULL, 0);
+			put(p.rigs[i].r, 8);
+			if (!looped)
+				continue;
+			assert_int_equal(bpfring_loop_new(&p.loops[i], NULL), 0);
+			assert_int_equal(
+				bpfring_loop_add(p.loops[i], p.rigs[i].c, jump_or_free, &p), 0);
+		}
+		assert_true(left(BY_LONGJMP, call_self, &p));
+		p.self = 1;
+		assert_false(left(BY_LONGJMP, call_self, &p));
+		assert_true(p.done);
+		for (int i = 0; i < 2; i++) {
+			bpfring_loop_free(p.loops[i]);
+			rig_close(&p.rigs[i]);
+		}
+	}
+}
+
+/* Coroutines: a callback that goes on elsewhere, whose stack says nothing of the call that it is in. */
+static struct {
+	ucontext_t in_callback, elsewhere;
+	struct scene *s;
+	int err;
+	char stack[256 * 1024];
+} coroutine;
+
+static void call_from_elsewhere(void)
+{
+	coroutine.err = coroutine.s->l ? bpfring_loop_poll(coroutine.s->l, 0)
+				       : bpfring_consumer_consume(coroutine.s->rig.c, on_other,
+								  coroutine.s, NULL, NULL);
+}
+
+static int go_elsewhere(void *ctx, const void *data, size_t size)
+{
+	(void)ctx, (void)data, (void)size;
+	getcontext(&coroutine.elsewhere);
+	coroutine.elsewhere.uc_stack.ss_sp = coroutine.stack;
+	coroutine.elsewhere.uc_stack.ss_size = sizeof(coroutine.stack);
+	coroutine.elsewhere.uc_link = &coroutine.in_callback;
+	makecontext(&coroutine.elsewhere, call_from_elsewhere, 0);
+	swapcontext(&coroutine.in_callback, &coroutine.elsewhere);
+	return 0;
+}
+
+static void from_a_stack_of_its_own(void **state)
+{
+	(void)state;
+	if (way_closed(BY_RAW_EXIT)) {
+		print_message("sanitizers know one stack per thread\n");
+		skip();
+	}
+	for (int looped = 0; looped < 2; looped++) {
+		struct scene s;
+
+		scene_open(&s, looped ? POLL : CONSUME, BY_LONGJMP);
+		s.armed = true;
+		coroutine.s = &s;
+		if (looped) {
+			assert_int_equal(bpfring_loop_remove(s.l, s.rig.c), 0);
+			assert_int_equal(bpfring_loop_add(s.l, s.rig.c, go_elsewhere, NULL), 0);
+			assert_int_equal(bpfring_loop_poll(s.l, -1), 5);
+		} else {
+			assert_int_equal(
+				bpfring_consumer_consume(s.rig.c, go_elsewhere, NULL, NULL, NULL),
+				5);
+		}
+		assert_int_equal(coroutine.err, -EINVAL);
+		assert_logged("own callbacks");
+		scene_close(&s);
 	}
 }
 
@@ -503,6 +621,10 @@ static void left_by_a_signal_handler(void **state)
 	const struct sigaction action = {.sa_handler = on_alarm, .sa_flags = SA_NODEFER};
 
 	(void)state;
+	if (jump_closed()) {
+		print_message("%s\n", jump_closed());
+		skip();
+	}
 	for (int looped = 0; looped < 2; looped++) {
 		struct scene s;
 
@@ -527,6 +649,8 @@ int main(void)
 		rig_test(removed_or_closed_before),
 		rig_test(left_many_times),
 		rig_test(edges_are_not_lost),
+		rig_test(another_call_at_the_same_place),
+		rig_test(from_a_stack_of_its_own),
 		rig_test(cancelled_in_its_sleep),
 		rig_test(left_by_a_signal_handler),
 	};
