@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/time.h>
 #include <ucontext.h>
 #include <unistd.h>
 
@@ -596,20 +595,43 @@ static void cancelled_in_its_sleep(void **state)
 	}
 }
 
-/* longjmp() out of a signal handler that came in the sleep. */
-static struct scene *jumping;
-
-static void on_alarm(int number)
+/* longjmp() out of a signal handler that came in the sleep; elsewhere it would be out of malloc(), say. */
+static void on_signal(int number)
 {
 	(void)number;
-	leave(jumping->way);
+	leave(BY_LONGJMP);
 }
 
-static void wait_call(void *ctx)
+static bool sleeps(pid_t thread)
+{
+	char path[64], state = 0;
+	FILE *stat;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", thread);
+	stat = fopen(path, "re");
+	assert_non_null(stat);
+	assert_int_equal(fscanf(stat, "%*d (%*[^)]) %c", &state), 1);
+	fclose(stat);
+	return state == 'S';
+}
+
+/* The main thread, whose number is that of the process. */
+static void *signal_in_its_sleep(void *ctx)
+{
+	int found = 0;
+
+	while (found < 5) {
+		usleep(1000);
+		found = sim_sys_count("epoll_wait") && sleeps(getpid()) ? found + 1 : 0;
+	}
+	pthread_kill(*(const pthread_t *)ctx, SIGUSR1);
+	return NULL;
+}
+
+static void sleep_call(void *ctx)
 {
 	struct scene *s = ctx;
 
-	ualarm(2000, 0);
 	if (s->place == CONSUME)
 		bpfring_consumer_wait(s->rig.c, -1);
 	else
@@ -618,13 +640,15 @@ static void wait_call(void *ctx)
 
 static void left_by_a_signal_handler(void **state)
 {
-	const struct sigaction action = {.sa_handler = on_alarm, .sa_flags = SA_NODEFER};
+	const struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_NODEFER};
+	pthread_t self = pthread_self(), thread;
 
 	(void)state;
 	if (jump_closed()) {
 		print_message("%s\n", jump_closed());
 		skip();
 	}
+	sigaction(SIGUSR1, &action, NULL);
 	for (int looped = 0; looped < 2; looped++) {
 		struct scene s;
 
@@ -632,14 +656,19 @@ static void left_by_a_signal_handler(void **state)
 		s.armed = true; /* callbacks return */
 		while (s.next < 5)
 			call_again(&s);
-		jumping = &s;
-		sigaction(SIGALRM, &action, NULL);
-		for (int i = 0; i < 10; i++)
-			assert_true(left(BY_LONGJMP, wait_call, &s));
+		while (looped && bpfring_loop_poll(s.l, MSEC) > 0)
+			;
+		for (int i = 0; i < 10; i++) {
+			sim_sys_count_reset();
+			assert_int_equal(pthread_create(&thread, NULL, signal_in_its_sleep, &self),
+					 0);
+			assert_true(left(BY_LONGJMP, sleep_call, &s));
+			pthread_join(thread, NULL);
+		}
 		go_on(&s);
 		scene_close(&s);
 	}
-	signal(SIGALRM, SIG_DFL);
+	signal(SIGUSR1, SIG_DFL);
 }
 
 int main(void)
