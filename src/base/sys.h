@@ -59,9 +59,13 @@ int bpfring_sys_timerfd(void);
 int bpfring_sys_timerfd_set(int fd, int64_t at_ns);
 int bpfring_sys_epoll(void);
 int bpfring_sys_epoll_add(int epoll_fd, int fd, uint32_t events, void *data);
+int bpfring_sys_epoll_mod(int epoll_fd, int fd, uint32_t events, void *data);
 int bpfring_sys_epoll_del(int epoll_fd, int fd);
-/* Can return -EINTR: the caller knows how much of its time is left. */
-int bpfring_sys_epoll_wait(int epoll_fd, struct epoll_event *ret, int max, int64_t timeout_ns);
+/*
+ * What is ready, or, with @sleep, what is ready first. Can return -EINTR. The only cancellation point of the
+ * library. It knows no time-out: the thread's timer slack makes those late, see waiter.h.
+ */
+int bpfring_sys_epoll_wait(int epoll_fd, struct epoll_event *ret, int max, bool sleep);
 
 /* Sleeps while *word is @value, until @at_ns, INT64_MAX: for ever. May return early. */
 void bpfring_sys_futex_wait(uint32_t *word, uint32_t value, int64_t at_ns);
@@ -69,9 +73,12 @@ void bpfring_sys_futex_wake(uint32_t *word);
 
 void bpfring_sys_yield(void);	/* lets other threads run on this processor, if there are any */
 uint32_t bpfring_sys_cpu(void); /* that this thread runs on, just now */
+int32_t bpfring_sys_thread(
+	void); /* kernel's number of this thread; in a forked child that of the parent's */
+bool bpfring_sys_thread_lives(int32_t thread);
+bool bpfring_sys_on_stack(uintptr_t at); /* of this thread; true too if nothing tells */
 bool bpfring_sys_readable(int fd);
 int64_t bpfring_sys_now(void);
-int64_t bpfring_sys_timer_slack(void);
 unsigned int bpfring_sys_kernel_word_size(void);
 size_t bpfring_sys_page_size(void);
 

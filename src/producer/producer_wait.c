@@ -130,7 +130,7 @@ static int wait_for_space(struct bpfring_producer *p, size_t size, int64_t deadl
 	bpfring_patience_init(&patience, p);
 	while (err >= 0) {
 		struct epoll_event event;
-		int64_t now = bpfring_sys_now(), left;
+		int64_t now = bpfring_sys_now(), until;
 
 		err = bpfring_producer_try(p, size, ret);
 		if (err == -ENOSPC) {
@@ -144,10 +144,10 @@ static int wait_for_space(struct bpfring_producer *p, size_t size, int64_t deadl
 			return -ECANCELED;
 		if (now >= deadline)
 			return -ETIMEDOUT;
-		left = bpfring_patience_next(&patience);
-		if (left > deadline - now)
-			left = deadline - now;
-		err = bpfring_waiter_wait(w, &event, 1, left);
+		until = now + bpfring_patience_next(&patience);
+		if (until > deadline)
+			until = deadline;
+		err = bpfring_waiter_wait(w, &event, 1, until);
 	}
 	return err;
 }

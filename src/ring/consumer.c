@@ -160,6 +160,10 @@ static int consumer_new(struct bpfring_consumer **ret, struct map *map,
 	err = attach(c);
 	if (err)
 		goto drop_claim;
+	log_info(
+		"map '%s' id %u: opened, a ring of %zu bytes, consumer at %llu, producer at %llu\n",
+		c->map.name, c->map.id, c->mapping.size, (unsigned long long)c->cons.released,
+		(unsigned long long)c->cons.prod);
 	*ret = c;
 	return 0;
 
@@ -237,13 +241,28 @@ void bpfring_consumer_close(struct bpfring_consumer *c)
 		return;
 	if (c->source)
 		bpfring_source_detach(c->source);
-	if (c->consuming) { /* we are in its callback: the drain calls us again */
+	switch (bpfring_consumer_state(c, call_place_here())) {
+	case CALL_THEIRS:
+		log_warn("map '%s' id %u: closed while another thread is waiting for its records "
+			 "or taking "
+			 "them: it is freed when that thread returns. Join it first\n",
+			 c->map.name, c->map.id);
+		c->guard[GUARD_GOING] = 0;
+		c->closing = true;
+		bpfring_consumer_wakeup(c);
+		return;
+	case CALL_OURS: /* the call that called us back calls us again */
+	case CALL_MAYBE:
 		c->guard[GUARD_GOING] = 0;
 		c->closing = true;
 		return;
+	default:
+		break;
 	}
 	bpfring_cons_cancel(&c->cons);
 	bpfring_consumer_leave(c);
+	log_info("map '%s' id %u: closed after %llu records\n", c->map.name, c->map.id,
+		 (unsigned long long)c->cons.records);
 	bpfring_waiter_free(c->waiter);
 	bpfring_claim_drop(&c->claim, *c->guard);
 	bpfring_mapping_free(&c->mapping);

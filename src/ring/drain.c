@@ -246,11 +246,17 @@ static int drain_batches(struct drain *d)
 	return end_of_peek(d, err);
 }
 
+/* A handler: a callback is left by an exception, or its thread is cancelled. */
+static void leave(struct drain *d)
+{
+	if (d->c)
+		bpfring_consumer_left(d->c);
+}
+
 int bpfring_consumer_drain(struct bpfring_consumer *c, const struct handler *h,
 			   const struct limits *limits, struct bpfring_outcome *ret, bool *closed)
 {
-	struct drain d = {
-		.c = c,
+	struct drain d __attribute__((cleanup(leave))) = {
 		.h = h,
 		.limits = limits,
 		.out = ret,
@@ -263,10 +269,13 @@ int bpfring_consumer_drain(struct bpfring_consumer *c, const struct handler *h,
 
 	*ret = (struct bpfring_outcome){0};
 	*closed = false;
+	if (!bpfring_call_begin(&c->call, call_place_here()))
+		return end(&d, BPFRING_END_ERROR,
+			   bpfring_consumer_refuse(c, CALL_THEIRS, "consume"));
+	d.c = c;
 	c->consuming = true;
 	c->guard[GUARD_GOING] = 1;
 	err = h->each ? drain_each(&d) : drain_batches(&d);
-	c->consuming = false;
 	if (err != -EBUSY || ret->end != BPFRING_END_BROKEN) {
 		int release_err = release(&d);
 
@@ -276,6 +285,9 @@ int bpfring_consumer_drain(struct bpfring_consumer *c, const struct handler *h,
 	ret->bytes = c->cons.released - d.start;
 	if (ret->records)
 		c->batches++;
+	d.c = NULL;
+	c->consuming = false;
+	bpfring_call_end(&c->call);
 	if (c->closing) {
 		*closed = true;
 		bpfring_consumer_close(c);
@@ -283,8 +295,38 @@ int bpfring_consumer_drain(struct bpfring_consumer *c, const struct handler *h,
 	return err;
 }
 
+static int check_arguments(struct bpfring_consumer *c, const struct handler *h,
+			   const struct bpfring_budget *budget, struct bpfring_budget *ret)
+{
+	int err;
+
+	if (!h->each && !h->batch) {
+		log_once(c->said, CONSUMER_SAID_NO_CALLBACK, ERROR,
+			 "map '%s' id %u: consume needs a callback\n", c->map.name, c->map.id);
+		return -EINVAL;
+	}
+	err = bpfring_options_read(ret, sizeof(*ret), budget, NULL);
+	if (err == -E2BIG)
+		log_once(c->said, CONSUMER_SAID_BUDGET_NEWER, ERROR,
+			 "map '%s' id %u: struct bpfring_budget has members set that only a newer "
+			 "libbpfring knows: update the library\n",
+			 c->map.name, c->map.id);
+	else if (err)
+		log_once(c->said, CONSUMER_SAID_BUDGET_SIZE, ERROR,
+			 "map '%s' id %u: struct bpfring_budget without its size: declare it with "
+			 "BPFRING_OPTS()\n",
+			 c->map.name, c->map.id);
+	if (err || ret->ns >= 0)
+		return err;
+	log_once(c->said, CONSUMER_SAID_BUDGET_TIME, ERROR,
+		 "map '%s' id %u: struct bpfring_budget: a negative time; 0 means no limit\n",
+		 c->map.name, c->map.id);
+	return -EINVAL;
+}
+
 static int consume(struct bpfring_consumer *c, const struct handler *h,
-		   const struct bpfring_budget *budget, struct bpfring_outcome *ret)
+		   const struct bpfring_budget *budget, struct bpfring_outcome *ret,
+		   struct call_place here)
 {
 	struct bpfring_budget known = {.sz = sizeof(known)};
 	struct bpfring_outcome outcome = {.end = BPFRING_END_ERROR};
@@ -294,17 +336,13 @@ static int consume(struct bpfring_consumer *c, const struct handler *h,
 
 	if (ret)
 		*ret = outcome;
-	if (!c || (!h->each && !h->batch))
+	if (!c)
 		return -EINVAL;
-	if (!*c->guard)
-		return -ECHILD;
-	if (c->consuming || c->cons.pos != c->cons.released)
-		return -EINVAL;
-	err = bpfring_options_read(&known, sizeof(known), budget, "struct bpfring_budget");
+	err = bpfring_consumer_check(c, "consume", here);
+	if (!err)
+		err = check_arguments(c, h, budget, &known);
 	if (err)
 		return err;
-	if (known.ns < 0)
-		return -EINVAL;
 	bpfring_limits_init(&limits, &known, known.ns ? bpfring_sys_now() : 0);
 	err = bpfring_consumer_drain(c, h, &limits, &outcome, &closed);
 	if (ret)
@@ -319,7 +357,7 @@ int bpfring_consumer_consume(struct bpfring_consumer *c, bpfring_record_fn fn, v
 {
 	const struct handler h = {.each = fn, .ctx = ctx};
 
-	return consume(c, &h, budget, ret);
+	return consume(c, &h, budget, ret, call_place_here());
 }
 
 int bpfring_consumer_consume_batch(struct bpfring_consumer *c, bpfring_batch_fn fn, void *ctx,
@@ -327,5 +365,5 @@ int bpfring_consumer_consume_batch(struct bpfring_consumer *c, bpfring_batch_fn 
 {
 	const struct handler h = {.batch = fn, .ctx = ctx};
 
-	return consume(c, &h, budget, ret);
+	return consume(c, &h, budget, ret, call_place_here());
 }

@@ -74,18 +74,31 @@ again:
 
 int bpfring_consumer_snapshot(struct bpfring_consumer *c, bpfring_snapshot_fn fn, void *ctx)
 {
-	bool outer;
+	struct bpfring_consumer *left __attribute__((cleanup(bpfring_consumer_left_call))) = NULL;
+	enum call_state state;
 	int seen;
 
-	if (!c || !fn)
+	if (!c)
 		return -EINVAL;
 	if (!*c->guard)
-		return -ECHILD;
-	outer = c->consuming; /* a snapshot from a callback */
-	c->consuming = true;
+		return bpfring_consumer_refuse_child(c);
+	if (!fn) {
+		log_once(c->said, CONSUMER_SAID_NO_CALLBACK, ERROR,
+			 "map '%s' id %u: bpfring_consumer_snapshot() needs a callback\n",
+			 c->map.name, c->map.id);
+		return -EINVAL;
+	}
+	state = bpfring_consumer_state(c, call_place_here());
+	if (state == CALL_OURS ||
+	    state == CALL_MAYBE) /* from a callback, which cleans up if need be */
+		return walk(c, fn, ctx);
+	if (state != CALL_NONE || !bpfring_call_begin(&c->call, call_place_here()))
+		return bpfring_consumer_refuse(c, CALL_THEIRS, "bpfring_consumer_snapshot()");
+	left = c;
 	seen = walk(c, fn, ctx);
-	c->consuming = outer;
-	if (c->closing && !outer)
+	left = NULL;
+	bpfring_call_end(&c->call);
+	if (c->closing)
 		bpfring_consumer_close(c);
 	return seen;
 }

@@ -42,6 +42,7 @@ static struct call {
 	{"timerfd_set", -EINVAL, 0},
 	{"epoll", -EMFILE, 0},
 	{"epoll_add", -ENOSPC, 0},
+	{"epoll_mod", -ENOENT, 0},
 	{"epoll_del", -ENOENT, 0},
 	{"epoll_wait", -EBADF, 0},
 	{"eventfd_set", 0, 0},

@@ -55,6 +55,7 @@ static void consume_from_its_own_callback(void **state)
 	put(rig.r, 8);
 	assert_int_equal(bpfring_consumer_consume(rig.c, consume_inside, &in, NULL, NULL), 2);
 	assert_int_equal(in.calls, 2);
+	assert_logged("events", "callbacks"); /* once */
 	rig_close(&rig);
 }
 

@@ -50,7 +50,9 @@ static void no_descriptor_while_spinning(void **state)
 
 	(void)state;
 	assert_int_equal(bpfring_loop_fd(l), -EOPNOTSUPP);
+	assert_logged("BPFRING_WAIT_SPIN");
 	assert_int_equal(bpfring_loop_dispatch(l), -EINVAL);
+	assert_logged("bpfring_loop_fd()");
 	bpfring_loop_free(l);
 }
 

@@ -34,6 +34,7 @@ static void bad_arguments(void **state)
 	rig_open(&rig, PAGE, NULL, 0);
 	assert_int_equal(bpfring_consumer_wait(NULL, 0), -EINVAL);
 	assert_int_equal(bpfring_consumer_wait(rig.c, -2), -EINVAL);
+	assert_logged("events", "-2 ns");
 	assert_int_equal(bpfring_consumer_wait(rig.c, INT64_MIN), -EINVAL);
 	assert_int_equal(bpfring_consumer_wakeup(NULL), -EINVAL);
 	rig_close(&rig);

@@ -117,6 +117,8 @@ static void begin(bool pipes)
 	k.map_id = 5;
 	bpfring_set_log(catch_log);
 	assert_int_equal(bpfring_loop_new(&l, NULL), 0);
+	k.timers = 0; /* the loop has one of its own */
+	k.timer_fd = -1;
 	ops = bpfring_sys_alloc(sizeof(*ops));
 	assert_non_null(ops);
 	ops->map.fd = ops->scx_fd = -1;
