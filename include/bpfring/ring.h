@@ -201,9 +201,9 @@ BPFRING_PRIV_HOT uint64_t bpfring_priv_word(const struct bpfring_cons *c)
 	return c->quiet && c->pos - c->last <= (c->mask + 1) / 16 ? c->last : c->pos;
 }
 
-BPFRING_PRIV_HOT void bpfring_priv_released(struct bpfring_cons *c, uint64_t word)
+BPFRING_PRIV_HOT void bpfring_priv_released(struct bpfring_cons *c)
 {
-	if (word != c->pos && c->note)
+	if (c->note)
 		bpfring_priv_write_note(c, c->pos);
 	c->released = c->pos;
 	c->records += c->held_records;
@@ -214,23 +214,24 @@ BPFRING_PRIV_HOT void bpfring_priv_released(struct bpfring_cons *c, uint64_t wor
 
 /*
  * There was nothing to read: gives the discarded records on the way back, for there will be no release
- * for them, unless records are held before them. Whoever only looks at a ring may come here too.
+ * for them, unless records are held before them. But who has taken nothing yet may be only looking, while
+ * the consumer whose note stands there is at work. It leaves them to that one, once.
  */
 __attribute__((noinline, cold, unused)) static int bpfring_priv_nothing(struct bpfring_cons *c,
 									int why)
 {
-	uint64_t word = bpfring_priv_word(c);
-	int err;
+	int err, tentative = !(c->records | c->discards) && !c->looked && bpfring_priv_has_note(c);
 
-	if (!c->held_discards || c->held_records)
+	if (!c->held_discards || c->held_records || (tentative && why == BPFRING_PRIV_SKIPPED))
 		return bpfring_priv_why(c, why);
-	err = bpfring_priv_publish_shared(c, word);
-	if (err) {
+	err = tentative ? 0 : bpfring_priv_publish_shared(c, bpfring_priv_word(c));
+	if (err || tentative) {
+		c->looked = 1;
 		c->pos = c->released;
 		c->held_discards = 0;
-		return err;
+		return err ? err : bpfring_priv_why(c, why);
 	}
-	bpfring_priv_released(c, word);
+	bpfring_priv_released(c);
 	return bpfring_priv_why(c, why);
 }
 
@@ -245,10 +246,11 @@ __attribute__((noinline, cold, unused)) static int bpfring_priv_nothing(struct b
  *
  * Return: 1 with a record; 0 when there is none now, either because the ring is empty or because
  * the next record is still being written (bpfring_cons_head_busy() tells which): discarded records
- * before it are given back then, unless records are held before them; -EBADMSG if the ring is corrupt:
- * nothing of it is read, and the position does not move; -EBUSY: somebody else consumes the ring, which
- * is noticed here only if producers went on over our position or discarded records are in it; -ECHILD
- * in a forked child.
+ * before it are given back then, unless records are held before them (a consumer that has taken nothing
+ * yet does so the second time, if a consumer of this library was there before: it may be at work); -EBADMSG
+ * if the ring is corrupt: nothing of it is read, and the position does not move; -EBUSY: somebody else
+ * consumes the ring, which is noticed here only if producers went on over our position or discarded
+ * records are in it; -ECHILD in a forked child.
  */
 BPFRING_PRIV_HOT int bpfring_cons_peek(struct bpfring_cons *c, struct bpfring_record *ret)
 {
@@ -314,7 +316,7 @@ BPFRING_PRIV_HOT int bpfring_cons_release(struct bpfring_cons *c)
 	err = bpfring_priv_publish(c, word);
 	if (err)
 		return err;
-	bpfring_priv_released(c, word);
+	bpfring_priv_released(c);
 	return 0;
 }
 
@@ -385,7 +387,7 @@ static inline int bpfring_cons_arm(struct bpfring_cons *c)
 		}
 		if (c->pos == c->released)
 			return bpfring_priv_why(c, more);
-		bpfring_priv_released(c, c->pos); /* discarded ones: publish, and look again */
+		bpfring_priv_released(c); /* discarded ones: publish, and look again */
 	}
 }
 

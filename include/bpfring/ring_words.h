@@ -41,7 +41,7 @@ struct bpfring_cons {
 	uint64_t
 		published; /* the shared consumer position, as this consumer last stored or saw it */
 	void *cons_word;   /* the shared consumer position */
-	void *note;	   /* where `released` is kept while quiet; NULL: nowhere */
+	void *note;	   /* where `released` is noted; NULL: nowhere */
 	const void *prod_word; /* the shared producer position */
 	uint64_t records;      /* released so far */
 	uint64_t discards;     /* skipped so far, released */
@@ -49,7 +49,8 @@ struct bpfring_cons {
 	uint8_t word_size;     /* of the positions: the kernel's sizeof(long), 8 or 4 */
 	uint8_t quiet;	       /* keep the last record back, see above */
 	uint8_t busy;	       /* the last peek or arm met a busy record */
-	uint8_t reserved[5];
+	uint8_t looked;	       /* took nothing yet; left discarded records to another, once */
+	uint8_t reserved[4];
 };
 
 #if UINTPTR_MAX > 0xffffffffU && defined(__STDC_VERSION__) && __STDC_VERSION__ >= 201112L
@@ -216,6 +217,16 @@ static inline int bpfring_priv_noted(const struct bpfring_cons *c, uint64_t pos)
 		       (pos ^ BPFRING_PRIV_NOTE);
 	return __atomic_load_n((const uint32_t *)c->note, __ATOMIC_RELAXED) ==
 	       (uint32_t)(pos ^ BPFRING_PRIV_NOTE);
+}
+
+/* Has a consumer of this library ever released anything in this ring? */
+static inline int bpfring_priv_has_note(const struct bpfring_cons *c)
+{
+	if (!c->note)
+		return 0;
+	return c->word_size == 8
+		       ? __atomic_load_n((const uint64_t *)c->note, __ATOMIC_RELAXED) != 0
+		       : __atomic_load_n((const uint32_t *)c->note, __ATOMIC_RELAXED) != 0;
 }
 
 BPFRING_PRIV_HOT void bpfring_priv_write_note(const struct bpfring_cons *c, uint64_t pos)

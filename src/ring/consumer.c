@@ -130,6 +130,7 @@ static int attach(struct bpfring_consumer *c)
 	else if (err)
 		bpfring_consumer_log_broken(c, err);
 	c->opened_at = c->cons.released;
+	c->cons.looked = c->claim.fd >= 0; /* then nobody else is at work */
 	return err;
 }
 

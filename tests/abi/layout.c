@@ -37,6 +37,7 @@ LAYOUT_MEMBER(struct bpfring_cons, max_fill, 112, 8);
 LAYOUT_MEMBER(struct bpfring_cons, word_size, 120, 1);
 LAYOUT_MEMBER(struct bpfring_cons, quiet, 121, 1);
 LAYOUT_MEMBER(struct bpfring_cons, busy, 122, 1);
+LAYOUT_MEMBER(struct bpfring_cons, looked, 123, 1);
 
 LAYOUT_STRUCT(struct bpfring_priv_cursor, 24);
 LAYOUT_MEMBER(struct bpfring_priv_cursor, pos, 0, 8);

@@ -138,6 +138,11 @@ static void peek(struct model *m)
 
 	skip_discarded(m);
 	follow_released(m);
+	if (!n && m->c.looked && m->c.pos == m->c.released &&
+	    word(m, m->c.pos) != pos_of(m, m->held)) {
+		m->held = m->released; /* the first look of a new consumer */
+		return;
+	}
 	if (m->held == m->count || m->entries[m->held].state == BUSY) {
 		require(n == 0);
 		require(m->released == m->held || m->c.held_records);
@@ -165,7 +170,7 @@ static void peek_batch(struct model *m, unsigned int most)
 		m->held++;
 	}
 	follow_released(m);
-	if (!n && most)
+	if (!n && most && !m->c.looked)
 		require(m->held == m->count || m->entries[m->held].state == BUSY);
 }
 

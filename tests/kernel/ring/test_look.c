@@ -87,10 +87,9 @@ static void look(int how, unsigned long *seen)
 	if (n < 0)
 		fail_msg("snapshot: %d", n);
 	if (how & 1) {
-		for (n = 1; n == 1 && how & 2;)
+		do
 			n = bpfring_consumer_peek(c, &record);
-		if (n >= 0)
-			bpfring_consumer_peek(c, &record);
+		while (n == 1 && how & 2);
 		if (how & 4)
 			bpfring_consumer_cancel(c);
 	}

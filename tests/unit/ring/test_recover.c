@@ -36,8 +36,11 @@ static struct bpfring_consumer_stats stats_of(const struct rig *rig)
 }
 
 /* Relative to the true position, with 10 unread records of 16 bytes. */
-static const int64_t wrong[] = {4,   8,	  -4,	 -8,	1,     -1,	   24,	       168,
-				176, 512, 25600, -PAGE, -5000, 0x40000000, -PAGE + 168};
+static const int64_t wrong[] = {4,     8,	   -4,
+				-8,    1,	   -1,
+				24,    168,	   176,
+				512,   25600,	   -(int64_t)PAGE,
+				-5000, 0x40000000, -(int64_t)PAGE + 168};
 
 static void every_wrong_position(void **state)
 {
@@ -99,8 +102,9 @@ static void without_a_note(void **state)
 			assert_logged("events", "42", "given up");
 			assert_int_equal(sim_ring_cons(rig.r), ring_word(rig.r, pos + 6 * 16));
 			assert_in_range(stats_of(&rig).given_up,
-					wrong[i] < 0 && wrong[i] > -PAGE ? (uint64_t)(96 - wrong[i])
-									 : 0,
+					wrong[i] < 0 && wrong[i] > -(int64_t)PAGE
+						? (uint64_t)(96 - wrong[i])
+						: 0,
 					PAGE);
 			/* nothing that is being written is written over */
 			assert_int_equal(

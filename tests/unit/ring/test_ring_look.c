@@ -43,7 +43,10 @@ static void peek_and_cancel_store_nothing(void **state)
 	}
 }
 
-/* What a looker finds to be discarded it gives back; the consumer takes that for what it is. */
+/*
+ * Who peeks once and finds discarded records only leaves them alone. Who goes on gives them back; the
+ * consumer takes that for what it is.
+ */
 static void discards_given_back_by_another(void **state)
 {
 	(void)state;
@@ -54,6 +57,7 @@ static void discards_given_back_by_another(void **state)
 			struct bpfring_record record;
 			struct bpfring_cons c, other;
 			unsigned int taken = 0;
+			uint64_t before;
 
 			init(&c, r);
 			bpfring_cons_set_quiet(&c, quiet);
@@ -65,7 +69,11 @@ static void discards_given_back_by_another(void **state)
 				if (i % 7 == 0)
 					assert_int_equal(put_discarded(r, 24), 1);
 				other = looker(r);
+				before = sim_ring_cons(r);
 				assert_int_equal(bpfring_cons_peek(&other, &record), 0);
+				assert_true(sim_ring_cons(r) == before || !c.records);
+				assert_int_equal(bpfring_cons_peek(&other, &record), 0);
+				assert_int_equal(ring_word(r, other.released), sim_ring_prod(r));
 				if (i % 3 == 0)
 					assert_int_equal(put(r, 40), 1);
 				if (i % 11 == 0) {
@@ -104,7 +112,8 @@ static void somebody_publishes_what_was_kept_back(void **state)
 /* Each is taken for a second consumer, and nothing of it is overwritten. */
 static void what_is_not_harmless(void **state)
 {
-	static const int64_t moves[] = {-8, 8, 17, 24, 32, 48, 64, PAGE, 0x7fffff00, -PAGE};
+	static const int64_t moves[] = {-8, 8,	17,   24,	  32,
+					48, 64, PAGE, 0x7fffff00, -(int64_t)PAGE};
 
 	(void)state;
 	for_each_start(s)
