@@ -10,6 +10,14 @@
  * Threads: one thread at a time owns a consumer. Only bpfring_consumer_wakeup() may be called from
  * any thread and from signal handlers.
  *
+ * Leaving: a callback may leave the call by a C++ exception, longjmp() or pthread_exit(), and a thread may
+ * be cancelled; bpfring_consumer_wait() is the only call that is a cancellation point. The record or
+ * batch that was handed out counts as consumed, as with an error, and the consumer can be used and
+ * closed as if the call had returned. After longjmp() this is so from the next wait, consume, add or
+ * close on, by the same thread or after its end, and peek and release belong behind that. A callback
+ * that has closed its own consumer must return, throw or end its thread: after longjmp() nobody would
+ * be left to free it.
+ *
  * Fork: a child process must not consume a ring of its parent. Every function that could touch the
  * ring returns -ECHILD there; the parent is not disturbed. The child may close the consumer and
  * open one of its own.
@@ -184,7 +192,8 @@ struct bpfring_outcome {
  * Space is given back to producers in batches while it runs, and at the end. Does not block.
  *
  * Return: number of records (at most INT_MAX), or the negative value of the callback, or
- * -EINVAL: records are held, @fn is NULL, a bad budget, or called from its own callback;
+ * -EINVAL: records are held, @fn is NULL, a bad budget, or called from its own callback or while another
+ * thread is in one of its calls;
  * -E2BIG: a budget from a newer library; -EBADMSG: the ring is corrupt; -EBUSY: a second consumer
  * moved the position; -ECHILD: in a forked child.
  */
@@ -258,7 +267,8 @@ static inline void bpfring_consumer_cancel(struct bpfring_consumer *c)
  * not: the next commit makes an edge on bpfring_consumer_map_fd().
  *
  * Return: 1: there is a record to read; 0: time is up, or bpfring_consumer_wakeup() was called;
- * -EINVAL: records are held, or the consumer is in a loop; -EBADMSG, -EBUSY, -ECHILD as
+ * -EINVAL: records are held, the consumer is in a loop, this is one of its callbacks, another thread
+ * is in one of its calls, or a time-out below -1; -EBADMSG, -EBUSY, -ECHILD as
  * bpfring_consumer_consume(); -ENOMEM, -EMFILE, -ENFILE: at the first wait.
  */
 BPFRING_API int bpfring_consumer_wait(struct bpfring_consumer *c, int64_t timeout_ns);

@@ -245,8 +245,7 @@ void bpfring_consumer_close(struct bpfring_consumer *c)
 	switch (bpfring_consumer_state(c, call_place_here())) {
 	case CALL_THEIRS:
 		log_warn("map '%s' id %u: closed while another thread is waiting for its records "
-			 "or taking "
-			 "them: it is freed when that thread returns. Join it first\n",
+			 "or taking them: it is freed when that thread returns. Join it first\n",
 			 c->map.name, c->map.id);
 		c->guard[GUARD_GOING] = 0;
 		c->closing = true;
@@ -309,6 +308,7 @@ void bpfring_consumer_log_broken(const struct bpfring_consumer *c, int err)
 int bpfring_consumer_stats(const struct bpfring_consumer *c, struct bpfring_consumer_stats *ret)
 {
 	struct bpfring_consumer_stats now = {0};
+	int err;
 
 	if (!c)
 		return -EINVAL;
@@ -325,8 +325,15 @@ int bpfring_consumer_stats(const struct bpfring_consumer *c, struct bpfring_cons
 	now.ring_size = c->mapping.size;
 	now.repaired = c->repaired;
 	now.given_up = c->given_up;
-	return bpfring_options_write(ret, &now, sizeof(now),
-				     offsetof(struct bpfring_consumer_stats, bytes));
+	err = bpfring_options_write(ret, &now, sizeof(now),
+				    offsetof(struct bpfring_consumer_stats, bytes));
+	if (err)
+		log_once(((struct bpfring_consumer *)(uintptr_t)c)->said, CONSUMER_SAID_STATS,
+			 ERROR,
+			 "map '%s' id %u: bpfring_consumer_stats() needs a struct whose @sz is "
+			 "set\n",
+			 c->map.name, c->map.id);
+	return err;
 }
 
 int bpfring_consumer_map_fd(const struct bpfring_consumer *c)

@@ -14,8 +14,8 @@ void bpfring_consumer_left(struct bpfring_consumer *c)
 		bpfring_cons_cancel(&c->cons);
 	c->consuming = false;
 	log_story(&c->story,
-		  "map '%s' id %u: a call was left by an exception, longjmp() or the end of "
-		  "its thread\n",
+		  "map '%s' id %u: a call was left by an exception, longjmp() or the end of its "
+		  "thread\n",
 		  c->map.name, c->map.id);
 	if (c->closing)
 		bpfring_consumer_close(c);
@@ -43,13 +43,12 @@ int bpfring_consumer_refuse(struct bpfring_consumer *c, enum call_state state, c
 	if (state == CALL_THEIRS)
 		log_once(c->said, CONSUMER_SAID_THREADS, ERROR,
 			 "map '%s' id %u: %s, but another thread is waiting for its records or "
-			 "taking them: "
-			 "one thread at a time owns a consumer\n",
+			 "taking them: one thread at a time owns a consumer\n",
 			 c->map.name, c->map.id, call);
 	else
 		log_once(c->said, CONSUMER_SAID_NESTED, ERROR,
-			 "map '%s' id %u: %s, but this is one of its own callbacks%s: return from "
-			 "it first\n",
+			 "map '%s' id %u: %s, but this is one of its own callbacks%s: return "
+			 "from it first\n",
 			 c->map.name, c->map.id, call,
 			 state == CALL_MAYBE
 				 ? ", or longjmp() left one and this stack does not tell"
@@ -70,11 +69,10 @@ int bpfring_consumer_check_held(struct bpfring_consumer *c, const char *call)
 {
 	if (c->cons.pos == c->cons.released)
 		return 0;
-	log_once(
-		c->said, CONSUMER_SAID_HELD, ERROR,
-		"map '%s' id %u: %s, but records are held by a peek: bpfring_consumer_release() or "
-		"bpfring_consumer_cancel() them first\n",
-		c->map.name, c->map.id, call);
+	log_once(c->said, CONSUMER_SAID_HELD, ERROR,
+		 "map '%s' id %u: %s, but records are held by a peek: bpfring_consumer_release() "
+		 "or bpfring_consumer_cancel() them first\n",
+		 c->map.name, c->map.id, call);
 	return -EINVAL;
 }
 

@@ -124,8 +124,15 @@ static int sleep_for_record(struct bpfring_consumer *c, struct waiter *w, int64_
 		}
 		tell_sleep(c, now, until);
 		notified = bpfring_waiter_wait(w, &event, 1, until);
-		if (notified < 0)
+		if (notified < 0) {
+			log_once(c->said, CONSUMER_SAID_CANNOT_WAIT, ERROR,
+				 "map '%s' id %u: cannot sleep: %s%s\n", c->map.name, c->map.id,
+				 bpfring_errname(notified),
+				 notified == -EBADF
+					 ? "; somebody closed a descriptor that is the consumer's"
+					 : "");
 			return notified;
+		}
 		now = bpfring_sys_now();
 		log_story(&c->story, "map '%s' id %u: %s\n", c->map.name, c->map.id,
 			  notified ? "notified" : "it is time, or somebody woke it");

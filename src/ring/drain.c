@@ -308,13 +308,13 @@ static int check_arguments(struct bpfring_consumer *c, const struct handler *h,
 	err = bpfring_options_read(ret, sizeof(*ret), budget, NULL);
 	if (err == -E2BIG)
 		log_once(c->said, CONSUMER_SAID_BUDGET_NEWER, ERROR,
-			 "map '%s' id %u: struct bpfring_budget has members set that only a newer "
-			 "libbpfring knows: update the library\n",
+			 "map '%s' id %u: struct bpfring_budget has members set that only a "
+			 "newer libbpfring knows: update the library\n",
 			 c->map.name, c->map.id);
 	else if (err)
 		log_once(c->said, CONSUMER_SAID_BUDGET_SIZE, ERROR,
-			 "map '%s' id %u: struct bpfring_budget without its size: declare it with "
-			 "BPFRING_OPTS()\n",
+			 "map '%s' id %u: struct bpfring_budget without its size: declare it "
+			 "with BPFRING_OPTS()\n",
 			 c->map.name, c->map.id);
 	if (err || ret->ns >= 0)
 		return err;

@@ -100,8 +100,7 @@ static const char *why_not_freed(enum call_state state)
 		       "thread first";
 	default:
 		return "this is one of its own callbacks, or deeper on a stack without unwind "
-		       "tables than a "
-		       "poll that longjmp() left. Free it where setjmp() was called";
+		       "tables than a poll that longjmp() left. Free it where setjmp() was called";
 	}
 }
 
@@ -150,6 +149,7 @@ int bpfring_loop_wakeup(struct bpfring_loop *l)
 int bpfring_loop_stats(const struct bpfring_loop *l, struct bpfring_loop_stats *ret)
 {
 	struct bpfring_loop_stats now = {0};
+	int err;
 
 	if (!l)
 		return -EINVAL;
@@ -160,6 +160,11 @@ int bpfring_loop_stats(const struct bpfring_loop *l, struct bpfring_loop_stats *
 	now.arms = l->arms;
 	now.rings = l->rings;
 	now.active = l->active;
-	return bpfring_options_write(ret, &now, sizeof(now),
-				     offsetof(struct bpfring_loop_stats, sleeps));
+	err = bpfring_options_write(ret, &now, sizeof(now),
+				    offsetof(struct bpfring_loop_stats, sleeps));
+	if (err)
+		log_once(((struct bpfring_loop *)(uintptr_t)l)->said, LOOP_SAID_STATS, ERROR,
+			 "loop %p: bpfring_loop_stats() needs a struct whose @sz is set\n",
+			 (const void *)l);
+	return err;
 }

@@ -30,6 +30,8 @@ enum {
 	LOOP_SAID_SPIN_FD,
 	LOOP_SAID_NO_FD,
 	LOOP_SAID_CLOSED_FD,
+	LOOP_SAID_CANNOT_SLEEP,
+	LOOP_SAID_STATS,
 	LOOP_SAID_CANNOT_WATCH, /* and those behind it: one per error */
 };
 
@@ -120,6 +122,9 @@ int bpfring_loop_wait(struct bpfring_loop *l, struct turn *t, int64_t deadline);
 
 /* What spinning has to know of the last round. */
 void bpfring_loop_leave(struct bpfring_loop *l, const struct turn *t);
+
+/* Says why sleeping failed; @err as it is. */
+int bpfring_loop_cannot_sleep(struct bpfring_loop *l, int err);
 
 /* When the next look is due, INT64_MAX if only a notification can bring work. */
 int64_t bpfring_loop_next_due(const struct bpfring_loop *l);

@@ -22,6 +22,7 @@ void bpfring_loop_hold(struct bpfring_loop *l)
 static int let_sleep(struct bpfring_loop *l)
 {
 	int64_t due = bpfring_loop_next_due(l);
+	int err;
 
 	if (l->held)
 		bpfring_waiter_untouch(&l->waiter);
@@ -34,7 +35,8 @@ static int let_sleep(struct bpfring_loop *l)
 		bpfring_waiter_touch(&l->waiter);
 		due = INT64_MAX;
 	}
-	return bpfring_waiter_set_timer(&l->waiter, due);
+	err = bpfring_waiter_set_timer(&l->waiter, due);
+	return err ? bpfring_loop_cannot_sleep(l, err) : 0;
 }
 
 int bpfring_loop_fd(struct bpfring_loop *l)
@@ -49,8 +51,7 @@ int bpfring_loop_fd(struct bpfring_loop *l)
 	if (l->pace.wait == BPFRING_WAIT_SPIN) {
 		log_once(l->said, LOOP_SAID_SPIN_FD, ERROR,
 			 "loop %p: BPFRING_WAIT_SPIN never sleeps, so no descriptor can say when "
-			 "there is "
-			 "work: use another mode inside an outer loop\n",
+			 "there is work: use another mode inside an outer loop\n",
 			 (void *)l);
 		return -EOPNOTSUPP;
 	}
@@ -74,8 +75,7 @@ int bpfring_loop_dispatch(struct bpfring_loop *l)
 	if (!l->outer) {
 		log_once(l->said, LOOP_SAID_NO_FD, ERROR,
 			 "loop %p: bpfring_loop_dispatch() is for outer loops: call "
-			 "bpfring_loop_fd() "
-			 "before, or bpfring_loop_poll() instead\n",
+			 "bpfring_loop_fd() before, or bpfring_loop_poll() instead\n",
 			 (void *)l);
 		return -EINVAL;
 	}

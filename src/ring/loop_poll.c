@@ -65,8 +65,7 @@ static int refuse(struct bpfring_loop *l, enum call_state state)
 	if (state == CALL_THEIRS)
 		log_once(l->said, LOOP_SAID_THREADS, ERROR,
 			 "loop %p: two threads poll it, or one that still runs left a poll by "
-			 "longjmp(): "
-			 "give each thread a loop of its own\n",
+			 "longjmp(): give each thread a loop of its own\n",
 			 (void *)l);
 	else if (state == CALL_OURS)
 		log_once(l->said, LOOP_SAID_NESTED, ERROR,
@@ -75,9 +74,8 @@ static int refuse(struct bpfring_loop *l, enum call_state state)
 	else
 		log_once(l->said, LOOP_SAID_NESTED, ERROR,
 			 "loop %p: polled from one of its own callbacks, or deeper on a stack "
-			 "without "
-			 "unwind tables than a poll that longjmp() left: poll where setjmp() was "
-			 "called\n",
+			 "without unwind tables than a poll that longjmp() left: poll where "
+			 "setjmp() was called\n",
 			 (void *)l);
 	return -EINVAL;
 }

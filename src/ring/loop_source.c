@@ -255,8 +255,7 @@ void bpfring_source_detach(struct bpfring_source *s)
 	if (unwatch(l, s->fd)) {
 		log_once(l->said, LOOP_SAID_CLOSED_FD, WARN,
 			 "fd %d was closed before it was removed from the loop%s: if it has a "
-			 "duplicate, "
-			 "the loop may be woken for nothing until that is closed\n",
+			 "duplicate, the loop may be woken for nothing until that is closed\n",
 			 s->fd,
 			 s->c ? " (it was the consumer's own: close only what is yours)" : "");
 		s->next = l->stale;
@@ -308,8 +307,8 @@ int bpfring_loop_remove_fd(struct bpfring_loop *l, int fd)
 		return 0;
 	}
 	log_once(l->said, LOOP_SAID_NOT_IN_IT, ERROR,
-		 "fd %d: not watched by this loop, which knows descriptors by the number that was "
-		 "added\n",
+		 "fd %d: not watched by this loop, which knows descriptors by the number that "
+		 "was added\n",
 		 fd);
 	return -ENOENT;
 }

@@ -28,9 +28,8 @@ static void tell_window(struct bpfring_source *s, int64_t window)
 		return;
 	s->told = window;
 	log_story(&l->story,
-		  "map '%s' id %u: quiet, looked at every %lld us (%lld us of space at four times "
-		  "the "
-		  "highest rate, late by %lld us)\n",
+		  "map '%s' id %u: quiet, looked at every %lld us (%lld us of space at four "
+		  "times the highest rate, late by %lld us)\n",
 		  s->c->map.name, s->c->map.id, (long long)window / 1000,
 		  (long long)bpfring_pace_room(&s->pace, &l->pace, s->c->mapping.size) / 1000,
 		  (long long)s->pace.late / 1000);
@@ -103,9 +102,9 @@ static int check_ring(const struct bpfring_source *s)
 	if (c->cons.pos == c->cons.released)
 		return 0;
 	log_once(c->said, CONSUMER_SAID_HELD_IN_LOOP, ERROR,
-		 "map '%s' id %u: the loop cannot take its records while some are held by a peek: "
-		 "call "
-		 "bpfring_consumer_release() before the loop polls, or bpfring_loop_remove()\n",
+		 "map '%s' id %u: the loop cannot take its records while some are held by a "
+		 "peek: call bpfring_consumer_release() before the loop polls, or "
+		 "bpfring_loop_remove()\n",
 		 c->map.name, c->map.id);
 	return -EINVAL;
 }

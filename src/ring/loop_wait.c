@@ -181,6 +181,14 @@ static void tell_wake(struct bpfring_loop *l, int64_t slept, const struct epoll_
 			  first->fd, n > 1 ? ", and others" : "");
 }
 
+int bpfring_loop_cannot_sleep(struct bpfring_loop *l, int err)
+{
+	log_once(l->said, LOOP_SAID_CANNOT_SLEEP, ERROR, "loop %p: cannot sleep: %s%s\n", (void *)l,
+		 bpfring_errname(err),
+		 err == -EBADF ? "; somebody closed a descriptor that is the loop's" : "");
+	return err;
+}
+
 int bpfring_loop_wait(struct bpfring_loop *l, struct turn *t, int64_t deadline)
 {
 	const int64_t until = sleep_until(l, t->now, deadline);
@@ -205,7 +213,7 @@ int bpfring_loop_wait(struct bpfring_loop *l, struct turn *t, int64_t deadline)
 		t->now = now;
 	}
 	if (n < 0)
-		return n;
+		return bpfring_loop_cannot_sleep(l, n);
 	if (l->dispatching)
 		bpfring_loop_hold(l);
 	handle_events(l, events, n, t);

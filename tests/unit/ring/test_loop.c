@@ -109,6 +109,7 @@ static void null_arguments(void **state)
 	assert_int_equal(bpfring_loop_stats(l, NULL), -EINVAL);
 	stats.sz = offsetof(struct bpfring_loop_stats, sleeps) - 1;
 	assert_int_equal(bpfring_loop_stats(l, &stats), -EINVAL);
+	assert_logged("@sz");
 	bpfring_loop_free(l);
 	rig_close(&rig);
 }

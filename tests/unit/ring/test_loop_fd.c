@@ -251,6 +251,7 @@ static void a_timer_that_fails(void **state)
 	put(rig.r, 8);
 	assert_int_equal(bpfring_loop_dispatch(l), -ENOMEM);
 	sim_sys_fail(-1, NULL);
+	assert_logged("cannot sleep", "ENOMEM");
 	assert_int_equal(bpfring_loop_dispatch(l), 0);
 	assert_int_equal(counter.records, 1);
 	bpfring_loop_free(l);

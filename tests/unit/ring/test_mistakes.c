@@ -169,6 +169,20 @@ static int add_itself(struct scene *s)
 	return bpfring_loop_add_fd(s->l, bpfring_loop_fd(s->l), EPOLLIN, on_fd, NULL);
 }
 
+static int loop_stats_without_size(struct scene *s)
+{
+	struct bpfring_loop_stats stats = {0};
+
+	return bpfring_loop_stats(s->l, &stats);
+}
+
+static int consumer_stats_without_size(struct scene *s)
+{
+	struct bpfring_consumer_stats stats = {0};
+
+	return bpfring_consumer_stats(s->free.c, &stats);
+}
+
 static int remove_fd_that_is_not_watched(struct scene *s)
 {
 	return bpfring_loop_remove_fd(s->l, s->event);
@@ -216,6 +230,8 @@ static const struct mistake {
 	{add_fd_without_callback, -EINVAL, 100, {"fd ", "callback"}},
 	{add_fd_twice, -EEXIST, 1, {"fd ", "EEXIST", "bpfring_loop_remove_fd()"}},
 	{add_itself, -EINVAL, 100, {"fd ", "EINVAL", "itself"}},
+	{loop_stats_without_size, -EINVAL, 100, {"loop ", "@sz"}},
+	{consumer_stats_without_size, -EINVAL, 100, {"map 'events' id 42", "@sz"}},
 	{remove_fd_that_is_not_watched, -ENOENT, 100, {"fd ", "not watched"}},
 };
 

@@ -179,6 +179,7 @@ static void counters_of_other_versions(void **state)
 		stats.sz = sz;
 		assert_int_equal(bpfring_consumer_stats(rig.c, &stats), -EINVAL);
 	}
+	assert_logged("events", "@sz");
 	memset(&stats, 0xee, sizeof(stats));
 	stats.sz = offsetof(struct bpfring_consumer_stats, discards);
 	assert_int_equal(bpfring_consumer_stats(rig.c, &stats), 0);
