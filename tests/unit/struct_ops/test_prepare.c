@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/sys_struct_ops.h"
+#include "struct_ops/struct_ops.h"
 
 static struct bpfring_struct_ops *ops;
 
@@ -381,6 +382,9 @@ static void test_open(void **state)
 	fake.map_type = BPF_MAP_TYPE_ARRAY;
 	assert_int_equal(prepare(), 0); /* asked when it was opened */
 	fake.map_type = BPF_MAP_TYPE_STRUCT_OPS;
+	other = fake_open("my_ops"); /* types that are its own go with it */
+	other->types = other->own_types = bpfring_struct_ops_types_new();
+	bpfring_struct_ops_close(other);
 	assert_int_equal(bpfring_struct_ops_pin_map(NULL, "/"), -EINVAL);
 	assert_int_equal(bpfring_struct_ops_pin_map(ops, NULL), -EINVAL);
 	assert_int_equal(bpfring_struct_ops_pin_link(NULL, "/"), -EINVAL);
