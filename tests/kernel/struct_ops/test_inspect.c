@@ -257,9 +257,16 @@ static int inspect_as_nobody(struct bpfring_struct_ops *ops)
 	struct bpfring_struct_ops_report *report;
 	const struct bpfring_struct_ops_value *v;
 	uint32_t id;
+	int err;
 
-	if (setuid(65534) || bpfring_struct_ops_inspect(ops, &report))
+	if (setuid(65534))
 		return 1;
+	last_log();
+	err = bpfring_struct_ops_inspect(ops, &report);
+	if (err == -EPERM) /* kernels that refuse all of bpf() to unprivileged processes */
+		return strstr(last_log(), "cannot read") ? 0 : 5;
+	if (err)
+		return 6;
 	v = value_of(report, "cong_avoid");
 	if (!v->prog_id || *v->prog_name || *v->prog_tag)
 		return 2;

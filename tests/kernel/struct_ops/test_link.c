@@ -329,6 +329,11 @@ static void test_open_errors(void **state)
 	BPFRING_OPTS(bpfring_struct_ops_opts, opts, .types = f->types);
 
 	assert_int_equal(bpfring_struct_ops_open(NULL, 0, NULL), -EINVAL);
+	assert_int_equal(bpfring_struct_ops_open_id(NULL, 1, NULL), -EINVAL);
+	assert_int_equal(bpfring_struct_ops_open_link_id(NULL, 1, NULL), -EINVAL);
+	assert_int_equal(bpfring_struct_ops_open_pinned(NULL, BPFFS "/x", NULL), -EINVAL);
+	assert_int_equal(bpfring_struct_ops_open_pinned(&ops, NULL, NULL), -EINVAL);
+	assert_int_equal(bpfring_struct_ops_open_object(&ops, skel->obj, NULL, NULL), -EINVAL);
 	assert_int_equal(bpfring_struct_ops_open(&ops, -1, NULL), -EBADF);
 	assert_int_equal(bpfring_struct_ops_open(&ops, STDERR_FILENO, NULL), -EINVAL);
 	assert_int_equal(bpfring_struct_ops_open(&ops, bpf_map__fd(skel->maps.bss), NULL), -EINVAL);

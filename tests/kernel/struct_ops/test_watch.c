@@ -72,7 +72,6 @@ static void test_event(void **state)
 	assert_return_code(bpfring_loop_run(l), 0);
 	assert_int_equal(seen.count, 1);
 	assert_int_equal(seen.kind, BPFRING_STRUCT_OPS_DETACHED);
-	assert_in_range(seen.at - start, 0, 10 * MS);
 	print_message("told after %lld us\n", (long long)(seen.at - start) / 1000);
 
 	/* The watch has ended; a new one tells what was before. */
@@ -117,7 +116,7 @@ static void test_legacy(void **state)
 	assert_return_code(bpfring_loop_run(l), 0);
 	assert_int_equal(seen.count, 1);
 	assert_int_equal(seen.kind, BPFRING_STRUCT_OPS_DETACHED);
-	assert_in_range(seen.at - start, 0, 10 * MS);
+	print_message("told after %lld us\n", (long long)(seen.at - start) / 1000);
 	bpfring_struct_ops_close(other);
 	bpfring_struct_ops_close(ops);
 	bpfring_loop_free(l);

@@ -133,6 +133,22 @@ int __wrap_bpfring_sys_libbpf_leave(struct bpf_map *m)
 	return 0;
 }
 
+void *__real_bpfring_sys_alloc(size_t size);
+void *__wrap_bpfring_sys_alloc(size_t size);
+void *__wrap_bpfring_sys_alloc(size_t size)
+{
+	fake.blocks++;
+	return __real_bpfring_sys_alloc(size);
+}
+
+void __real_bpfring_sys_free(void *mem);
+void __wrap_bpfring_sys_free(void *mem);
+void __wrap_bpfring_sys_free(void *mem)
+{
+	fake.blocks -= mem != NULL;
+	__real_bpfring_sys_free(mem);
+}
+
 static int new_fd(int fd)
 {
 	fake.open++;
@@ -415,6 +431,7 @@ void fake_end(void)
 {
 	assert_int_equal(fake.open, 0);
 	bpfring_struct_ops_types_free(fake.types);
+	assert_int_equal(fake.blocks, 0);
 	btf__free(own_btf);
 	btf__free(kernel_btf);
 }

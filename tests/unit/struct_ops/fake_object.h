@@ -75,7 +75,8 @@ extern struct fake {
 	int update_error;
 	size_t culprit; /* byte of the value that is refused unless it is 0; 0: none */
 	struct kernel_value stored;
-	int updates, trials, links, open;
+	int updates, trials, links;
+	int open, blocks; /* descriptors, memory */
 	int link_error, name_error;
 
 	struct bpfring_struct_ops_types *types;
@@ -84,7 +85,7 @@ extern struct fake {
 
 /* @links: does the kernel have them? @module: that has the type. The members begin with @first. */
 void fake_begin(bool links, const char *module, const char *first);
-void fake_end(void); /* no descriptor may be open any more */
+void fake_end(void); /* nothing may be open or allocated any more */
 
 struct bpfring_struct_ops *fake_open(const char *name); /* the map is "my_ops" */
 struct bpf_program *fake_program(unsigned int number);

@@ -95,7 +95,8 @@ static void test_strings(void **state)
 
 static void test_enums(void **state)
 {
-	uint32_t plain = ok(btf__add_enum(btf, "plain", 4)), wide, negative;
+	uint32_t plain = ok(btf__add_enum(btf, "plain", 4)), wide, negative, few;
+	const uint32_t pointer_kind = BTF_KIND_PTR << 24;
 	const int32_t minus = -1;
 	const uint32_t one = 1, other = 77, high = 0xffffffff;
 	const uint64_t huge = UINT64_C(1) << 40;
@@ -106,6 +107,11 @@ static void test_enums(void **state)
 	expect(plain, &one, "\"ONE\"");
 	expect(plain, &other, "77");
 	expect(plain, &high, "4294967295");
+	/* what lies behind its values in BTF is none of them */
+	few = ok(btf__add_enum(btf, "few", 4));
+	ok(btf__add_enum_value(btf, "ZERO", 0));
+	ok(btf__add_ptr(btf, 0));
+	expect(few, &pointer_kind, "33554432");
 	negative = ok(btf__add_enum(btf, "negative", 4));
 	ok(btf__add_enum_value(btf, "MINUS", -1));
 	expect(negative, &minus, "\"MINUS\"");

@@ -45,6 +45,7 @@ static struct {
 	int open;     /* descriptors */
 	int detached; /* links, by call */
 	int deleted;  /* values */
+	int delete_error;
 	int closed_links;
 } k;
 
@@ -178,7 +179,7 @@ int __wrap_bpfring_sys_value_delete(int fd)
 {
 	(void)fd;
 	k.deleted++;
-	return 0;
+	return k.delete_error;
 }
 
 /* Whoever has no types must not need any: reading those of a kernel takes long. */
@@ -608,8 +609,39 @@ static void test_legacy(void **state)
 	assert_int_equal(bpfring_struct_ops_wait_released(ops, 0), -ETIMEDOUT);
 	supersede("mine");
 	k.scheduler = 1;
+	logged[0] = '\0';
 	assert_int_equal(bpfring_struct_ops_unregister(ops), 0);
 	assert_int_equal(k.deleted, 1);
+	assert_string_equal(logged, "");
+	close_all(ops);
+}
+
+/* What the kernel says of deleting a value. */
+static void test_legacy_refused(void **state)
+{
+	static const struct {
+		int error;
+		const char *text;
+	} cases[] = {
+		{-ENOENT, "was never registered"},
+		{-EINPROGRESS, ""},
+		{-EXDEV, "cannot unregister"},
+	};
+	struct bpfring_struct_ops *ops;
+
+	(void)state;
+	k.flags[1] = 0;
+	ops = open_handle(FD_MAP + 1);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		logged[0] = '\0';
+		k.delete_error = cases[i].error;
+		assert_int_equal(bpfring_struct_ops_unregister(ops), cases[i].error);
+		assert_non_null(strstr(logged, cases[i].text));
+		assert_int_equal(!*logged, !*cases[i].text);
+	}
+	assert_int_equal(bpfring_struct_ops_unregister(NULL), -EINVAL);
+	assert_int_equal(bpfring_struct_ops_wait_released(NULL, 0), -EINVAL);
+	assert_int_equal(bpfring_struct_ops_wait_released(ops, -2), -EINVAL);
 	close_all(ops);
 }
 
@@ -665,6 +697,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_close_superseded, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_newer_kernel, setup_newer, teardown),
 		cmocka_unit_test_setup_teardown(test_legacy, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_legacy_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_wait_released, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_types_not_needed, setup, teardown),
 	};
