@@ -197,19 +197,17 @@ int64_t windows_poll(struct ring_buffer *rb, int timeout_ms, bool *cannot)
 	err = rb->loop ? 0 : make_loop(rb);
 	if (!err)
 		err = join(rb, &joined);
-	if (err) {
-		if (err < 0) {
-			compat_warn("cannot wait in windows: %s\n", bpfring_errname(err));
-			windows_end(rb);
-		}
-		*cannot = true;
-		return 0;
-	}
-	if (joined) { /* the first look, after which the loop is notified too */
+	if (err < 0) {
+		compat_warn("cannot wait in windows: %s\n", bpfring_errname(err));
+		windows_end(rb);
+	} else if (joined) { /* the first look, which has to find them empty */
 		n = dispatch(rb);
 		if (n)
 			return n;
 	}
+	*cannot = err != 0;
+	if (*cannot)
+		return 0;
 	return wait_in_loop(rb, deadline);
 }
 

@@ -59,6 +59,8 @@ int main(void)
 		return 77;
 	}
 	count = add(tests, count, scenarios_basic);
+	count = add(tests, count, scenarios_ready);
+	count = add(tests, count, scenarios_life);
 	failed = _cmocka_run_group_tests("differential", tests, count, NULL, NULL);
 	kernel_close();
 	return failed;
