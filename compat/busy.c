@@ -14,7 +14,16 @@
 #define TICK_MIN_NS 1000000LL
 #define TICK_MAX_NS 64000000LL
 
-/* 0: never. Also takes back an expiry that nobody has seen yet. */
+/* Takes the expiry back, if there is one. */
+static bool expired(struct ring_buffer *rb)
+{
+	uint64_t times;
+
+	return rb->busy_timer >= 0 &&
+	       read(rb->busy_timer, &times, sizeof(times)) == sizeof(times);
+}
+
+/* 0: never. Takes an expiry back as well. */
 static void set_timer(struct ring_buffer *rb, int64_t ns)
 {
 	const struct itimerspec when = {
@@ -64,6 +73,8 @@ void busy_settle(struct ring_buffer *rb)
 		return;
 	}
 	make_timer(rb);
+	if (!fresh && !expired(rb)) /* a program that looks often must not put it off for ever */
+		return;
 	rb->busy_tick = fresh ? TICK_MIN_NS : rb->busy_tick * 2;
 	if (rb->busy_tick > TICK_MAX_NS)
 		rb->busy_tick = TICK_MAX_NS;

@@ -61,6 +61,7 @@ int main(void)
 	count = add(tests, count, scenarios_basic);
 	count = add(tests, count, scenarios_ready);
 	count = add(tests, count, scenarios_life);
+	count = add(tests, count, scenarios_busy);
 	failed = _cmocka_run_group_tests("differential", tests, count, NULL, NULL);
 	kernel_close();
 	return failed;
