@@ -16,6 +16,7 @@ struct ring;
 struct ring_buffer;
 struct user_ring_buffer;
 
+#ifndef __LIBBPF_LIBBPF_H /* behind libbpf's own header the prototypes must agree with it */
 struct ring_buffer_opts {
 	size_t sz;
 };
@@ -25,6 +26,7 @@ struct user_ring_buffer_opts {
 };
 
 typedef int (*ring_buffer_sample_fn)(void *ctx, void *data, size_t size);
+#endif
 
 /*
  * X(version node, type, name, parameters, arguments) for every call, for those who need a list of

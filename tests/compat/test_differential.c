@@ -62,6 +62,7 @@ int main(void)
 	count = add(tests, count, scenarios_ready);
 	count = add(tests, count, scenarios_life);
 	count = add(tests, count, scenarios_busy);
+	count = add(tests, count, scenarios_user);
 	failed = _cmocka_run_group_tests("differential", tests, count, NULL, NULL);
 	kernel_close();
 	return failed;
