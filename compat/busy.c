@@ -19,8 +19,7 @@ static bool expired(struct ring_buffer *rb)
 {
 	uint64_t times;
 
-	return rb->busy_timer >= 0 &&
-	       read(rb->busy_timer, &times, sizeof(times)) == sizeof(times);
+	return rb->busy_timer >= 0 && read(rb->busy_timer, &times, sizeof(times)) == sizeof(times);
 }
 
 /* 0: never. Takes an expiry back as well. */
@@ -55,6 +54,8 @@ void busy_settle(struct ring_buffer *rb)
 	for (unsigned int i = 0; i < rb->count; i++) {
 		struct ring *r = rb->rings[i];
 
+		if (ring_waits_in_loop(r)) /* the loop sleeps through busy heads by itself */
+			r->busy = false;
 		any |= r->busy;
 		if (r->busy == r->calmed)
 			continue;

@@ -46,6 +46,14 @@ static inline bool core_quiet(struct bpfring_consumer *c)
 	return bpfring_consumer_cons(c)->quiet;
 }
 
+/* The last drain ended before all that it had seen was taken. */
+static inline bool core_left_some(struct bpfring_consumer *c)
+{
+	const struct bpfring_cons *cons = bpfring_consumer_cons(c);
+
+	return cons->pos != cons->prod;
+}
+
 /* From the next release on the position is true, and commits notify. */
 static inline void core_end_quiet(struct bpfring_consumer *c)
 {

@@ -9,6 +9,11 @@
 #include "log.h"
 #include "ring_buffer.h"
 
+bool ring_waits_in_loop(const struct ring *r)
+{
+	return r->in_loop && core_quiet(r->consumer);
+}
+
 /* libbpf takes NULL for a callback and crashes at the first record. */
 static int pass_over(void *ctx, void *data, size_t size)
 {
@@ -121,7 +126,7 @@ int64_t ring_drain(struct ring *r, uint64_t most)
 {
 	struct bpfring_outcome outcome;
 	uint64_t taken = 0;
-	int err, more = 1;
+	int err, more = 0;
 
 	if (r->record) {
 		compat_warn("a callback consumes from its own ring\n");
@@ -130,7 +135,6 @@ int64_t ring_drain(struct ring *r, uint64_t most)
 	err = ring_attach(r);
 	if (err)
 		return err;
-	core_end_quiet(r->consumer);
 	do {
 		err = take(r, most - taken, &outcome);
 		taken += outcome.records;
@@ -141,15 +145,14 @@ int64_t ring_drain(struct ring *r, uint64_t most)
 				taken; /* the next call meets the error again, if it stays */
 		if (err)
 			return err;
-		if (taken >= most)
-			break;
 		/*
 		 * Records that came before the position was published did not notify. So look once
 		 * more; libbpf publishes after each record and has hardly any time for that.
 		 */
-		more = core_arm(r->consumer);
-	} while (more > 0);
-	r->busy = !more && core_head_busy(r->consumer);
+		if (taken < most && !ring_waits_in_loop(r))
+			more = core_arm(r->consumer);
+	} while (more > 0 && taken < most);
+	r->busy = outcome.end == BPFRING_END_BUSY_HEAD;
 	return (int64_t)taken;
 }
 

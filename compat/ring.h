@@ -35,10 +35,13 @@ void ring_close(struct ring *r);
  */
 int ring_attach(struct ring *r);
 
+/* Commits do not notify: the loop has a time at which it looks at the ring. */
+bool ring_waits_in_loop(const struct ring *r);
+
 /*
- * Hands records to the callback, @most of them, until there is none. The true position is published
- * then, and the commit of the next record notifies. Number of records, or what the callback returned if
- * that was negative, or another error.
+ * Hands records to the callback, @most of them, until there is none. Then, unless the ring waits in the
+ * loop, the true position is published, and the commit of the next record notifies. Number of records, or
+ * what the callback returned if that was negative, or another error.
  */
 int64_t ring_drain(struct ring *r, uint64_t most);
 

@@ -236,6 +236,7 @@ static int64_t end_quiet(struct ring_buffer *rb)
 
 		if (!core_quiet(r->consumer))
 			continue;
+		core_end_quiet(r->consumer);
 		n = ring_drain(r, INT_MAX);
 		total += n;
 	}

@@ -114,9 +114,40 @@ static int join(struct ring_buffer *rb, bool *joined)
 	return outside;
 }
 
-static bool waits_in_loop(const struct ring *r)
+/* What an error or a budget left in rings that are quiet. The loop would take no more than that. */
+static int64_t take_left_overs(struct ring_buffer *rb, bool *all_quiet)
 {
-	return r->in_loop && core_quiet(r->consumer);
+	int64_t n = 0, total = 0;
+
+	*all_quiet = true;
+	for (unsigned int i = 0; i < rb->count && n >= 0 && !rb->freed; i++) {
+		struct ring *r = rb->rings[i];
+
+		if (!ring_waits_in_loop(r)) {
+			*all_quiet = false;
+		} else if (core_left_some(r->consumer)) {
+			n = ring_drain(r, INT_MAX);
+			total += n;
+		}
+	}
+	return n < 0 ? n : total;
+}
+
+static int64_t take_reported(struct ring_buffer *rb, int count)
+{
+	int64_t n = 0, total = 0;
+
+	for (int i = 0; i < count && n >= 0 && !rb->freed; i++) {
+		struct ring *r = ring_buffer_reported(rb, i);
+
+		if (!r || ring_waits_in_loop(r))
+			continue;
+		n = ring_drain(r, INT_MAX);
+		total += n;
+		if (r->busy && rb->loop) /* it looks at busy heads from time to time */
+			bpfring_loop_wakeup(rb->loop);
+	}
+	return n < 0 ? n : total;
 }
 
 /*
@@ -125,39 +156,24 @@ static bool waits_in_loop(const struct ring *r)
  */
 static int64_t take_stragglers(struct ring_buffer *rb)
 {
-	int64_t n = 0, total = 0;
-	bool found = false, awake = false;
+	bool found = false, all_quiet;
+	int64_t n = take_left_overs(rb, &all_quiet);
 	int count;
 
-	for (unsigned int i = 0; i < rb->count && !awake; i++)
-		awake = !waits_in_loop(rb->rings[i]);
-	if (!awake)
-		return 0;
+	if (n || all_quiet)
+		return n;
 	count = epoll_wait(rb->epoll_fd, rb->events, (int)rb->count + 1, 0);
 	for (int i = 0; i < count && !found; i++) {
 		struct ring *r = ring_buffer_reported(rb, i);
 
-		found = r && !waits_in_loop(r) && core_arm(r->consumer) > 0;
+		found = r && !ring_waits_in_loop(r) && core_arm(r->consumer) > 0;
 	}
 	if (!found)
 		return 0;
 	/* The loop first, if it was notified as well: it learns from it how often records come. */
 	if (rb->loop)
 		n = dispatch(rb);
-	if (n)
-		return n;
-	for (int i = 0; i < count && n >= 0; i++) {
-		struct ring *r = ring_buffer_reported(rb, i);
-
-		if (!r || waits_in_loop(r))
-			continue;
-		n = ring_drain(r, INT_MAX);
-		if (n > 0)
-			total += n;
-		if (r->busy && rb->loop) /* it looks at busy heads from time to time */
-			bpfring_loop_wakeup(rb->loop);
-	}
-	return n < 0 ? n : total;
+	return n ? n : take_reported(rb, count);
 }
 
 static void release_signals(struct ring_buffer **rb)
