@@ -60,7 +60,7 @@ static void positions(const struct world *w, unsigned int ring)
 {
 	struct ring *r;
 
-	if (!w->api->ring_buffer__ring)
+	if (!libbpf.ring_buffer__ring) /* only what both have */
 		return;
 	r = w->api->ring_buffer__ring(w->rb, ring);
 	if (!r)
@@ -106,12 +106,12 @@ static void do_step(struct world *w, const struct step *s, bool windows)
 		CONSUME(w->rb);
 		return;
 	case 9:
-		if (api->ring_buffer__consume_n)
+		if (libbpf.ring_buffer__consume_n)
 			noted(w->t, "consume_n", api->ring_buffer__consume_n(w->rb, 1 + s->count));
 		return;
 	case 10:
-		one = api->ring_buffer__ring ? api->ring_buffer__ring(w->rb, s->ring) : NULL;
-		if (one && api->ring__consume_n)
+		one = libbpf.ring__consume_n ? api->ring_buffer__ring(w->rb, s->ring) : NULL;
+		if (one)
 			noted(w->t, "ring consume_n", api->ring__consume_n(one, 1 + s->count));
 		return;
 	case 11:
