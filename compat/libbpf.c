@@ -15,7 +15,7 @@
 #pragma weak dlvsym
 
 static struct {
-#define MEMBER(node, type, name, parameters, arguments) type(*name) parameters;
+#define MEMBER(node, type, result, name, parameters, arguments) type(*name) parameters;
 	LIBBPF_RING_CALLS(MEMBER)
 } libbpf;
 
@@ -30,7 +30,7 @@ __attribute__((constructor)) static void find_libbpf(void)
 			"BPFRING_COMPAT=off: this program has libbpf in it and not beside it\n");
 		return;
 	}
-#define FIND(node, type, name, parameters, arguments) \
+#define FIND(node, type, result, name, parameters, arguments) \
 	*(void **)&libbpf.name = dlvsym(RTLD_NEXT, #name, node);
 	LIBBPF_RING_CALLS(FIND)
 	off = libbpf.ring_buffer__new != NULL;
@@ -39,11 +39,12 @@ __attribute__((constructor)) static void find_libbpf(void)
 }
 
 /* What the libbpf of this program does not have yet, the program does not call: it would not start. */
-#define EXPORT(node, type, name, parameters, arguments)              \
+#define EXPORT(node, type, result, name, parameters, arguments)      \
 	type name parameters                                         \
 	{                                                            \
 		if (__builtin_expect(off && libbpf.name != NULL, 0)) \
-			return libbpf.name arguments;                \
-		return compat_##name arguments;                      \
+			result libbpf.name arguments;                \
+		else                                                 \
+			result compat_##name arguments;              \
 	}
 LIBBPF_RING_CALLS(EXPORT)

@@ -13,7 +13,7 @@ const char *api_open(struct api *ret, const char *path)
 		return dlerror();
 	memset(ret, 0, sizeof(*ret));
 	ret->name = path;
-#define FIND(node, type, name, parameters, arguments) \
+#define FIND(node, type, result, name, parameters, arguments) \
 	*(void **)&ret->name = dlvsym(library, #name, node);
 	LIBBPF_RING_CALLS(FIND)
 #undef FIND

@@ -7,7 +7,7 @@
 
 struct api {
 	const char *name;
-#define MEMBER(node, type, name, parameters, arguments) type(*name) parameters;
+#define MEMBER(node, type, result, name, parameters, arguments) type(*name) parameters;
 	LIBBPF_RING_CALLS(MEMBER)
 #undef MEMBER
 };
