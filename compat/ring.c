@@ -95,6 +95,9 @@ int ring_hand_over(void *ctx, const void *data, size_t size)
 	struct ring *r = ctx;
 	int err;
 
+	if (__builtin_expect(r->owner->signals.held,
+			     0)) /* callbacks run with the program's own mask */
+		signals_release(&r->owner->signals);
 	r->record = data;
 	err = r->callback(r->ctx, (void *)data, size);
 	if (__builtin_expect(err >= 0 && !r->closing, 1))

@@ -22,14 +22,13 @@
  */
 #define TURN_NS 1000000000LL
 
-/* Callbacks run with the program's own signal mask. */
+/* The loop goes from ring to ring without a word. */
 static int hand_over(void *ctx, const void *data, size_t size)
 {
 	struct ring *r = ctx;
 	struct ring_buffer *rb = r->owner;
 
 	if (rb->handing != r) {
-		signals_release(&rb->signals);
 		if (rb->handing)
 			rb->handing->record = NULL;
 		rb->handing = r;
@@ -176,17 +175,10 @@ static int64_t take_stragglers(struct ring_buffer *rb)
 	return n ? n : take_reported(rb, count);
 }
 
-static void release_signals(struct ring_buffer **rb)
-{
-	signals_release(&(*rb)->signals);
-}
-
 static int64_t wait_in_loop(struct ring_buffer *rb, int64_t deadline)
 {
-	struct ring_buffer *guard __attribute__((cleanup(release_signals))) = rb;
 	int64_t n = 0;
 
-	(void)guard;
 	while (!n && !rb->freed) {
 		int ready;
 
@@ -199,14 +191,23 @@ static int64_t wait_in_loop(struct ring_buffer *rb, int64_t deadline)
 	return n;
 }
 
+static void release_signals(struct ring_buffer **rb)
+{
+	signals_release(&(*rb)->signals);
+}
+
 int64_t windows_poll(struct ring_buffer *rb, int timeout_ms, bool *cannot)
 {
+	struct ring_buffer *guard __attribute__((cleanup(release_signals))) = rb;
 	int64_t deadline = monotonic_deadline(timeout_ms);
 	bool joined = false;
 	int64_t n;
 	int err;
 
+	(void)guard;
 	*cannot = false;
+	signals_hold(
+		&rb->signals); /* from here on, or one that comes before the sleep would be missed */
 	n = take_stragglers(rb);
 	if (n)
 		return n;
