@@ -16,10 +16,7 @@
 struct scenario {
 	const char *name;
 	void (*run)(const struct api *api, struct trace *t);
-	/* The version of libbpf that has the calls; 0: all that are supported. */
-	int since;
-	/* A heading of "What differs" in docs/compat.md, if libbpf does otherwise there. */
-	const char *differs;
+	int since; /* the version of libbpf that has the calls, as 103; 0: all that are supported */
 };
 
 /* Each ends with a scenario without a name. */

@@ -389,18 +389,18 @@ static void added_in_callback(const struct api *api, struct trace *t)
 }
 
 const struct scenario scenarios_basic[] = {
-	{"one ring", one_ring, 0, NULL},
-	{"backlog", backlog, 0, NULL},
-	{"several rings", several_rings, 0, NULL},
-	{"failing callback", failing_callback, 0, NULL},
-	{"failing among others", failing_among_others, 0, NULL},
-	{"refused", refused, 0, NULL},
-	{"no callback", no_callback, 0, NULL},
-	{"discards", discards, 0, NULL},
-	{"sizes", sizes, 0, NULL},
-	{"many records", many_records, 0, NULL},
-	{"budgets", budgets, 105, NULL},
-	{"single rings", single_rings, 105, NULL},
-	{"added in a callback", added_in_callback, 103, NULL}, /* earlier ones use freed memory */
+	{"one ring", one_ring, 0},
+	{"backlog", backlog, 0},
+	{"several rings", several_rings, 0},
+	{"failing callback", failing_callback, 0},
+	{"failing among others", failing_among_others, 0},
+	{"refused", refused, 0},
+	{"no callback", no_callback, 0},
+	{"discards", discards, 0},
+	{"sizes", sizes, 0},
+	{"many records", many_records, 0},
+	{"budgets", budgets, 105},
+	{"single rings", single_rings, 105},
+	{"added in a callback", added_in_callback, 103}, /* earlier ones use freed memory */
 	{0},
 };

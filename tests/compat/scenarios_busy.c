@@ -106,7 +106,7 @@ static void busy_from_the_start(const struct api *api, struct trace *t)
 }
 
 const struct scenario scenarios_busy[] = {
-	{"busy head", busy_head, 0, NULL},
-	{"busy from the start", busy_from_the_start, 0, NULL},
+	{"busy head", busy_head, 0},
+	{"busy from the start", busy_from_the_start, 0},
 	{0},
 };

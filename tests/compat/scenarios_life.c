@@ -344,15 +344,15 @@ static void descriptors_come_back(const struct api *api, struct trace *t)
 }
 
 const struct scenario scenarios_life[] = {
-	{"map closed", map_closed, 0, NULL},
-	{"map forgotten", map_forgotten, 0, NULL},
-	{"child consumes", child_consumes, 0, NULL},
-	{"daemon", daemon_like, 0, NULL},
-	{"handed over", handed_over, 0, NULL},
-	{"taking turns", taking_turns, 0, NULL},
-	{"other thread", other_thread, 0, NULL},
-	{"several threads", several_threads, 0, NULL},
-	{"a thread per ring", ring_per_thread, 103, NULL},
-	{"descriptors come back", descriptors_come_back, 0, NULL},
+	{"map closed", map_closed, 0},
+	{"map forgotten", map_forgotten, 0},
+	{"child consumes", child_consumes, 0},
+	{"daemon", daemon_like, 0},
+	{"handed over", handed_over, 0},
+	{"taking turns", taking_turns, 0},
+	{"other thread", other_thread, 0},
+	{"several threads", several_threads, 0},
+	{"a thread per ring", ring_per_thread, 103},
+	{"descriptors come back", descriptors_come_back, 0},
 	{0},
 };

@@ -357,16 +357,16 @@ static void errno_stays(const struct api *api, struct trace *t)
 }
 
 const struct scenario scenarios_ready[] = {
-	{"time-outs", time_outs, 0, NULL},
-	{"not notified", unnotified, 0, NULL},
-	{"not notified after a poll", unnotified_after_a_poll, 0, NULL},
-	{"only what is ready", only_what_is_ready, 0, NULL},
-	{"descriptor", descriptor, 0, NULL},
-	{"descriptor and budgets", descriptor_and_budgets, 105, NULL},
-	{"nested", nested, 0, NULL},
-	{"descriptor asked for later", descriptor_later, 0, NULL},
-	{"signals", signals, 0, NULL},
-	{"signal mask", signal_mask, 0, NULL},
-	{"errno stays", errno_stays, 0, NULL},
+	{"time-outs", time_outs, 0},
+	{"not notified", unnotified, 0},
+	{"not notified after a poll", unnotified_after_a_poll, 0},
+	{"only what is ready", only_what_is_ready, 0},
+	{"descriptor", descriptor, 0},
+	{"descriptor and budgets", descriptor_and_budgets, 105},
+	{"nested", nested, 0},
+	{"descriptor asked for later", descriptor_later, 0},
+	{"signals", signals, 0},
+	{"signal mask", signal_mask, 0},
+	{"errno stays", errno_stays, 0},
 	{0},
 };

@@ -325,13 +325,13 @@ static void threads(const struct api *api, struct trace *t)
 }
 
 const struct scenario scenarios_user[] = {
-	{"user: samples", samples, 0, NULL},
-	{"user: around the ring", around_the_ring, 0, NULL},
-	{"user: limits", limits, 0, NULL},
-	{"user: refused", refused, 0, NULL},
-	{"user: blocking", blocking, 0, NULL},
-	{"user: child produces", child_produces, 0, NULL},
-	{"user: taking turns", taking_turns, 0, NULL},
-	{"user: threads", threads, 0, NULL},
+	{"user: samples", samples, 0},
+	{"user: around the ring", around_the_ring, 0},
+	{"user: limits", limits, 0},
+	{"user: refused", refused, 0},
+	{"user: blocking", blocking, 0},
+	{"user: child produces", child_produces, 0},
+	{"user: taking turns", taking_turns, 0},
+	{"user: threads", threads, 0},
 	{0},
 };
