@@ -175,17 +175,28 @@ static int64_t take_stragglers(struct ring_buffer *rb)
 	return n ? n : take_reported(rb, count);
 }
 
-static int64_t wait_in_loop(struct ring_buffer *rb, int64_t deadline)
+/*
+ * Sleeps until something is due, and hands it over: 0 at the deadline, or where rings had to be taken up again,
+ * because somebody else consumed from them: they are out of the loop then.
+ */
+static int64_t wait_in_loop(struct ring_buffer *rb, int64_t deadline, bool *again)
 {
 	int64_t n = 0;
 
 	while (!n && !rb->freed) {
-		int ready;
+		int ready, err;
 
 		signals_hold(&rb->signals);
 		ready = signals_wait(&rb->signals, bpfring_loop_fd(rb->loop), deadline);
 		if (ready <= 0)
 			return ready;
+		err = ring_buffer_attach(rb);
+		if (err)
+			return err;
+		for (unsigned int i = 0; i < rb->count; i++)
+			*again |= !rb->rings[i]->in_loop;
+		if (*again)
+			return 0;
 		n = dispatch(rb);
 	}
 	return n;
@@ -196,19 +207,13 @@ static void release_signals(struct ring_buffer **rb)
 	signals_release(&(*rb)->signals);
 }
 
-int64_t windows_poll(struct ring_buffer *rb, int timeout_ms, bool *cannot)
+static int64_t poll_in_loop(struct ring_buffer *rb, int64_t deadline, bool *cannot, bool *again)
 {
-	struct ring_buffer *guard __attribute__((cleanup(release_signals))) = rb;
-	int64_t deadline = monotonic_deadline(timeout_ms);
+	int64_t n = take_stragglers(rb);
 	bool joined = false;
-	int64_t n;
 	int err;
 
-	(void)guard;
-	*cannot = false;
-	signals_hold(
-		&rb->signals); /* from here on, or one that comes before the sleep would be missed */
-	n = take_stragglers(rb);
+	*again = false;
 	if (n)
 		return n;
 	err = rb->loop ? 0 : make_loop(rb);
@@ -223,9 +228,23 @@ int64_t windows_poll(struct ring_buffer *rb, int timeout_ms, bool *cannot)
 			return n;
 	}
 	*cannot = err != 0;
-	if (*cannot)
-		return 0;
-	return wait_in_loop(rb, deadline);
+	return *cannot ? 0 : wait_in_loop(rb, deadline, again);
+}
+
+int64_t windows_poll(struct ring_buffer *rb, int timeout_ms, bool *cannot)
+{
+	struct ring_buffer *guard __attribute__((cleanup(release_signals))) = rb;
+	int64_t deadline = monotonic_deadline(timeout_ms);
+	bool again;
+	int64_t n;
+
+	(void)guard;
+	signals_hold(
+		&rb->signals); /* from here on, or one that comes before the sleep would be missed */
+	do
+		n = poll_in_loop(rb, deadline, cannot, &again);
+	while (again && !n);
+	return n;
 }
 
 void windows_free(struct ring_buffer *rb)

@@ -198,6 +198,49 @@ static void taking_turns(const struct api *api, struct trace *t)
 	ring_free(&r);
 }
 
+struct sleeper {
+	const struct api *api;
+	struct ring_buffer *rb;
+	int result;
+};
+
+static void *sleep_in_poll(void *ctx)
+{
+	struct sleeper *s = ctx;
+
+	s->result = s->api->ring_buffer__poll(s->rb, 300);
+	return NULL;
+}
+
+/* While one manager sleeps in poll, another takes the records: the sleeper hands none out a second time. */
+static void both_notified(const struct api *api, struct trace *t)
+{
+	struct ring r = ring_new(4096);
+	struct sink s1 = SINK(t, 1), s2 = SINK(t, 2);
+	struct sleeper sleeper = {api, api->ring_buffer__new(r.fd, take, &s1, NULL), 0};
+	struct ring_buffer *two = api->ring_buffer__new(r.fd, take, &s2, NULL);
+	pthread_t thread;
+
+	put_numbers(&r, 1, 1);
+	POLL(sleeper.rb, 100);
+	POLL(two, 1);
+	pthread_create(&thread, NULL, sleep_in_poll, &sleeper);
+	usleep(50000);
+	produce(&r, OP_NUMBER, 0, 3, 10, NO_WAKEUP);
+	CONSUME(two);
+	produce(&r, OP_NUMBER, 0, 1, 20, NO_WAKEUP);
+	produce(&r, OP_NUMBER, 0, 1, 21, FORCE_WAKEUP);
+	pthread_join(thread, NULL);
+	noted(t, "sleeper", sleeper.result);
+	POLL(two, 0);
+	put_numbers(&r, 2, 30);
+	POLL(two, 100);
+	POLL(sleeper.rb, 0);
+	api->ring_buffer__free(two);
+	api->ring_buffer__free(sleeper.rb);
+	ring_free(&r);
+}
+
 struct worker {
 	const struct api *api;
 	struct trace *t;
@@ -350,6 +393,7 @@ const struct scenario scenarios_life[] = {
 	{"daemon", daemon_like, 0},
 	{"handed over", handed_over, 0},
 	{"taking turns", taking_turns, 0},
+	{"both notified", both_notified, 0},
 	{"other thread", other_thread, 0},
 	{"several threads", several_threads, 0},
 	{"a thread per ring", ring_per_thread, 103},
