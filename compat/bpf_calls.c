@@ -2,7 +2,7 @@
 /*
  * The calls of libbpf that libbpfring makes for rings, each of which is one system call. They are part of
  * the preloaded library alone, and hidden in it: so it brings no libbpf, libelf and libz into programs that
- * have none, and does not prefer one of several.
+ * have none, and does not prefer one of several. What is missing here, the linker names.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -26,6 +26,7 @@ struct bpf_test_run_opts {
 };
 
 int bpf_obj_get_info_by_fd(int fd, void *info, uint32_t *size);
+int bpf_map_get_next_key(int fd, const void *key, void *next_key);
 int bpf_prog_test_run_opts(int fd, struct bpf_test_run_opts *opts);
 
 static int bpf(int command, union bpf_attr *attr)
@@ -54,6 +55,16 @@ int bpf_obj_get_info_by_fd(int fd, void *info, uint32_t *size)
 	if (!err)
 		*size = attr.info.info_len;
 	return err;
+}
+
+int bpf_map_get_next_key(int fd, const void *key, void *next_key)
+{
+	union bpf_attr attr = nothing();
+
+	attr.map_fd = (uint32_t)fd;
+	attr.key = (uintptr_t)key;
+	attr.next_key = (uintptr_t)next_key;
+	return bpf(BPF_MAP_GET_NEXT_KEY, &attr);
 }
 
 int bpf_prog_test_run_opts(int fd, struct bpf_test_run_opts *opts)
