@@ -13,9 +13,10 @@ usage()
 		Fetches kernels by their NAME in kernels.txt (default: all; "qemu": QEMU), prints "NAME PATH" for each.
 		       $0 --packages SUITE ARCHITECTURE DIR PACKAGE...
 		       $0 --programs SUITE ARCHITECTURE DIR PACKAGE...
+		       $0 --depends SUITE ARCHITECTURE PACKAGE
 		       $0 --source SUITE DIR PACKAGE
 		Fetches packages of a suite, or packages with all that they depend on, or a package's source,
-		and unpacks them in DIR.
+		and unpacks them in DIR; or names what a package depends on.
 	END
 }
 
