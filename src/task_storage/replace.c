@@ -194,7 +194,8 @@ static int is_where_we_are(const struct bpfring_task_storage *ts, const struct p
 static int find_place(const struct bpfring_task_storage *ts, struct place *to,
 		      const struct bpfring_task_storage_opts *opts, const struct task_source *from)
 {
-	const bool named = from->obj || from->pin;
+	const bool is_same = to->map.id && to->map.id == ts->map.id;
+	const bool by_name = from->obj || from->pin;
 	int err;
 
 	if (other_handle(ts, to->map.id)) {
@@ -203,14 +204,12 @@ static int find_place(const struct bpfring_task_storage *ts, struct place *to,
 			  to->map.name, to->map.id);
 		return -EBUSY;
 	}
-	if (to->map.id != ts->map.id || !to->map.id)
-		err = describe(ts, to, opts, from);
-	else if (named)
+	if (is_same && by_name)
 		err = describe_same(ts, to, opts, from);
-	else if (from->fallback && opts->owner_fd)
-		err = describe(ts, to, opts, from);
-	else
+	else if (is_same && !(from->fallback && opts->owner_fd))
 		err = bpfring_task_layout_copy(&to->layout, &ts->layout);
+	else
+		err = describe(ts, to, opts, from);
 	if (err)
 		return err;
 	to->scratch = bpfring_sys_alloc(bpfring_task_scratch_size(&to->layout));

@@ -400,7 +400,7 @@ static void what_is_shared_has_to_agree(void **state)
 		layout = followed(old_members, count, next, kind == 5 ? count + 1 : count);
 		assert_null(layout.members);
 		assert_logged("map 'm'", kind == 5 ? "'third'" : "'cell'",
-			      "close the old one and open the new one");
+			      "close the old map and open the new one");
 	}
 }
 
