@@ -26,7 +26,7 @@ static struct bpfring_task_member *find(const struct task_layout *in,
 	return NULL;
 }
 
-static bool is_shared(const struct bpfring_task_member *m)
+static bool is_uptr(const struct bpfring_task_member *m)
 {
 	return m->flags & BPFRING_TASK_MEMBER_UPTR;
 }
@@ -73,7 +73,7 @@ static int follow_one(struct bpfring_task_member *ret, const struct bpfring_task
 	struct bpfring_task_member *m = find(next, before);
 
 	*ret = *before;
-	if (is_shared(before)) {
+	if (is_uptr(before)) {
 		if (!m)
 			return lacks(map_name, before);
 		if (!fits_the_cell(before, m))
@@ -104,7 +104,7 @@ static int follow_all(struct task_layout *ret, const struct task_layout *before,
 	for (unsigned int i = 0; i < next->count; i++) {
 		if (next->members[i].flags & TAKEN)
 			continue;
-		if (is_shared(&next->members[i]))
+		if (is_uptr(&next->members[i]))
 			return has_more(map_name, &next->members[i]);
 		ret->members[ret->count++] = next->members[i];
 	}
