@@ -86,7 +86,7 @@ static int read_member(struct task_layout *layout, struct value_types *types,
 	return 0;
 }
 
-/* Checks what both sources can get wrong, numbers the shared members. */
+/* Checks what both sources can get wrong, numbers the uptrs. */
 static int finish(struct task_layout *layout, const char *map_name)
 {
 	const size_t page = bpfring_sys_page_size();

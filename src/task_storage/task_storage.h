@@ -163,7 +163,7 @@ void bpfring_task_layout_exchange(struct task_layout *a, struct task_layout *b);
 void bpfring_task_layout_convert(const struct task_layout *from, const void *value,
 				 const struct task_layout *to, void *ret);
 
-/* The number of a member among the shared; -EINVAL. */
+/* The number of a member among the uptrs; -EINVAL. */
 static inline int bpfring_task_layout_uptr(const struct task_layout *layout, int member)
 {
 	for (unsigned int i = 0; i < layout->uptr_count; i++)
