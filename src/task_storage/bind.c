@@ -31,10 +31,12 @@ static int start(struct bpfring_task_storage *ts, struct binding *b)
 	int err = bpfring_task_process_start(ts);
 
 	b->is_behind = false;
+	if (!err && ts->path->is_full(ts))
+		bpfring_task_reap_dead(ts);
 	if (!err)
 		err = ts->path->alloc(ts, &b->cell);
 	if (!err) {
-		err = bpfring_task_element_share(ts, b);
+		err = bpfring_task_element_publish(ts, b);
 		if (!err)
 			err = bpfring_task_element_check(ts, (struct task_id){b->tid, b->pidfd});
 		if (err)
@@ -65,7 +67,7 @@ static int begin(struct bpfring_task_storage *ts)
 /* The element is made in the map that took the place of another (task_storage/replace.c). */
 static int catch_up(struct bpfring_task_storage *ts, struct binding *b)
 {
-	int err = b->is_behind ? bpfring_task_element_share(ts, b) : 0;
+	int err = b->is_behind ? bpfring_task_element_publish(ts, b) : 0;
 
 	if (!err)
 		b->is_behind = false;
@@ -139,12 +141,12 @@ int bpfring_task_bind_self(struct bpfring_task_storage *ts, struct binding **ret
 int bpfring_task_storage_bind(struct bpfring_task_storage *ts, int member, void **ret)
 {
 	struct binding *b;
-	int shared, err;
+	int uptr, err;
 
 	if (!ts || !ret)
 		return -EINVAL;
-	shared = bpfring_task_layout_shared(&ts->layout, member);
-	if (shared < 0)
+	uptr = bpfring_task_layout_uptr(&ts->layout, member);
+	if (uptr < 0)
 		return -EINVAL;
 	b = task_own(ts);
 	/* T3: acquire, with T2 of another thread that bound this one. */
@@ -156,7 +158,7 @@ int bpfring_task_storage_bind(struct bpfring_task_storage *ts, int member, void 
 		if (err)
 			return err;
 	}
-	*ret = __atomic_load_n(&b->cell.mem[shared], __ATOMIC_RELAXED);
+	*ret = __atomic_load_n(&b->cell.mem[uptr], __ATOMIC_RELAXED);
 	return 0;
 }
 
@@ -196,19 +198,19 @@ int bpfring_task_storage_bind_thread(struct bpfring_task_storage *ts, pid_t tid,
 				     void **ret)
 {
 	struct binding *b;
-	int shared, err;
+	int uptr, err;
 
 	if (!ts || !ret)
 		return -EINVAL;
-	shared = bpfring_task_layout_shared(&ts->layout, member);
-	if (shared < 0)
+	uptr = bpfring_task_layout_uptr(&ts->layout, member);
+	if (uptr < 0)
 		return -EINVAL;
 	if (tid == bpfring_sys_gettid())
 		return bpfring_task_storage_bind(ts, member, ret);
 	bpfring_task_lock();
 	err = bind_other(ts, tid, &b);
 	if (!err)
-		*ret = b->cell.mem[shared];
+		*ret = b->cell.mem[uptr];
 	bpfring_task_unlock();
 	return err;
 }

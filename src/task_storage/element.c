@@ -128,8 +128,8 @@ int bpfring_task_element_delete(struct bpfring_task_storage *ts, struct task_id 
 /* The kernel shows pointers as zero and replaces the value as a whole: all are filled in each time. */
 void bpfring_task_element_refer(struct bpfring_task_storage *ts, const struct binding *b)
 {
-	for (unsigned int i = 0; i < ts->layout.shared_count; i++)
-		memcpy((char *)bpfring_task_value(ts) + task_shared_member(ts, i)->offset,
+	for (unsigned int i = 0; i < ts->layout.uptr_count; i++)
+		memcpy((char *)bpfring_task_value(ts) + task_uptr_member(ts, i)->offset,
 		       &b->cell.ref[i], sizeof(b->cell.ref[i]));
 }
 
@@ -141,8 +141,8 @@ int bpfring_task_element_check(struct bpfring_task_storage *ts, struct task_id i
 	if (ts->is_checked || ts->path->name == BPFRING_TASK_FALLBACK)
 		return 0;
 	err = bpfring_task_element_read(ts, id);
-	for (unsigned int i = 0; i < ts->layout.shared_count && !err; i++) {
-		const struct bpfring_task_member *m = task_shared_member(ts, i);
+	for (unsigned int i = 0; i < ts->layout.uptr_count && !err; i++) {
+		const struct bpfring_task_member *m = task_uptr_member(ts, i);
 		uint64_t shown;
 
 		memcpy(&shown, (char *)bpfring_task_value(ts) + m->offset, sizeof(shown));
@@ -161,8 +161,8 @@ int bpfring_task_element_check(struct bpfring_task_storage *ts, struct task_id i
 }
 
 /* What there is, with what @b shares filled in: 1 if there is nothing yet. */
-static int prepare_share(struct bpfring_task_storage *ts, const struct binding *b,
-			 struct task_id id)
+static int prepare_publish(struct bpfring_task_storage *ts, const struct binding *b,
+			   struct task_id id)
 {
 	int err = bpfring_task_element_read(ts, id);
 
@@ -178,22 +178,22 @@ static int prepare_share(struct bpfring_task_storage *ts, const struct binding *
  * Another process or BPF may make the element just now: then it is looked at first. What another process
  * may be writing is read again with that one shut out.
  */
-int bpfring_task_element_share(struct bpfring_task_storage *ts, struct binding *b)
+int bpfring_task_element_publish(struct bpfring_task_storage *ts, struct binding *b)
 {
 	struct task_id id = {b->tid, b->pidfd};
 	bool is_uptr = ts->path->name == BPFRING_TASK_UPTR;
 	int err, is_new, tries = 0;
 
 	do {
-		is_new = prepare_share(ts, b, id);
+		is_new = prepare_publish(ts, b, id);
 		if (by_program(ts, id))
 			b->seen.inode = ts->caller_inode;
-		if ((is_uptr || !is_new) && bpfring_task_begin_share(ts, b))
-			is_new = prepare_share(ts, b, id);
+		if ((is_uptr || !is_new) && bpfring_task_begin_publish(ts, b))
+			is_new = prepare_publish(ts, b, id);
 		err = is_new < 0
 			      ? is_new
 			      : bpfring_task_element_write(ts, id, is_new ? BPF_NOEXIST : BPF_ANY);
-		bpfring_task_end_share(ts, b);
+		bpfring_task_end_publish(ts, b);
 	} while (err == -EEXIST && is_new > 0 && ++tries < RETRIES);
 	return err == -ENOENT ? -ESRCH : err; /* of the thread: the element need not exist */
 }

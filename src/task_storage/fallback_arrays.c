@@ -29,7 +29,7 @@ static int map_array(struct array *a)
 
 void bpfring_slots_unmap(const struct bpfring_task_storage *ts, struct slots *s)
 {
-	for (unsigned int i = 0; i < ts->layout.shared_count; i++)
+	for (unsigned int i = 0; i < ts->layout.uptr_count; i++)
 		if (s->array[i].mem)
 			bpfring_sys_munmap(s->array[i].mem, s->array[i].size);
 	if (s->owner.mem)
@@ -40,7 +40,7 @@ static int map_arrays(const struct bpfring_task_storage *ts, struct slots *s)
 {
 	int err = map_array(&s->owner);
 
-	for (unsigned int i = 0; i < ts->layout.shared_count && !err; i++)
+	for (unsigned int i = 0; i < ts->layout.uptr_count && !err; i++)
 		err = map_array(&s->array[i]);
 	if (err) {
 		log_error("map '%s': cannot map the slots of the fall-back: %s\n", ts->map.name,
@@ -87,9 +87,9 @@ static int describe_arrays(const struct bpfring_task_storage *ts, struct slots *
 	int err = describe_array(&s->owner, parts->owner_fd, sizeof(uint64_t), &s->count,
 				 &s->map_id, ts->map.name);
 
-	for (unsigned int i = 0; i < ts->layout.shared_count && !err; i++)
+	for (unsigned int i = 0; i < ts->layout.uptr_count && !err; i++)
 		err = describe_array(&s->array[i], parts->slot_fds[i],
-				     task_shared_member(ts, i)->size, &s->count, &id, ts->map.name);
+				     task_uptr_member(ts, i)->size, &s->count, &id, ts->map.name);
 	return err;
 }
 
@@ -100,7 +100,7 @@ static uint32_t slots_apart(const struct bpfring_task_storage *ts, const struct 
 							       : 1;
 	size_t step = 1;
 
-	for (unsigned int i = 0; i < ts->layout.shared_count; i++) {
+	for (unsigned int i = 0; i < ts->layout.uptr_count; i++) {
 		size_t n = (least + s->array[i].stride - 1) / s->array[i].stride;
 
 		if (!task_is_process(ts, i) && n > step)
@@ -156,4 +156,31 @@ int bpfring_slots_claim(const struct slots *s, uint32_t chunk)
 					CLAIM_BASE + ((uint64_t)s->map_id << 20) + chunk);
 
 	return err == -EAGAIN || err == -EACCES ? -EBUSY : err;
+}
+
+/* 32 bits, never 0: that is a slot that nobody has used yet. */
+void bpfring_slots_next_generation(const struct slots *s, uint32_t slot)
+{
+	uint32_t next = s->generation[slot] ? s->generation[slot] + 1 : s->first;
+
+	s->generation[slot] = next ? next : 1;
+	/* T1: release, with the RCU grace period before the slot is dealt again: BPF programs that
+	 * start after it see the new generation.
+	 */
+	__atomic_store_n(slot_owner(s, slot), s->generation[slot], __ATOMIC_RELEASE);
+}
+
+void bpfring_slots_refer(const struct bpfring_task_storage *ts, const struct slots *s,
+			 struct task_cell *cell, bool process)
+{
+	uint64_t ref = (uint64_t)s->generation[cell->number] << 32 | (cell->number + 1);
+
+	for (unsigned int i = 0; i < ts->layout.uptr_count; i++) {
+		if (task_is_process(ts, i) != process)
+			continue;
+		/* its thread may be looking it up, without the lock, while it is moved */
+		__atomic_store_n(&cell->mem[i], s->array[i].mem + cell->number * s->array[i].stride,
+				 __ATOMIC_RELAXED);
+		cell->ref[i] = ref;
+	}
 }

@@ -11,7 +11,7 @@
 void bpfring_task_parts_none(struct task_parts *ret)
 {
 	ret->owner_fd = ret->bind_fd = ret->grace_fd = -1;
-	for (unsigned int i = 0; i < TASK_MAX_SHARED; i++)
+	for (unsigned int i = 0; i < TASK_MAX_UPTRS; i++)
 		ret->slot_fds[i] = -1;
 }
 
@@ -128,10 +128,10 @@ static int parts_from_pin(struct task_parts *ret, const char *path,
 		err = open_part(&parts.bind_fd, path, "bind");
 	if (!err)
 		err = open_part(&parts.grace_fd, path, "grace");
-	for (unsigned int i = 0; i < layout->shared_count && !err; i++)
-		err = open_part(&parts.slot_fds[i], path, layout->members[layout->shared[i]].name);
+	for (unsigned int i = 0; i < layout->uptr_count && !err; i++)
+		err = open_part(&parts.slot_fds[i], path, layout->members[layout->uptrs[i]].name);
 	if (err)
-		bpfring_task_parts_close(&parts, layout->shared_count);
+		bpfring_task_parts_close(&parts, layout->uptr_count);
 	else
 		*ret = parts;
 	return err;
@@ -173,12 +173,12 @@ static int parts_from_object(struct task_parts *ret, const struct bpf_object *ob
 	parts.grace_fd = map_fd(obj, name, "grace");
 	if (parts.grace_fd < 0)
 		return parts.grace_fd;
-	for (unsigned int i = 0; i < layout->shared_count; i++) {
-		parts.slot_fds[i] = map_fd(obj, name, layout->members[layout->shared[i]].name);
+	for (unsigned int i = 0; i < layout->uptr_count; i++) {
+		parts.slot_fds[i] = map_fd(obj, name, layout->members[layout->uptrs[i]].name);
 		if (parts.slot_fds[i] < 0)
 			return parts.slot_fds[i];
 	}
-	return bpfring_task_parts_dup(ret, &parts, layout->shared_count);
+	return bpfring_task_parts_dup(ret, &parts, layout->uptr_count);
 }
 
 int bpfring_task_parts_find(struct task_parts *ret, const struct task_source *from,
@@ -198,5 +198,5 @@ int bpfring_task_parts_find(struct task_parts *ret, const struct task_source *fr
 			"or the pin\n");
 		return -EINVAL;
 	}
-	return parts_from_opts(ret, opts, layout->shared_count);
+	return parts_from_opts(ret, opts, layout->uptr_count);
 }

@@ -26,7 +26,7 @@ struct slots {
 	uint64_t live, lost;
 	bool no_barrier; /* said in the log */
 	struct array owner;
-	struct array array[TASK_MAX_SHARED];
+	struct array array[TASK_MAX_UPTRS];
 	uint8_t claimed[]; /* by chunk */
 };
 
@@ -39,8 +39,6 @@ void bpfring_slots_free(struct slots *s);
 void bpfring_slots_unmap(const struct bpfring_task_storage *ts, struct slots *s);
 /* Locks 64 slots for this process; -EBUSY: another has them. */
 int bpfring_slots_claim(const struct slots *s, uint32_t chunk);
-
-/* task_storage/fallback_slots.c */
 /* A reference to the slot leads nowhere from now on. */
 void bpfring_slots_next_generation(const struct slots *s, uint32_t slot);
 /* Addresses and references of @cell by its number: members of the process, or the others. */

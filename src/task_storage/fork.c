@@ -11,27 +11,6 @@
 #include "base/sys_bpf.h"
 #include "task_storage/task_storage.h"
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static int cancel_state; /* of the thread that has the lock */
-
-/* close() and others are cancellation points: a thread that is cancelled would keep the lock. */
-void bpfring_task_lock(void)
-{
-	int state;
-
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
-	pthread_mutex_lock(&lock);
-	cancel_state = state;
-}
-
-void bpfring_task_unlock(void)
-{
-	int state = cancel_state;
-
-	pthread_mutex_unlock(&lock);
-	pthread_setcancelstate(state, NULL);
-}
-
 static void in_child(void)
 {
 	for (struct bpfring_task_storage *ts = bpfring_task_all; ts; ts = ts->next)
@@ -58,7 +37,7 @@ int bpfring_task_fork_init(void)
 
 static bool has_process_members(const struct bpfring_task_storage *ts)
 {
-	for (unsigned int i = 0; i < ts->layout.shared_count; i++)
+	for (unsigned int i = 0; i < ts->layout.uptr_count; i++)
 		if (task_is_process(ts, i))
 			return true;
 	return false;
@@ -73,10 +52,10 @@ int bpfring_task_process_start(struct bpfring_task_storage *ts)
 	err = ts->path->alloc_process(ts, &ts->process);
 	if (err)
 		return err;
-	for (unsigned int i = 0; i < ts->layout.shared_count; i++)
+	for (unsigned int i = 0; i < ts->layout.uptr_count; i++)
 		if (ts->process_copy[i])
 			memcpy(ts->process.mem[i], ts->process_copy[i],
-			       task_shared_member(ts, i)->size);
+			       task_uptr_member(ts, i)->size);
 	ts->has_process = true;
 	return 0;
 }
@@ -114,7 +93,7 @@ static int bind_again(struct bpfring_task_storage *ts, struct binding *own, bool
 	own->has_cell = true;
 	if (ts->parts.bind_fd < 0)
 		own->seen = bpfring_task_see_self(ts);
-	err = bpfring_task_element_share(ts, own);
+	err = bpfring_task_element_publish(ts, own);
 	if (ts->parts.bind_fd >= 0) /* the program has run */
 		own->seen = bpfring_task_see_self(ts);
 	return err;

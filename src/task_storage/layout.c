@@ -58,7 +58,7 @@ static int read_member(struct task_layout *layout, struct value_types *types,
 			  map_name, name);
 		return -EINVAL;
 	}
-	target = bpfring_value_type_shared(types, t);
+	target = bpfring_value_type_uptr(types, t);
 	if (!target && (inside & TYPE_UPTR)) {
 		log_error("map '%s': member '%s' has an __uptr inside: only members of the value "
 			  "itself can be shared\n",
@@ -86,40 +86,40 @@ static int read_member(struct task_layout *layout, struct value_types *types,
 	return 0;
 }
 
-/* Checks what both sources can get wrong, numbers the shared members. */
+/* Checks what both sources can get wrong, numbers the uptrs. */
 static int finish(struct task_layout *layout, const char *map_name)
 {
 	const size_t page = bpfring_sys_page_size();
 
 	for (unsigned int i = 0; i < layout->count; i++) {
 		struct bpfring_task_member *m = &layout->members[i];
-		bool shared = m->flags & BPFRING_TASK_MEMBER_UPTR;
-		uint32_t size = shared ? (uint32_t)sizeof(uint64_t) : m->size;
+		bool is_uptr = m->flags & BPFRING_TASK_MEMBER_UPTR;
+		uint32_t size = is_uptr ? (uint32_t)sizeof(uint64_t) : m->size;
 
 		if (!m->align)
 			m->align = sizeof(uint64_t);
 		layout->has_kptr = layout->has_kptr || (m->flags & BPFRING_TASK_MEMBER_KPTR);
-		if ((shared && !m->size) || (m->flags & ~known_flags) ||
+		if ((is_uptr && !m->size) || (m->flags & ~known_flags) ||
 		    (m->align & (m->align - 1)) || m->offset > layout->value_size ||
 		    size > layout->value_size - m->offset ||
-		    (shared && (m->size > page || m->align > page))) {
+		    (is_uptr && (m->size > page || m->align > page))) {
 			log_error("map '%s': member '%s' (offset %u, size %u, alignment %u, flags "
 				  "%#x) does not fit the value of %u bytes\n",
 				  map_name, m->name, m->offset, m->size, m->align, m->flags,
 				  layout->value_size);
 			return -EINVAL;
 		}
-		if (!shared)
+		if (!is_uptr)
 			continue;
-		if (layout->shared_count == TASK_MAX_SHARED) {
+		if (layout->uptr_count == TASK_MAX_UPTRS) {
 			log_error("map '%s': more than %u __uptr members, which the kernel has "
 				  "not\n",
-				  map_name, TASK_MAX_SHARED);
+				  map_name, TASK_MAX_UPTRS);
 			return -EINVAL;
 		}
-		layout->shared[layout->shared_count++] = i;
+		layout->uptrs[layout->uptr_count++] = i;
 	}
-	if (!layout->shared_count) {
+	if (!layout->uptr_count) {
 		log_error("map '%s' has no __uptr member: nothing to share; was it compiled with "
 			  "clang >= 15, and prepared for the path it is opened with?\n",
 			  map_name);

@@ -26,7 +26,7 @@ static struct bpfring_task_member *find(const struct task_layout *in,
 	return NULL;
 }
 
-static bool is_shared(const struct bpfring_task_member *m)
+static bool is_uptr(const struct bpfring_task_member *m)
 {
 	return m->flags & BPFRING_TASK_MEMBER_UPTR;
 }
@@ -35,28 +35,34 @@ static bool is_shared(const struct bpfring_task_member *m)
 static bool fits_the_cell(const struct bpfring_task_member *cell,
 			  const struct bpfring_task_member *next)
 {
-	return next && next->size == cell->size && next->align <= cell->align &&
-	       next->flags == cell->flags;
+	return next->size == cell->size && next->align <= cell->align && next->flags == cell->flags;
 }
 
-static int complain(const char *map_name, const struct bpfring_task_member *before,
-		    const struct bpfring_task_member *next)
+#define CURE "; close the old map and open the new one instead\n"
+
+static int lacks(const char *map_name, const struct bpfring_task_member *before)
 {
-	if (!next)
-		log_error("map '%s': the new map has no __uptr member '%s'; close the old one and "
-			  "open the new one instead\n",
-			  map_name, before->name);
-	else if (!before)
-		log_error("map '%s': the new map has one more __uptr member, '%s', for which "
-			  "threads have no memory; close the old one and open the new one "
-			  "instead\n",
-			  map_name, next->name);
-	else
-		log_error("map '%s': the __uptr member '%s' has %u bytes, alignment %u, flags %#x, "
-			  "but %u, %u, %#x before; close the old one and open the new one "
-			  "instead\n",
-			  map_name, before->name, next->size, next->align, next->flags,
-			  before->size, before->align, before->flags);
+	log_error("map '%s': the new map has no __uptr member '%s'" CURE, map_name, before->name);
+	return -EINVAL;
+}
+
+static int has_more(const char *map_name, const struct bpfring_task_member *next)
+{
+	log_error(
+		"map '%s': the new map has one more __uptr member, '%s', for which threads have no "
+		"memory" CURE,
+		map_name, next->name);
+	return -EINVAL;
+}
+
+static int differs(const char *map_name, const struct bpfring_task_member *before,
+		   const struct bpfring_task_member *next)
+{
+	log_error("map '%s': the __uptr member '%s' has %u bytes, alignment %u, flags %#x, but %u, "
+		  "%u, "
+		  "%#x before" CURE,
+		  map_name, before->name, next->size, next->align, next->flags, before->size,
+		  before->align, before->flags);
 	return -EINVAL;
 }
 
@@ -67,9 +73,11 @@ static int follow_one(struct bpfring_task_member *ret, const struct bpfring_task
 	struct bpfring_task_member *m = find(next, before);
 
 	*ret = *before;
-	if (is_shared(before)) {
+	if (is_uptr(before)) {
+		if (!m)
+			return lacks(map_name, before);
 		if (!fits_the_cell(before, m))
-			return complain(map_name, before, m);
+			return differs(map_name, before, m);
 		ret->offset = m->offset;
 		m->flags |= TAKEN;
 		return 0;
@@ -96,8 +104,8 @@ static int follow_all(struct task_layout *ret, const struct task_layout *before,
 	for (unsigned int i = 0; i < next->count; i++) {
 		if (next->members[i].flags & TAKEN)
 			continue;
-		if (is_shared(&next->members[i]))
-			return complain(map_name, NULL, &next->members[i]);
+		if (is_uptr(&next->members[i]))
+			return has_more(map_name, &next->members[i]);
 		ret->members[ret->count++] = next->members[i];
 	}
 	return 0;

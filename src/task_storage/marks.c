@@ -7,7 +7,7 @@
  *
  * They tell each other by locks on the inode that all anonymous files share, at bytes that the map and
  * the thread name:
- * - SHARED, of whoever writes the element while it exists. On the path UPTR the thread's process keeps
+ * - PUBLISHED, of whoever writes the element while it exists. On the path UPTR the thread's process keeps
  *   it until it unbinds the thread, if it met MADE.
  * - MADE, of who made the element for another process and may write it again.
  * The kernel drops them with the process. Strangers can lock these bytes too: then the first one is
@@ -26,7 +26,7 @@
 
 enum mark {
 	MADE = 0,
-	SHARED = 1,
+	PUBLISHED = 1,
 };
 
 static bool is_uptr(const struct bpfring_task_storage *ts)
@@ -111,7 +111,7 @@ void bpfring_task_mark_made(struct bpfring_task_storage *ts, struct binding *b)
 
 int bpfring_task_begin_change(struct bpfring_task_storage *ts, const struct binding *b)
 {
-	uint64_t byte = byte_of(ts, b, SHARED);
+	uint64_t byte = byte_of(ts, b, PUBLISHED);
 
 	if (is_uptr(ts))
 		return b->mark == byte_of(ts, b, MADE) ? lock(ts, byte) : -EBUSY;
@@ -121,12 +121,12 @@ int bpfring_task_begin_change(struct bpfring_task_storage *ts, const struct bind
 void bpfring_task_end_change(struct bpfring_task_storage *ts, const struct binding *b)
 {
 	if (b->seen.inode)
-		bpfring_sys_unlock_byte(ts->mark_fd, byte_of(ts, b, SHARED));
+		bpfring_sys_unlock_byte(ts->mark_fd, byte_of(ts, b, PUBLISHED));
 }
 
-bool bpfring_task_begin_share(struct bpfring_task_storage *ts, struct binding *b)
+bool bpfring_task_begin_publish(struct bpfring_task_storage *ts, struct binding *b)
 {
-	uint64_t byte = byte_of(ts, b, SHARED);
+	uint64_t byte = byte_of(ts, b, PUBLISHED);
 	int err;
 
 	if (!b->seen.inode || b->mark == byte ||
@@ -144,7 +144,7 @@ bool bpfring_task_begin_share(struct bpfring_task_storage *ts, struct binding *b
 	return true;
 }
 
-void bpfring_task_end_share(struct bpfring_task_storage *ts, struct binding *b)
+void bpfring_task_end_publish(struct bpfring_task_storage *ts, struct binding *b)
 {
 	if (!is_uptr(ts))
 		bpfring_task_unmark(ts, b);

@@ -12,26 +12,26 @@
 
 struct bpfring_names {
 	struct bpfring_task_storage *ts;
-	unsigned int table; /* numbers among the shared members */
+	unsigned int table; /* numbers among the uptrs */
 	unsigned int values;
 };
 
-/* The member @name, which must be shared; its number among the shared. */
-static int find_shared(const struct bpfring_task_storage *ts, const char *name)
+/* The uptr @name: its number among the uptrs. */
+static int find_uptr(const struct bpfring_task_storage *ts, const char *name)
 {
-	for (unsigned int i = 0; i < ts->layout.shared_count; i++)
-		if (!strcmp(task_shared_member(ts, i)->name, name))
+	for (unsigned int i = 0; i < ts->layout.uptr_count; i++)
+		if (!strcmp(task_uptr_member(ts, i)->name, name))
 			return (int)i;
 	return -ENOENT;
 }
 
 /* The original of the table: it outlives fork() and serves the libraries of a process together. */
-static int make_table(struct bpfring_task_storage *ts, unsigned int shared)
+static int make_table(struct bpfring_task_storage *ts, unsigned int uptr)
 {
 	struct names_table *table;
 	int err;
 
-	if (ts->process_copy[shared])
+	if (ts->process_copy[uptr])
 		return 0;
 	table = bpfring_sys_alloc(sizeof(*table));
 	if (!table)
@@ -42,7 +42,7 @@ static int make_table(struct bpfring_task_storage *ts, unsigned int shared)
 		return err;
 	}
 	table->generation |= 1; /* not 0, which is what empty caches have */
-	ts->process_copy[shared] = table;
+	ts->process_copy[uptr] = table;
 	return 0;
 }
 
@@ -52,7 +52,7 @@ static int make_table(struct bpfring_task_storage *ts, unsigned int shared)
  */
 void bpfring_names_forget_caches(struct bpfring_task_storage *ts)
 {
-	for (unsigned int i = 0; i < ts->layout.shared_count; i++) {
+	for (unsigned int i = 0; i < ts->layout.uptr_count; i++) {
 		struct names_table *original = ts->process_copy[i], *table = ts->process.mem[i];
 
 		if (!original)
@@ -68,10 +68,10 @@ void bpfring_names_forget_caches(struct bpfring_task_storage *ts)
 static int find_members(struct bpfring_names *names)
 {
 	struct bpfring_task_storage *ts = names->ts;
-	int table = find_shared(ts, "names"), values = find_shared(ts, "values");
+	int table = find_uptr(ts, "names"), values = find_uptr(ts, "values");
 
 	if (table < 0 || values < 0 || !task_is_process(ts, (unsigned int)table) ||
-	    task_shared_member(ts, (unsigned int)table)->size != sizeof(struct names_table)) {
+	    task_uptr_member(ts, (unsigned int)table)->size != sizeof(struct names_table)) {
 		log_error("map '%s': the value does not have BPFRING_NAMED_MEMBERS\n",
 			  ts->map.name);
 		return -ENOENT;
@@ -151,9 +151,9 @@ static int declare(struct bpfring_names *names, const char *name, size_t size)
 	}
 	entry.offset = first_free_byte(table);
 	if (table->count == NAMES_MAX ||
-	    entry.offset + size > task_shared_member(ts, names->values)->size) {
+	    entry.offset + size > task_uptr_member(ts, names->values)->size) {
 		log_error("value '%s': no room for it: %u names, %u of %u bytes are taken\n", name,
-			  table->count, entry.offset, task_shared_member(ts, names->values)->size);
+			  table->count, entry.offset, task_uptr_member(ts, names->values)->size);
 		return -ENOSPC;
 	}
 	memcpy(entry.name, name, strlen(name) + 1);
@@ -190,7 +190,7 @@ int bpfring_names_bind(struct bpfring_names *names, int value, void **ret)
 	if (!ret || value < 0 ||
 	    (uint32_t)value >= __atomic_load_n(&table->count, __ATOMIC_ACQUIRE))
 		return -EINVAL;
-	err = bpfring_task_storage_bind(names->ts, (int)names->ts->layout.shared[names->values],
+	err = bpfring_task_storage_bind(names->ts, (int)names->ts->layout.uptrs[names->values],
 					&values);
 	if (!err)
 		*ret = (char *)values + table->entries[value].offset;

@@ -112,8 +112,8 @@ static int prepare_map(const struct bpf_object *obj, const struct bpf_map *map, 
 		err = part_of(obj, name, "grace") ? size_part(obj, name, "owner", threads)
 						  : no_part(name, "grace");
 	}
-	for (unsigned int i = 0; i < layout.shared_count && threads && !err; i++)
-		err = size_part(obj, name, layout.members[layout.shared[i]].name, threads);
+	for (unsigned int i = 0; i < layout.uptr_count && threads && !err; i++)
+		err = size_part(obj, name, layout.members[layout.uptrs[i]].name, threads);
 	bpfring_task_layout_free(&layout);
 	if (!err)
 		bpf_program__set_autoload(bind, threads != 0);
@@ -266,8 +266,8 @@ static int pin_parts(const struct bpf_object *obj, const struct bpf_map *map, co
 	err = pin_part(bpf_program__fd(bind), path, "bind");
 	if (!err)
 		err = pin_map_part(obj, name, path, "grace");
-	for (unsigned int i = 0; i < layout.shared_count && !err; i++)
-		err = pin_map_part(obj, name, path, layout.members[layout.shared[i]].name);
+	for (unsigned int i = 0; i < layout.uptr_count && !err; i++)
+		err = pin_map_part(obj, name, path, layout.members[layout.uptrs[i]].name);
 	if (!err) /* it marks the path: the last of them */
 		err = pin_map_part(obj, name, path, "owner");
 	bpfring_task_layout_free(&layout);

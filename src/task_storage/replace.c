@@ -17,9 +17,9 @@ struct place {
 	bool is_checked;
 };
 
-static void place_free(struct place *p, unsigned int shared_count)
+static void place_free(struct place *p, unsigned int uptr_count)
 {
-	bpfring_task_parts_close(&p->parts, shared_count);
+	bpfring_task_parts_close(&p->parts, uptr_count);
 	bpfring_task_layout_free(&p->layout);
 	bpfring_sys_free(p->scratch);
 	bpfring_map_close(&p->map);
@@ -54,10 +54,10 @@ static int move_element(struct bpfring_task_storage *ts, struct place *old, stru
 		memset(ts->scratch, 0, ts->layout.value_size);
 	else
 		bpfring_task_layout_convert(&old->layout, old->scratch, &ts->layout, ts->scratch);
-	bpfring_task_begin_share(ts, b);
+	bpfring_task_begin_publish(ts, b);
 	bpfring_task_element_refer(ts, b);
 	err = bpfring_task_element_write(ts, id, BPF_ANY);
-	bpfring_task_end_share(ts, b);
+	bpfring_task_end_publish(ts, b);
 	if (!err)
 		err = bpfring_task_element_check(ts, id);
 	if (ts->map.id == old->map.id) /* other arrays under the same map: it is the same element */
@@ -118,7 +118,7 @@ static int move(struct bpfring_task_storage *ts, struct place *to)
 		err = move_threads(ts, to);
 		ts->parts.bind_fd = bind_fd;
 	}
-	place_free(to, ts->layout.shared_count);
+	place_free(to, ts->layout.uptr_count);
 	return err;
 }
 
@@ -128,10 +128,10 @@ static void sort_slots(struct task_parts *parts, const struct task_layout *layou
 {
 	const struct task_parts unsorted = *parts;
 
-	for (unsigned int i = 0; i < layout->shared_count; i++)
-		for (unsigned int k = 0; k < given->shared_count; k++)
-			if (given->members[given->shared[k]].offset ==
-			    layout->members[layout->shared[i]].offset)
+	for (unsigned int i = 0; i < layout->uptr_count; i++)
+		for (unsigned int k = 0; k < given->uptr_count; k++)
+			if (given->members[given->uptrs[k]].offset ==
+			    layout->members[layout->uptrs[i]].offset)
 				parts->slot_fds[i] = unsorted.slot_fds[k];
 }
 
@@ -188,13 +188,14 @@ static int is_where_we_are(const struct bpfring_task_storage *ts, const struct p
 		return 0;
 	if (to->parts.owner_fd < 0)
 		return 1;
-	return bpfring_task_parts_same(&ts->parts, &to->parts, ts->layout.shared_count);
+	return bpfring_task_parts_same(&ts->parts, &to->parts, ts->layout.uptr_count);
 }
 
 static int find_place(const struct bpfring_task_storage *ts, struct place *to,
 		      const struct bpfring_task_storage_opts *opts, const struct task_source *from)
 {
-	const bool named = from->obj || from->pin;
+	const bool is_same = to->map.id && to->map.id == ts->map.id;
+	const bool by_name = from->obj || from->pin;
 	int err;
 
 	if (other_handle(ts, to->map.id)) {
@@ -203,14 +204,12 @@ static int find_place(const struct bpfring_task_storage *ts, struct place *to,
 			  to->map.name, to->map.id);
 		return -EBUSY;
 	}
-	if (to->map.id != ts->map.id || !to->map.id)
-		err = describe(ts, to, opts, from);
-	else if (named)
+	if (is_same && by_name)
 		err = describe_same(ts, to, opts, from);
-	else if (from->fallback && opts->owner_fd)
-		err = describe(ts, to, opts, from);
-	else
+	else if (is_same && !(from->fallback && opts->owner_fd))
 		err = bpfring_task_layout_copy(&to->layout, &ts->layout);
+	else
+		err = describe(ts, to, opts, from);
 	if (err)
 		return err;
 	to->scratch = bpfring_sys_alloc(bpfring_task_scratch_size(&to->layout));
@@ -229,7 +228,7 @@ int bpfring_task_replace(struct bpfring_task_storage *ts, struct map *map,
 	*ret_same = err == 1;
 	if (!err)
 		return move(ts, &to);
-	place_free(&to, TASK_MAX_SHARED);
+	place_free(&to, TASK_MAX_UPTRS);
 	return err < 0 ? err : 0;
 }
 

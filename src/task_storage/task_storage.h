@@ -1,5 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
-/* Task storage as the files of the library see it. */
+/*
+ * Task storage as the files of the library see it.
+ *
+ * Words: an *uptr* is a member of the value that points to memory; a *cell* is memory of ours for all
+ * uptrs of a thread; to *publish* is to write the element of a thread so that BPF finds its memory; to
+ * *share* is to publish memory of the caller's own in place of the cell.
+ *
+ * A file uses those behind it, in this order: open; replace; names, own_memory; bind, ordinary; fork;
+ * registry; element; marks, thread; the paths, uptr_slab and fallback_*; prepare, describe; layout; lock.
+ */
 #ifndef BPFRING_SRC_TASK_STORAGE_H
 #define BPFRING_SRC_TASK_STORAGE_H
 
@@ -20,28 +29,28 @@ struct btf;
 #define TASK_TLS
 #endif
 
-#define TASK_MAX_SHARED 11 /* BTF_FIELDS_MAX of the kernel */
-#define TASK_BUCKETS	1024
+#define TASK_MAX_UPTRS 11 /* BTF_FIELDS_MAX of the kernel */
+#define TASK_BUCKETS   1024
 
-/* The value of the map. Members by index; those that share memory also by `shared`, in that order. */
+/* The value of the map. Members by index; uptrs also by their number among the uptrs. */
 struct task_layout {
 	uint32_t value_size;
 	unsigned int count;
 	struct bpfring_task_member *members;
-	unsigned int shared_count;
-	unsigned int shared[TASK_MAX_SHARED]; /* index of a member */
-	bool has_kptr;			      /* which is lost when an element is written */
+	unsigned int uptr_count;
+	unsigned int uptrs[TASK_MAX_UPTRS]; /* index of a member */
+	bool has_kptr;			    /* which is lost when an element is written */
 	bool has_lock;
 	const struct bpfring_task_member
 		*split_byte; /* a bit field within a byte; while it is read */
 };
 
-/* What one thread, or for members of the process all of them, shares: by number of shared member. */
+/* Memory of one thread, or, for uptrs of the process, of all of them: by number of the uptr. */
 struct task_cell {
-	void *mem[TASK_MAX_SHARED];
-	uint64_t ref[TASK_MAX_SHARED]; /* what stands in the element for it */
-	void *home;		       /* of the path: where the cell came from */
-	uint32_t number;	       /* of the path */
+	void *mem[TASK_MAX_UPTRS];
+	uint64_t ref[TASK_MAX_UPTRS]; /* what stands in the element for it */
+	void *home;		      /* of the path: where the cell came from */
+	uint32_t number;	      /* of the path */
 };
 
 /* Descriptors of the fall-back; none is owned by who holds this struct, but for ts->parts. */
@@ -49,7 +58,7 @@ struct task_parts {
 	int owner_fd; /* -1: the path is UPTR */
 	int bind_fd;
 	int grace_fd;
-	int slot_fds[TASK_MAX_SHARED];
+	int slot_fds[TASK_MAX_UPTRS];
 };
 
 struct bpfring_task_storage;
@@ -61,6 +70,8 @@ struct task_path {
 	void (*fini)(struct bpfring_task_storage *ts);
 	/* Zeroed memory that BPF does not write to on behalf of another thread, now or later. */
 	int (*alloc)(struct bpfring_task_storage *ts, struct task_cell *ret);
+	/* Whether alloc() would find nothing, unless something is taken back before. */
+	bool (*is_full)(struct bpfring_task_storage *ts);
 	/* Takes it back. Whoever used it in this process does not any more; BPF may. */
 	void (*retire)(struct bpfring_task_storage *ts, struct task_cell *cell);
 	/* Memory for members of the process, one for all threads, until fini(). */
@@ -96,7 +107,7 @@ struct binding {
 	atomic_bool has_cell;  /* false: unbound by another thread, or of another process */
 	atomic_bool is_behind; /* the map was replaced, its element is still to be made */
 	struct task_cell cell;
-	void *dealt[TASK_MAX_SHARED]; /* memory of the cell while the caller's own is shared */
+	void *dealt[TASK_MAX_UPTRS]; /* memory of the cell while the caller's own is shared */
 };
 
 struct bpfring_task_storage {
@@ -125,9 +136,10 @@ struct bpfring_task_storage {
 
 	bool has_process; /* there are members of the process, and process is allocated */
 	struct task_cell process;
-	void *process_copy[TASK_MAX_SHARED]; /* what must be there again after fork */
+	void *process_copy[TASK_MAX_UPTRS]; /* what must be there again after fork */
 };
 
+/* task_storage/lock.c */
 /* One lock for all handles: what is slow is the kernel's part. Taken over fork. */
 void bpfring_task_lock(void);
 void bpfring_task_unlock(void);
@@ -151,24 +163,24 @@ void bpfring_task_layout_exchange(struct task_layout *a, struct task_layout *b);
 void bpfring_task_layout_convert(const struct task_layout *from, const void *value,
 				 const struct task_layout *to, void *ret);
 
-/* The number of a member among the shared; -EINVAL. */
-static inline int bpfring_task_layout_shared(const struct task_layout *layout, int member)
+/* The number of a member among the uptrs; -EINVAL. */
+static inline int bpfring_task_layout_uptr(const struct task_layout *layout, int member)
 {
-	for (unsigned int i = 0; i < layout->shared_count; i++)
-		if (layout->shared[i] == (unsigned int)member)
+	for (unsigned int i = 0; i < layout->uptr_count; i++)
+		if (layout->uptrs[i] == (unsigned int)member)
 			return (int)i;
 	return -EINVAL;
 }
 
 static inline const struct bpfring_task_member *
-task_shared_member(const struct bpfring_task_storage *ts, unsigned int shared)
+task_uptr_member(const struct bpfring_task_storage *ts, unsigned int uptr)
 {
-	return &ts->layout.members[ts->layout.shared[shared]];
+	return &ts->layout.members[ts->layout.uptrs[uptr]];
 }
 
-static inline bool task_is_process(const struct bpfring_task_storage *ts, unsigned int shared)
+static inline bool task_is_process(const struct bpfring_task_storage *ts, unsigned int uptr)
 {
-	return task_shared_member(ts, shared)->flags & BPFRING_TASK_MEMBER_PROCESS;
+	return task_uptr_member(ts, uptr)->flags & BPFRING_TASK_MEMBER_PROCESS;
 }
 
 /* task_storage/fallback_maps.c */
@@ -199,7 +211,7 @@ int bpfring_task_part_path(char *buf, const char *path, const char *suffix);
 /* task_storage/prepare.c */
 bool bpfring_task_object_is_fallback(const struct bpf_object *obj);
 
-/* task_storage/open.c */
+/* task_storage/describe.c */
 int bpfring_task_opts_read(struct bpfring_task_storage_opts *ret,
 			   const struct bpfring_task_storage_opts *opts);
 /* The members of @map's value; @btf: the object's, NULL: the kernel's. */
@@ -216,7 +228,7 @@ int bpfring_task_element_read(struct bpfring_task_storage *ts, struct task_id id
 int bpfring_task_element_write(struct bpfring_task_storage *ts, struct task_id id, uint64_t flags);
 int bpfring_task_element_delete(struct bpfring_task_storage *ts, struct task_id id);
 /* Keeps what ordinary members there are, and shares what @b has. */
-int bpfring_task_element_share(struct bpfring_task_storage *ts, struct binding *b);
+int bpfring_task_element_publish(struct bpfring_task_storage *ts, struct binding *b);
 /* Once a map: that the kernel takes for pointers what we do. */
 int bpfring_task_element_check(struct bpfring_task_storage *ts, struct task_id id);
 void bpfring_task_element_refer(struct bpfring_task_storage *ts, const struct binding *b);
@@ -247,8 +259,8 @@ void bpfring_task_end_change(struct bpfring_task_storage *ts, const struct bindi
  * Of a thread of this process, after its element was read, before it is written to share memory. True: it
  * has to be read again, another process may have written it.
  */
-bool bpfring_task_begin_share(struct bpfring_task_storage *ts, struct binding *b);
-void bpfring_task_end_share(struct bpfring_task_storage *ts, struct binding *b);
+bool bpfring_task_begin_publish(struct bpfring_task_storage *ts, struct binding *b);
+void bpfring_task_end_publish(struct bpfring_task_storage *ts, struct binding *b);
 void bpfring_task_unmark(struct bpfring_task_storage *ts, struct binding *b);
 
 /* task_storage/registry.c: which thread shares what. Under the lock. */

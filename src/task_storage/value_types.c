@@ -56,7 +56,7 @@ static const char *name_of(const struct value_types *types, const struct btf_typ
 	return name ? name : "";
 }
 
-uint32_t bpfring_value_type_shared(const struct value_types *types, const struct btf_type *t)
+uint32_t bpfring_value_type_uptr(const struct value_types *types, const struct btf_type *t)
 {
 	uint32_t id;
 
@@ -135,9 +135,9 @@ static int look_at(struct value_types *types, const struct btf_type *t, int dept
 		return 0;
 	case BTF_KIND_PTR:
 		*ret_align = sizeof(uint64_t); /* of BPF */
-		return bpfring_value_type_shared(types, t) ? TYPE_UPTR
-		       : is_kptr(types, t)		   ? TYPE_KPTR
-							   : 0;
+		return bpfring_value_type_uptr(types, t) ? TYPE_UPTR
+		       : is_kptr(types, t)		 ? TYPE_KPTR
+							 : 0;
 	case BTF_KIND_ARRAY:
 		return look_into(types, btf_array(t)->type, depth + 1, ret_align);
 	case BTF_KIND_STRUCT:

@@ -30,7 +30,7 @@ void bpfring_value_types_free(struct value_types *types);
 const struct btf_type *bpfring_value_type_skip(const struct btf *btf, uint32_t *id);
 
 /* The struct behind the pointer @t, if that is an __uptr; else 0. */
-uint32_t bpfring_value_type_shared(const struct value_types *types, const struct btf_type *t);
+uint32_t bpfring_value_type_uptr(const struct value_types *types, const struct btf_type *t);
 
 /* TYPE_*, or -EINVAL: nested deeper than the kernel takes it, in itself, or otherwise broken. */
 int bpfring_value_type_inside(struct value_types *types, uint32_t id, uint32_t *ret_align);

@@ -36,6 +36,13 @@ run_all() # DIRECTORY: every program that was built there
 	[ "$count" -ge "$2" ] || fail "$count programs were built, not $2"
 }
 
+serves_rings() # PROGRAM: its ring calls are ours, not those of libbpf
+{
+	nm "$1" | grep -q ' T ring_buffer__poll' || fail "$1 takes ring_buffer__poll from libbpf.so"
+	nm "$1" | grep -q ' ringbuf_process_ring' && fail "$1 has libbpf's ring buffers in it"
+	return 0
+}
+
 case $kind in
 install)
 	rm -rf "$work"
@@ -50,20 +57,29 @@ pkg_config)
 		fail "does not ask for libbpfring.so.0.1"
 	readelf -d "$work/pkg_config/consumer_shared" | grep -q 'NEEDED.*libbpf\.' &&
 		fail "the shared library passes libbpf on"
-	run_all "$work/pkg_config" 1
+	# shellcheck disable=SC2046,SC2086
+	"$CC" -std=c11 $flags "$here/compat.c" -o "$work/pkg_config/consumer_compat" \
+		$(pkg-config --cflags --libs bpfring-compat libbpf)
+	serves_rings "$work/pkg_config/consumer_compat"
+	run_all "$work/pkg_config" 2
 	;;
 pkg_config_static)
 	mkdir -p "$work/pkg_config_static"
 	# shellcheck disable=SC2046,SC2086
 	"$CC" -std=c11 $flags -static "$here/consumer.c" -o "$work/pkg_config_static/consumer_static" \
 		$(pkg-config --static --cflags --libs bpfring)
-	run_all "$work/pkg_config_static" 1
+	# shellcheck disable=SC2046,SC2086
+	"$CC" -std=c11 $flags -static "$here/compat.c" -o "$work/pkg_config_static/consumer_compat" \
+		$(pkg-config --static --cflags --libs bpfring-compat libbpf)
+	serves_rings "$work/pkg_config_static/consumer_compat"
+	run_all "$work/pkg_config_static" 2
 	;;
 find_package)
 	cmake -S "$here/find_package" -B "$work/find_package" -DCMAKE_PREFIX_PATH="$prefix" \
 		-DCMAKE_C_FLAGS="$flags" -DCMAKE_CXX_FLAGS="$flags"
 	cmake --build "$work/find_package"
-	run_all "$work/find_package" 4
+	serves_rings "$work/find_package/consumer_compat"
+	run_all "$work/find_package" 5
 	;;
 add_subdirectory)
 	cmake -S "$here/add_subdirectory" -B "$work/add_subdirectory" \

@@ -12,8 +12,11 @@ usage()
 		usage: $0 [--update] [NAME]...
 		Fetches kernels by their NAME in kernels.txt (default: all; "qemu": QEMU), prints "NAME PATH" for each.
 		       $0 --packages SUITE ARCHITECTURE DIR PACKAGE...
+		       $0 --programs SUITE ARCHITECTURE DIR PACKAGE...
+		       $0 --depends SUITE ARCHITECTURE PACKAGE
 		       $0 --source SUITE DIR PACKAGE
-		Fetches packages of a suite, or a package's source, and unpacks them in DIR.
+		Fetches packages of a suite, or packages with all that they depend on, or a package's source,
+		and unpacks them in DIR; or names what a package depends on.
 	END
 }
 
@@ -122,6 +125,27 @@ fetch_packages() # SUITE DIRECTORY PACKAGE...
 	mv "$dir.new" "$dir"
 }
 
+# Packages and what they depend on, so that their programs run from there.
+fetch_programs() # SUITE DIRECTORY PACKAGE...
+{
+	local dir=$2 packages
+
+	shift 2
+	packages=$(private apt-get -qq install --no-install-recommends --print-uris -y \
+		-o Debug::NoLocking=1 "$@" | sed -nE "s/^'[^']*' ([^_]*)_([^_]*)_.*/\1=\2/p" | sed 's/%3a/:/g') ||
+		die "cannot tell what $* depends on"
+	# shellcheck disable=SC2086 # one word per package
+	download $packages
+	rm -rf "$dir.new"
+	mkdir -p "$dir.new"
+	for deb in "$scratch"/*.deb; do
+		dpkg-deb --fsys-tarfile "$deb" | tar -x -C "$dir.new" --keep-directory-symlink \
+			--exclude='./usr/share/doc/*' --exclude='./usr/share/man/*' --exclude='./usr/share/locale/*'
+	done
+	rm -rf "$dir"
+	mv "$dir.new" "$dir"
+}
+
 fetch_source() # DIRECTORY PACKAGE
 {
 	download --source "$2"
@@ -188,6 +212,13 @@ case ${1:-} in
 	lock
 	index deb "$suite"
 	fetch_packages "$suite" "$dir" "$@"
+	exit
+	;;
+--programs)
+	suite=$2 arch=$3 dir=$4
+	shift 4
+	index deb "$suite"
+	fetch_programs "$suite" "$dir" "$@"
 	exit
 	;;
 --source)

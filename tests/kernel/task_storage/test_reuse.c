@@ -35,6 +35,13 @@ static void *bind_and_vanish(void *arg)
 	return NULL;
 }
 
+/* The sanitizers have thread-specific values of their own, and do not expect to find old ones. */
+#define skip_if_sanitized()                                                        \
+	do {                                                                       \
+		if (SANITIZED)                                                     \
+			skip_because("threads that vanish are beyond sanitizers"); \
+	} while (0)
+
 /* pthread_join() returns a moment before the kernel lets go of the thread. */
 static void await_end(pid_t tid)
 {
@@ -65,6 +72,7 @@ static void a_thread_that_vanishes(void **state)
 	struct fixture *f = *state;
 	struct life l = {.f = f};
 
+	skip_if_sanitized();
 	/* Each has the stack of the one before, with what that one knew of itself. */
 	for (int i = 0; i < 10; i++) {
 		l.seen = 0;
@@ -106,6 +114,7 @@ static void a_bind_in_another_destructor(void **state)
 	struct fixture *f = *state;
 	struct life l = {.f = f};
 
+	skip_if_sanitized();
 	late_fixture = f;
 	assert_int_equal(pthread_key_create(&late, bind_late), 0);
 	for (int i = 0; i < 10; i++)
@@ -176,6 +185,7 @@ static void finish(struct life *l, pthread_t thread)
 
 #define take_number_or_skip(f, next, thread)                                      \
 	do {                                                                      \
+		skip_if_sanitized();                                              \
 		if (!take_number(f, next, thread))                                \
 			skip_because("numbers of threads cannot be chosen here"); \
 	} while (0)
@@ -349,6 +359,7 @@ static void no_slot_stays_with_the_dead(void **state)
 	struct fixture *f = *state;
 	struct life l = {.f = f};
 
+	skip_if_sanitized();
 	for (int i = 0; i < 200 / slowness() + 70; i++)
 		run_to_its_end(&l, bind_and_vanish);
 	bind_cell(f);

@@ -75,7 +75,7 @@ static int attach(struct slots_rig *r, uint32_t packing)
 	r->member = (struct bpfring_task_member){
 		.name = "cell", .size = 24, .align = 8, .flags = BPFRING_TASK_MEMBER_UPTR};
 	r->ts.layout.members = &r->member;
-	r->ts.layout.count = r->ts.layout.shared_count = 1;
+	r->ts.layout.count = r->ts.layout.uptr_count = 1;
 	bpfring_task_parts_none(&r->ts.parts);
 	r->ts.parts.owner_fd = fds[0];
 	r->ts.parts.slot_fds[0] = fds[1];

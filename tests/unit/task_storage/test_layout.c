@@ -58,8 +58,8 @@ static void members_from_types(bool fallback)
 	assert_int_equal(read_types(&layout, &t, value, fallback), 0);
 	assert_int_equal(layout.value_size, 24);
 	assert_int_equal(layout.count, 3);
-	assert_int_equal(layout.shared_count, 1);
-	assert_int_equal(layout.shared[0], 1);
+	assert_int_equal(layout.uptr_count, 1);
+	assert_int_equal(layout.uptrs[0], 1);
 	assert_string_equal(layout.members[1].name, "cell");
 	assert_int_equal(layout.members[1].offset, 8);
 	assert_int_equal(layout.members[1].size, 24);
@@ -69,9 +69,9 @@ static void members_from_types(bool fallback)
 	assert_int_equal(layout.members[0].align, 4);
 	assert_int_equal(layout.members[0].flags, 0);
 	assert_int_equal(layout.members[2].flags, 0); /* a pointer, but not of ours */
-	assert_int_equal(bpfring_task_layout_shared(&layout, 1), 0);
-	assert_int_equal(bpfring_task_layout_shared(&layout, 0), -EINVAL);
-	assert_int_equal(bpfring_task_layout_shared(&layout, -1), -EINVAL);
+	assert_int_equal(bpfring_task_layout_uptr(&layout, 1), 0);
+	assert_int_equal(bpfring_task_layout_uptr(&layout, 0), -EINVAL);
+	assert_int_equal(bpfring_task_layout_uptr(&layout, -1), -EINVAL);
 	bpfring_task_layout_free(&layout);
 	btf__free(t.btf);
 }
@@ -155,14 +155,14 @@ static void as_the_caller_says(void **state)
 {
 	static const struct bpfring_task_member good = {
 		.name = "it", .offset = 56, .size = PAGE, .flags = BPFRING_TASK_MEMBER_UPTR};
-	struct bpfring_task_member bad[12], many[TASK_MAX_SHARED + 1];
+	struct bpfring_task_member bad[12], many[TASK_MAX_UPTRS + 1];
 	struct task_layout layout, other;
 	unsigned int n = 0;
 
 	(void)state;
 	assert_int_equal(declare(&layout, &good, 1), 0);
 	assert_int_equal(layout.members[0].align, 8);
-	assert_int_equal(layout.shared_count, 1);
+	assert_int_equal(layout.uptr_count, 1);
 
 	bad[n] = good, bad[n++].offset = 57; /* beyond the value */
 	bad[n] = good, bad[n++].offset = UINT32_MAX;
@@ -341,9 +341,9 @@ static void another_map_is_followed(void **state)
 	assert_string_equal(layout.members[4].name, "more");
 	assert_string_equal(layout.members[5].name, "class");
 	assert_int_equal(layout.members[5].size, 4);
-	assert_int_equal(layout.shared_count, 2);
-	assert_int_equal(layout.shared[0], 1);
-	assert_int_equal(layout.shared[1], 3);
+	assert_int_equal(layout.uptr_count, 2);
+	assert_int_equal(layout.uptrs[0], 1);
+	assert_int_equal(layout.uptrs[1], 3);
 
 	assert_int_equal(declare(&before, old_members, ARRAY_SIZE(old_members)), 0);
 	memset(old, 0x5a, sizeof(old));
@@ -400,7 +400,7 @@ static void what_is_shared_has_to_agree(void **state)
 		layout = followed(old_members, count, next, kind == 5 ? count + 1 : count);
 		assert_null(layout.members);
 		assert_logged("map 'm'", kind == 5 ? "'third'" : "'cell'",
-			      "close the old one and open the new one");
+			      "close the old map and open the new one");
 	}
 }
 

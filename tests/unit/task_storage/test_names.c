@@ -34,8 +34,8 @@ static void start(struct names_rig *r, uint32_t value_bytes)
 						     .align = 8,
 						     .flags = BPFRING_TASK_MEMBER_UPTR};
 	r->ts.layout.members = r->members;
-	r->ts.layout.count = r->ts.layout.shared_count = 2;
-	r->ts.layout.shared[1] = 1;
+	r->ts.layout.count = r->ts.layout.uptr_count = 2;
+	r->ts.layout.uptrs[1] = 1;
 	assert_int_equal(bpfring_task_slab.init(&r->ts), 0);
 	assert_int_equal(bpfring_names_open(&r->names, &r->ts), 0);
 }
