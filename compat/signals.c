@@ -42,6 +42,13 @@ int signals_wait(const struct signals *s, int fd, int64_t deadline)
 	return n < 0 ? -errno : n;
 }
 
+bool is_readable(int fd)
+{
+	struct pollfd wanted = {.fd = fd, .events = POLLIN};
+
+	return poll(&wanted, 1, 0) > 0;
+}
+
 int64_t monotonic_now(void)
 {
 	struct timespec now;

@@ -25,6 +25,8 @@ void signals_release(struct signals *s);
  */
 int signals_wait(const struct signals *s, int fd, int64_t deadline);
 
+bool is_readable(int fd); /* now */
+
 /* Now, and a deadline so many milliseconds later; negative: never. */
 int64_t monotonic_now(void);
 int64_t monotonic_deadline(int timeout_ms);

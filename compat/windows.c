@@ -170,7 +170,7 @@ static int64_t take_stragglers(struct ring_buffer *rb)
 	if (!found)
 		return 0;
 	/* The loop first, if it was notified as well: it learns from it how often records come. */
-	if (rb->loop)
+	if (rb->loop && is_readable(bpfring_loop_fd(rb->loop)))
 		n = dispatch(rb);
 	return n ? n : take_reported(rb, count);
 }

@@ -18,9 +18,9 @@
 #include "threshold.h"
 #include "threshold.skel.h"
 
-#define RING_SIZE 262144
+#define RING_SIZE 1048576 /* all records of a run fit, however late the consumer is */
 
-static const uint64_t thresholds[] = {1, 1024, 8192, 65536, RING_SIZE / 4, RING_SIZE / 3};
+static const uint64_t thresholds[] = {1024, 8192, 65536, RING_SIZE / 4};
 
 static struct api libbpf, compat;
 

@@ -11,7 +11,7 @@
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 262144);
+	__uint(max_entries, 1048576);
 } ring SEC(".maps");
 
 __u64 threshold, number, dropped, forced;
