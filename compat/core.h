@@ -37,7 +37,9 @@ static inline bool core_inherited(struct bpfring_consumer *c)
 /* Somebody else has moved the consumer position since we stored it last. */
 static inline bool core_moved(struct bpfring_consumer *c)
 {
-	return bpfring_priv_cons_moved(bpfring_consumer_cons(c));
+	const struct bpfring_cons *cons = bpfring_consumer_cons(c);
+
+	return bpfring_priv_load_published(cons) != cons->published;
 }
 
 /* Commits do not notify: the loop looks at the ring by itself, after a window. */
