@@ -142,6 +142,8 @@ static void one_case(const struct spoiled *how, bool noted, bool with_busy)
 		skip_because("%s", cannot);
 	}
 	bpfring_consumer_close(c);
+	if (!noted) /* it was one of another library */
+		memset((char *)p.cons + BPFRING_NOTE_OFFSET, 0, 8);
 	spoil(&p, how);
 	c = recovered(&r, &p);
 	assert_true(bpfring_consumer_consume(c, see, &seen, NULL, NULL) >= 0);
