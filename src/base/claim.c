@@ -192,6 +192,15 @@ static int check_inode(int handed_over)
 	return same < 0 ? same : same ? 0 : -EINVAL;
 }
 
+static int try_often(struct claim *claim, const struct map *map, bool handed_over)
+{
+	int err = 1;
+
+	for (int tries = 0; err == 1 && tries < TRIES; tries++)
+		err = try_claim(claim, map, handed_over);
+	return err == 1 ? -EBUSY : err;
+}
+
 int bpfring_claim_take(struct claim *ret, const struct map *map, struct claim_page *page,
 		       int handed_over)
 {
@@ -200,15 +209,12 @@ int bpfring_claim_take(struct claim *ret, const struct map *map, struct claim_pa
 
 	claim.fd = handed_over < 0 ? bpfring_sys_eventfd() : bpfring_sys_dup(handed_over);
 	err = claim.fd < 0 ? claim.fd : handed_over < 0 ? 0 : check_inode(claim.fd);
-	for (int tries = 0; !err && tries < TRIES; tries++) {
-		err = try_claim(&claim, map, handed_over >= 0);
-		if (!err) {
-			*ret = claim;
-			return 0;
-		}
-		err = err == 1 ? 0 : err;
+	if (!err)
+		err = try_often(&claim, map, handed_over >= 0);
+	if (!err) {
+		*ret = claim;
+		return 0;
 	}
-	err = err ? err : -EBUSY;
 	bpfring_sys_close(claim.fd);
 	log_error("map '%s' id %u: cannot claim it: %s%s%s\n", map->name, map->id,
 		  bpfring_errname(err), err == -EBUSY ? "; another holds the claim of the " : "",
@@ -225,37 +231,34 @@ void bpfring_claim_share(const struct claim *claim)
 		store(&claim->page->holder, 0);
 }
 
+static void end(const struct claim *claim)
+{
+	store(&claim->page->holder, 0);
+	exchange(&claim->page->word, claim->word, 0);
+	bpfring_sys_unlock_byte(claim->fd, byte_of(claim->word));
+}
+
 void bpfring_claim_drop(struct claim *claim, bool owner)
 {
 	/* A copy of the descriptor that was handed over goes on having the claim. */
-	if (claim->fd >= 0 && owner && load(&claim->page->holder) == claim->word) {
-		store(&claim->page->holder, 0);
-		exchange(&claim->page->word, claim->word, 0);
-		bpfring_sys_unlock_byte(claim->fd, byte_of(claim->word));
-	}
+	if (claim->fd >= 0 && owner && load(&claim->page->holder) == claim->word)
+		end(claim);
 	bpfring_sys_close(claim->fd);
 	*claim = CLAIM_NONE;
 }
 
-int bpfring_claim_base(uint64_t *word, uint64_t *ret)
+int bpfring_claim_part(struct claim_page *page, int fd, const struct map *map, uint64_t *ret)
 {
-	uint64_t base = load(word);
-	int err;
+	struct claim claim = {.page = page, .fd = fd};
+	int err = try_often(&claim, map, false);
 
-	if (!base) {
-		err = draw_byte(&base);
-		if (err)
-			return err;
-		exchange(word, 0, base);
-		base = load(word);
-	}
-	*ret = base & BYTE_MASK;
-	return 0;
+	if (!err)
+		*ret = claim.word;
+	return err;
 }
 
-int bpfring_claim_byte(int fd, uint64_t byte)
+void bpfring_claim_end_part(struct claim_page *page, int fd, uint64_t word)
 {
-	int err = try_lock(fd, byte & BYTE_MASK);
-
-	return err == LOCK_EXACT ? -EBUSY : err == LOCK_WIDE ? -EPERM : err;
+	if (load(&page->word) == word)
+		end(&(struct claim){.page = page, .fd = fd, .word = word});
 }

@@ -43,12 +43,10 @@ void bpfring_claim_share(const struct claim *claim);
 void bpfring_claim_drop(struct claim *claim, bool owner);
 
 /*
- * For claims of the parts of something, each by a byte from a base on. The base is drawn once, and kept
- * in a word of the shared memory that is zero at first. 0 or -errno.
+ * The same for one of many parts of a map, whose locks all belong to @fd, an eventfd, and without a word
+ * if another process has it: -EBUSY. @ret: to end it with.
  */
-int bpfring_claim_base(uint64_t *word, uint64_t *ret);
-
-/* 0; -EBUSY: somebody else has claimed it; -EPERM: a stranger has locked it together with others. */
-int bpfring_claim_byte(int fd, uint64_t byte);
+int bpfring_claim_part(struct claim_page *page, int fd, const struct map *map, uint64_t *ret);
+void bpfring_claim_end_part(struct claim_page *page, int fd, uint64_t word);
 
 #endif /* BPFRING_CLAIM_H */

@@ -9,7 +9,6 @@
 #include "base/sys_bpf.h"
 #include "task_storage/fallback_slots.h"
 
-#define CLAIM_BASE 0x4000000000000000ULL /* beside that of claim.c */
 #define CACHE_LINE 64
 
 static int map_array(struct array *a)
@@ -50,11 +49,33 @@ static int map_arrays(const struct bpfring_task_storage *ts, struct slots *s)
 	return err;
 }
 
-/* Checks an array against what it is to hold, and takes the number of slots from it. */
-static int describe_array(struct array *a, int fd, size_t size, uint32_t *count, uint32_t *id,
-			  const char *map_name)
+static size_t whole_pages(uint64_t size)
 {
 	size_t page = bpfring_sys_page_size();
+
+	return (size_t)((size + page - 1) / page * page);
+}
+
+/* Bytes of the generations of so many slots, and of the claims of their chunks. */
+static uint64_t owner_size(uint32_t slots)
+{
+	return slots * (uint64_t)sizeof(uint64_t) +
+	       slot_chunks(slots) * (uint64_t)sizeof(struct claim_page);
+}
+
+uint64_t bpfring_task_owner_entries(uint32_t slots)
+{
+	uint64_t size = owner_size(slots);
+
+	/* The end of the last page may have room for the claims. */
+	return size <= whole_pages(slots * (uint64_t)sizeof(uint64_t)) ? slots
+								       : size / sizeof(uint64_t);
+}
+
+/* Checks an array against what it is to hold; @count: entries, 0: any number. */
+static int describe_array(struct array *a, int fd, size_t size, uint32_t *count,
+			  const char *map_name)
+{
 	struct bpf_map_info info;
 	int err = bpfring_sys_map_info(fd, &info);
 
@@ -63,34 +84,42 @@ static int describe_array(struct array *a, int fd, size_t size, uint32_t *count,
 	if (info.type != BPF_MAP_TYPE_ARRAY || !(info.map_flags & BPF_F_MMAPABLE) ||
 	    info.value_size != size || !info.max_entries ||
 	    (*count && info.max_entries != *count)) {
-		log_error("map '%s': '%s' is not the mmapable array of %u slots of %zu bytes that "
-			  "the fall-back needs\n",
-			  map_name, info.name, *count, size);
+		log_error(
+			"map '%s': '%s' is not the mmapable array of %u entries of %zu bytes that "
+			"the fall-back needs\n",
+			map_name, info.name, *count, size);
 		return -EINVAL;
 	}
 	a->stride = (size + 7) / 8 * 8;
-	if (info.max_entries > (SIZE_MAX - page) / a->stride) {
+	if (info.max_entries > (SIZE_MAX - bpfring_sys_page_size()) / a->stride) {
 		log_error("map '%s': '%s' does not fit this address space\n", map_name, info.name);
 		return -E2BIG;
 	}
 	*count = info.max_entries;
-	*id = info.id;
 	a->fd = fd;
-	a->size = (a->stride * info.max_entries + page - 1) / page * page;
+	a->size = whole_pages((uint64_t)a->stride * info.max_entries);
 	return 0;
 }
 
 static int describe_arrays(const struct bpfring_task_storage *ts, struct slots *s,
 			   const struct task_parts *parts)
 {
-	uint32_t id;
-	int err = describe_array(&s->owner, parts->owner_fd, sizeof(uint64_t), &s->count,
-				 &s->map_id, ts->map.name);
+	uint32_t entries = 0;
+	int err = 0;
 
 	for (unsigned int i = 0; i < ts->layout.uptr_count && !err; i++)
 		err = describe_array(&s->array[i], parts->slot_fds[i],
-				     task_uptr_member(ts, i)->size, &s->count, &id, ts->map.name);
-	return err;
+				     task_uptr_member(ts, i)->size, &s->count, ts->map.name);
+	if (!err)
+		err = describe_array(&s->owner, parts->owner_fd, sizeof(uint64_t), &entries,
+				     ts->map.name);
+	if (err || (entries >= s->count && s->owner.size >= owner_size(s->count)))
+		return err;
+	log_error(
+		"map '%s': the map of owners has %u entries, which is not enough for %u slots and "
+		"their claims; size it with bpfring_task_storage_prepare()\n",
+		ts->map.name, entries, s->count);
+	return -EINVAL;
 }
 
 static uint32_t slots_apart(const struct bpfring_task_storage *ts, const struct slots *s)
@@ -126,7 +155,7 @@ int bpfring_slots_new(struct bpfring_task_storage *ts, struct slots **ret,
 
 	if (err)
 		return err;
-	s = bpfring_sys_alloc(sizeof(*s) + sizes.count / SLOT_CHUNK + 1);
+	s = bpfring_sys_alloc(sizeof(*s) + slot_chunks(sizes.count) * sizeof(s->claims[0]));
 	if (!s)
 		return -ENOMEM;
 	*s = sizes;
@@ -150,12 +179,16 @@ int bpfring_slots_new(struct bpfring_task_storage *ts, struct slots **ret,
 	return err;
 }
 
-int bpfring_slots_claim(const struct slots *s, uint32_t chunk)
+int bpfring_slots_claim(const struct bpfring_task_storage *ts, struct slots *s, uint32_t chunk)
 {
-	int err = bpfring_sys_lock_byte(s->claim_fd,
-					CLAIM_BASE + ((uint64_t)s->map_id << 20) + chunk);
+	return bpfring_claim_part(slot_claim(s, chunk), s->claim_fd, &ts->map, &s->claims[chunk]);
+}
 
-	return err == -EAGAIN || err == -EACCES ? -EBUSY : err;
+void bpfring_slots_end_claims(struct slots *s)
+{
+	for (uint32_t chunk = 0; chunk < slot_chunks(s->count); chunk++)
+		if (s->claims[chunk])
+			bpfring_claim_end_part(slot_claim(s, chunk), s->claim_fd, s->claims[chunk]);
 }
 
 /* 32 bits, never 0: that is a slot that nobody has used yet. */

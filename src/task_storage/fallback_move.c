@@ -31,19 +31,19 @@ static void copy_slot(const struct bpfring_task_storage *ts, const struct slots 
 }
 
 /* Claims in @to what is claimed in @from. */
-static int claim_same(const struct slots *from, struct slots *to)
+static int claim_same(const struct bpfring_task_storage *ts, const struct slots *from,
+		      struct slots *to)
 {
 	if (to->count != from->count)
 		return -EINVAL;
-	for (uint32_t chunk = 0; chunk * SLOT_CHUNK < from->count; chunk++) {
-		int err = from->claimed[chunk] ? bpfring_slots_claim(to, chunk) : 0;
+	for (uint32_t chunk = 0; chunk < slot_chunks(from->count); chunk++) {
+		int err = from->claims[chunk] ? bpfring_slots_claim(ts, to, chunk) : 0;
 
 		if (err)
 			return err;
 	}
 	for (uint32_t slot = 0; slot < to->count; slot++)
 		to->generation[slot] = slot_read_generation(to, slot);
-	memcpy(to->claimed, from->claimed, from->count / SLOT_CHUNK + 1);
 	return 0;
 }
 
@@ -113,16 +113,18 @@ int bpfring_slots_move(struct bpfring_task_storage *ts, const struct task_parts 
 
 	if (err)
 		return err;
-	err = claim_same(from, to);
+	err = claim_same(ts, from, to);
 	if (err) {
 		log_error("map '%s': cannot have the same slots in the new map: %s\n", ts->map.name,
 			  bpfring_errname(err));
+		bpfring_slots_end_claims(to);
 		bpfring_slots_unmap(ts, to);
 		bpfring_slots_free(to);
 		return err;
 	}
 	copy_all(ts, from, to);
 	retire_the_rest(from, to);
+	bpfring_slots_end_claims(from);
 	put_under(ts, from, to);
 	bpfring_slots_free(from);
 	ts->path_state = to;

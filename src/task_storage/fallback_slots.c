@@ -42,6 +42,8 @@ static void slots_fini(struct bpfring_task_storage *ts)
 	/* What is alive still is the memory of the process: nobody reads it from now on. */
 	if (*ts->guard && ts->has_process)
 		bpfring_slots_next_generation(s, ts->process.number);
+	if (*ts->guard)
+		bpfring_slots_end_claims(s);
 	bpfring_slots_unmap(ts, s);
 	bpfring_slots_free(s);
 }
@@ -51,7 +53,6 @@ static void take_chunk(struct slots *s, uint32_t chunk)
 {
 	uint32_t first = chunk * SLOT_CHUNK, end = first + SLOT_CHUNK;
 
-	s->claimed[chunk] = 1;
 	if (end > s->count)
 		end = s->count;
 	for (uint32_t slot = first; slot < end; slot += s->step) {
@@ -65,10 +66,10 @@ static void take_chunk(struct slots *s, uint32_t chunk)
 	}
 }
 
-static void claim_more(struct slots *s)
+static void claim_more(const struct bpfring_task_storage *ts, struct slots *s)
 {
-	for (uint32_t chunk = 0; chunk * SLOT_CHUNK < s->count && !s->free_count; chunk++)
-		if (!s->claimed[chunk] && !bpfring_slots_claim(s, chunk))
+	for (uint32_t chunk = 0; chunk < slot_chunks(s->count) && !s->free_count; chunk++)
+		if (!s->claims[chunk] && !bpfring_slots_claim(ts, s, chunk))
 			take_chunk(s, chunk);
 }
 
@@ -97,11 +98,11 @@ static int deal(struct bpfring_task_storage *ts, struct task_cell *ret, bool pro
 	struct slots *s = ts->path_state;
 
 	if (!s->free_count && s->retired_count < RETIRED_MAX)
-		claim_more(s);
+		claim_more(ts, s);
 	if (!s->free_count)
 		recycle(ts, s);
 	if (!s->free_count)
-		claim_more(s);
+		claim_more(ts, s);
 	if (!s->free_count) {
 		log_error("map '%s': all %u slots of the fall-back are taken; prepare it with a "
 			  "larger max_threads\n",
@@ -124,7 +125,7 @@ static bool slots_is_full(struct bpfring_task_storage *ts)
 	struct slots *s = ts->path_state;
 
 	if (!s->free_count && !s->retired_count)
-		claim_more(s);
+		claim_more(ts, s);
 	return !s->free_count && !s->retired_count;
 }
 
@@ -168,6 +169,8 @@ static void slots_forked(struct bpfring_task_storage *ts)
 		bpfring_sys_mmap_at(s->array[i].mem, s->array[i].size, PROT_READ | PROT_WRITE, anon,
 				    -1);
 	bpfring_sys_mmap_at(s->owner.mem, s->owner.size, PROT_READ | PROT_WRITE, anon, -1);
+	bpfring_sys_close(s->claim_fd); /* or the parent's claims would live as long as we do */
+	s->claim_fd = -1;
 }
 
 /* New slots at new addresses; the private zeroes stay, because pointers to them do. */

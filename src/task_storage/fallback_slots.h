@@ -3,6 +3,7 @@
 #ifndef BPFRING_SRC_TASK_SLOTS_H
 #define BPFRING_SRC_TASK_SLOTS_H
 
+#include "base/claim.h"
 #include "task_storage/task_storage.h"
 
 #define SLOT_CHUNK 64 /* slots that are claimed together */
@@ -27,7 +28,7 @@ struct slots {
 	bool no_barrier; /* said in the log */
 	struct array owner;
 	struct array array[TASK_MAX_UPTRS];
-	uint8_t claimed[]; /* by chunk */
+	uint64_t claims[]; /* by chunk; 0: we have not claimed it */
 };
 
 /* task_storage/fallback_arrays.c */
@@ -37,8 +38,10 @@ int bpfring_slots_new(struct bpfring_task_storage *ts, struct slots **ret,
 /* Ends the claims; the arrays stay mapped. */
 void bpfring_slots_free(struct slots *s);
 void bpfring_slots_unmap(const struct bpfring_task_storage *ts, struct slots *s);
-/* Locks 64 slots for this process; -EBUSY: another has them. */
-int bpfring_slots_claim(const struct slots *s, uint32_t chunk);
+/* Takes 64 slots for this process; -EBUSY: another has them. */
+int bpfring_slots_claim(const struct bpfring_task_storage *ts, struct slots *s, uint32_t chunk);
+/* In the process that has them, while they are mapped. */
+void bpfring_slots_end_claims(struct slots *s);
 /* A reference to the slot leads nowhere from now on. */
 void bpfring_slots_next_generation(const struct slots *s, uint32_t slot);
 /* Addresses and references of @cell by its number: members of the process, or the others. */
@@ -47,6 +50,18 @@ void bpfring_slots_refer(const struct bpfring_task_storage *ts, const struct slo
 
 /* task_storage/fallback_move.c */
 int bpfring_slots_move(struct bpfring_task_storage *ts, const struct task_parts *parts);
+
+static inline uint32_t slot_chunks(uint32_t count)
+{
+	return count / SLOT_CHUNK + (count % SLOT_CHUNK != 0);
+}
+
+/* Behind the generations of the slots, the claims. */
+static inline struct claim_page *slot_claim(const struct slots *s, uint32_t chunk)
+{
+	return (struct claim_page *)(void *)(s->owner.mem + (size_t)s->count * s->owner.stride) +
+	       chunk;
+}
 
 static inline uint64_t *slot_owner(const struct slots *s, uint32_t slot)
 {

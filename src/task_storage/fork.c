@@ -13,8 +13,11 @@
 
 static void in_child(void)
 {
-	for (struct bpfring_task_storage *ts = bpfring_task_all; ts; ts = ts->next)
+	for (struct bpfring_task_storage *ts = bpfring_task_all; ts; ts = ts->next) {
 		ts->path->forked(ts);
+		bpfring_sys_close(ts->mark_fd); /* its locks are the parent's */
+		ts->mark_fd = -1;
+	}
 	bpfring_task_unlock();
 }
 
@@ -77,8 +80,6 @@ static void forget_others(struct bpfring_task_storage *ts, const struct binding 
 	}
 	ts->bindings = 0;
 	ts->bound = 0;
-	bpfring_sys_close(ts->mark_fd); /* its locks are the parent's */
-	ts->mark_fd = -1;
 }
 
 /* The only thread there is shares again what it shared before the fork. */

@@ -77,14 +77,16 @@ static enum holder holder_of(struct bpfring_task_storage *ts, uint64_t byte)
 	return start == byte && size == 1 ? ANOTHER : STRANGER;
 }
 
-/* The same, if the other one is only writing. */
+/* The same, if the other one is only writing. -EPERM: a stranger has locked it. */
 static int lock_soon(struct bpfring_task_storage *ts, uint64_t byte)
 {
 	int64_t end = 0, now = 0;
 	uint32_t word = 0;
 	int err = lock(ts, byte);
 
-	while (err == -EBUSY && now <= end && holder_of(ts, byte) != STRANGER) {
+	while (err == -EBUSY && now <= end) {
+		if (holder_of(ts, byte) == STRANGER)
+			return -EPERM;
 		now = bpfring_sys_now();
 		end = end ? end : now + AT_MOST_NS;
 		bpfring_sys_futex_wait(&word, 0, now + PAUSE_NS);
@@ -113,9 +115,12 @@ int bpfring_task_begin_change(struct bpfring_task_storage *ts, const struct bind
 {
 	uint64_t byte = byte_of(ts, b, PUBLISHED);
 
+	int err;
+
 	if (is_uptr(ts))
 		return b->mark == byte_of(ts, b, MADE) ? lock(ts, byte) : -EBUSY;
-	return b->seen.inode ? lock_soon(ts, byte) : 0;
+	err = b->seen.inode ? lock_soon(ts, byte) : 0;
+	return err == -EBUSY ? err : 0; /* what cannot be locked is written all the same */
 }
 
 void bpfring_task_end_change(struct bpfring_task_storage *ts, const struct binding *b)

@@ -78,11 +78,13 @@ static int no_part(const char *name, const char *part)
 }
 
 static int size_part(const struct bpf_object *obj, const char *name, const char *part,
-		     uint32_t threads)
+		     uint64_t entries)
 {
 	struct bpf_map *map = part_of(obj, name, part);
 
-	return map ? bpf_map__set_max_entries(map, threads) : no_part(name, part);
+	if (!map)
+		return no_part(name, part);
+	return entries > UINT32_MAX ? -EINVAL : bpf_map__set_max_entries(map, (uint32_t)entries);
 }
 
 /* @threads: 0: none, the path is UPTR. */
@@ -109,8 +111,9 @@ static int prepare_map(const struct bpf_object *obj, const struct bpf_map *map, 
 			  name);
 		err = -EOPNOTSUPP;
 	} else if (threads) {
-		err = part_of(obj, name, "grace") ? size_part(obj, name, "owner", threads)
-						  : no_part(name, "grace");
+		err = part_of(obj, name, "grace")
+			      ? size_part(obj, name, "owner", bpfring_task_owner_entries(threads))
+			      : no_part(name, "grace");
 	}
 	for (unsigned int i = 0; i < layout.uptr_count && threads && !err; i++)
 		err = size_part(obj, name, layout.members[layout.uptrs[i]].name, threads);

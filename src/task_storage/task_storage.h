@@ -208,6 +208,10 @@ void bpfring_task_parts_none(struct task_parts *ret);
 #define TASK_PATH_MAX 512
 int bpfring_task_part_path(char *buf, const char *path, const char *suffix);
 
+/* task_storage/fallback_arrays.c */
+/* Entries of the map of owners for so many slots. */
+uint64_t bpfring_task_owner_entries(uint32_t slots);
+
 /* task_storage/prepare.c */
 bool bpfring_task_object_is_fallback(const struct bpf_object *obj);
 

@@ -92,9 +92,7 @@ static int arrays(void **state)
 	for (unsigned int i = 0; i < 2; i++) {
 		fds[i] = memfd_create("slots", MFD_CLOEXEC);
 		assert_int_equal(ftruncate(fds[i], 2 * PAGE), 0);
-		/* the number of the process: claims are those of the whole system */
 		infos[i] = (struct bpf_map_info){.type = BPF_MAP_TYPE_ARRAY,
-						 .id = (uint32_t)getpid(),
 						 .map_flags = BPF_F_MMAPABLE,
 						 .value_size = i ? 24 : 8,
 						 .max_entries = SLOTS};
@@ -278,12 +276,29 @@ static void arrays_of_another_shape(void **state)
 	bad[0].type = BPF_MAP_TYPE_HASH;
 	bad[1].map_flags = 0;
 	bad[2].value_size = 32;
-	bad[3].max_entries = SLOTS - 1;
+	bad[3].max_entries = 0;
 	for (unsigned int i = 0; i < ARRAY_SIZE(bad); i++) {
 		infos[1] = bad[i];
 		assert_int_equal(attach(&r, BPFRING_TASK_DENSE), -EINVAL);
 		assert_logged("is not the mmapable array");
 	}
+	infos[1] = good;
+	infos[0].max_entries = SLOTS - 1;
+	assert_int_equal(attach(&r, BPFRING_TASK_DENSE), -EINVAL);
+	assert_logged("not enough for 130 slots");
+	infos[0].max_entries = infos[1].max_entries = PAGE / 8; /* no room behind them for claims */
+	assert_int_equal(attach(&r, BPFRING_TASK_DENSE), -EINVAL);
+	assert_logged("not enough for 512 slots");
+}
+
+static void entries_of_owners(void **state)
+{
+	(void)state;
+	assert_int_equal(bpfring_task_owner_entries(1), 1);
+	assert_int_equal(bpfring_task_owner_entries(130), 130);
+	assert_int_equal(bpfring_task_owner_entries(PAGE / 8), PAGE / 8 + PAGE / 8 / 64 * 5);
+	assert_int_equal(bpfring_task_owner_entries(16384), 16384 + 256 * 5);
+	assert_true(bpfring_task_owner_entries(UINT32_MAX) > UINT32_MAX);
 }
 
 #define slots_test(fn) cmocka_unit_test_setup_teardown(fn, arrays, no_arrays)
@@ -298,6 +313,7 @@ int main(void)
 		slots_test(generations_wrap),
 		slots_test(owners_that_others_write),
 		slots_test(arrays_of_another_shape),
+		slots_test(entries_of_owners),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
