@@ -92,7 +92,7 @@ trimmed() # ROOT FILE...
 	rm -rf "$dir"
 	mkdir -p "$dir/usr/lib/x86_64-linux-gnu"
 	cp -a "$root/usr/lib64" "$dir/usr/"
-	find "$root/usr/lib/x86_64-linux-gnu" -maxdepth 1 -name '*.so*' ! -name 'lib*LLVM*' \
+	find "$root/usr/lib/x86_64-linux-gnu" "$root/usr/lib" -maxdepth 1 -name '*.so*' ! -name 'lib*LLVM*' \
 		-exec cp -a -t "$dir/usr/lib/x86_64-linux-gnu" {} +
 	for file in "${@:2}"; do
 		mkdir -p "$dir/$(dirname "$file")"
