@@ -17,21 +17,38 @@
 
 /*
  * Closed producers are kept for the next one to be opened, so that a late submit finds a producer
- * that is closed, and not freed memory.
+ * that is closed, and not freed memory. The list has no lock, which a forked child could find taken
+ * for ever: to open one is to take the whole list and to put back what is not needed.
  */
-static pthread_mutex_t closed_lock = PTHREAD_MUTEX_INITIALIZER;
-static struct bpfring_producer *closed;
+static _Atomic(struct bpfring_producer *) closed;
+
+/* P7: release and acquire: what was written into a producer as it was closed is seen as it is opened. */
+static void keep_closed(struct bpfring_producer *first, struct bpfring_producer *last)
+{
+	last->next_closed = atomic_load_explicit(&closed, memory_order_relaxed);
+	while (!atomic_compare_exchange_weak_explicit(&closed, &last->next_closed, first,
+						      memory_order_release, memory_order_relaxed))
+		;
+}
+
+static struct bpfring_producer *take_closed(void)
+{
+	struct bpfring_producer *p, *last;
+
+	p = atomic_exchange_explicit(&closed, NULL, memory_order_acquire); /* P7 */
+	if (!p || !p->next_closed)
+		return p;
+	for (last = p->next_closed; last->next_closed; last = last->next_closed)
+		;
+	keep_closed(p->next_closed, last);
+	return p;
+}
 
 static struct bpfring_producer *producer_alloc(void)
 {
-	struct bpfring_producer *p;
+	struct bpfring_producer *p = take_closed();
 	void *mem;
 
-	pthread_mutex_lock(&closed_lock);
-	p = closed;
-	if (p)
-		closed = p->next_closed;
-	pthread_mutex_unlock(&closed_lock);
 	if (!p) {
 		/* Whole pages: the parts of struct bpfring_prod are to be on cache lines apart. */
 		if (bpfring_sys_mmap(&mem, sizeof(*p), PROT_READ | PROT_WRITE,
@@ -46,10 +63,7 @@ static struct bpfring_producer *producer_alloc(void)
 static void producer_free(struct bpfring_producer *p)
 {
 	*p = (struct bpfring_producer){.closed = true, .claim_fd = -1};
-	pthread_mutex_lock(&closed_lock);
-	p->next_closed = closed;
-	closed = p;
-	pthread_mutex_unlock(&closed_lock);
+	keep_closed(p, p);
 }
 
 static int check_map(const struct map *map)

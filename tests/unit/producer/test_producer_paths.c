@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /* producer.h where it is not inline, for many threads: batches, closed producers, failing descriptors. */
+#include <unistd.h>
+
+#include "producer/prod_lock.h"
 #include "producer_rig.h"
 
 static void open_for_threads(const struct start *start, bpfring_kick_fn kick, void *ctx)
@@ -170,6 +173,52 @@ static void descriptors_that_fail(void **state)
 	done();
 }
 
+/* Of everything that a child may call, with the lock held by a thread that it does not have. */
+static int with_the_lock_taken(void *held)
+{
+	BPFRING_OPTS(bpfring_producer_stats, stats);
+	struct bpfring_sample batch = {.data = held, .size = 8};
+	void *data;
+
+	alarm(20);
+	log_forget();
+	if (bpfring_producer_reserve(p, 8, &data) != -ECHILD ||
+	    bpfring_producer_reserve_batch(p, &batch, 1) != -ECHILD ||
+	    bpfring_producer_reserve_wait(p, 8, -1, &data) != -ECHILD ||
+	    bpfring_producer_output(p, "", 1) != -ECHILD ||
+	    bpfring_producer_submit(p, held) != -ECHILD ||
+	    bpfring_producer_discard(p, held) != -ECHILD ||
+	    bpfring_producer_submit_batch(p, &batch, 1) != -ECHILD ||
+	    bpfring_producer_kick(p) != -ECHILD || bpfring_producer_stop(p) != -ECHILD ||
+	    bpfring_producer_resume(p) != -ECHILD || bpfring_producer_fd(p) != -ECHILD ||
+	    bpfring_producer_arm(p, 8) != -ECHILD || bpfring_producer_check(p, NULL) != -ECHILD ||
+	    bpfring_producer_recover(p, NULL) != -ECHILD)
+		return 1;
+	if (bpfring_producer_stats(p, &stats) || stats.samples != 1 || stats.ring_size != PAGE ||
+	    bpfring_producer_free_space(p) != PAGE - 32 || bpfring_producer_prod_pos(p) != 16 ||
+	    bpfring_producer_cons_pos(p) != 0 || bpfring_producer_ring_size(p) != PAGE ||
+	    bpfring_producer_map_id(p) != ID || bpfring_producer_claim_fd(p) < 0)
+		return 2;
+	bpfring_producer_close(p);
+	return bpfring_producer_stats(p, &stats) == -EBADF ? 0 : 3;
+}
+
+static void a_child_while_others_are_inside(void **state)
+{
+	void *held;
+
+	(void)state;
+	open_for_threads(NULL, NULL, NULL);
+	assert_int_equal(put_sample(1, 8), 0);
+	assert_int_equal(bpfring_producer_reserve(p, 8, &held), 0);
+	bpfring_prod_lock(bpfring_producer_prod(p));
+	assert_int_equal(in_child(with_the_lock_taken, held), 0);
+	bpfring_prod_unlock(bpfring_producer_prod(p));
+	assert_int_equal(bpfring_producer_submit(p, held), 0);
+	assert_int_equal(sim_drain(r, NULL, NULL, 0), 2);
+	done();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -178,6 +227,7 @@ int main(void)
 		rig_test(batches_that_may_not_be_ended),
 		rig_test(after_close),
 		rig_test(descriptors_that_fail),
+		rig_test(a_child_while_others_are_inside),
 	};
 
 	return cmocka_run_group_tests(tests, keep_two, NULL);
