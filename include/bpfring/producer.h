@@ -17,7 +17,8 @@
  * another thread than the one that reserved it. Nothing is locked while a sample is written; a thread
  * that wants to reserve may have to wait for some 50 us for its turn if others do nothing else.
  * bpfring_producer_stop() is for all threads and signal handlers in any case, and nothing else is for
- * signal handlers: what they interrupt may be a thread that keeps others out at that moment.
+ * signal handlers: what they interrupt may be a thread that keeps others out at that moment. For the
+ * same reason a thread whose cancellation is asynchronous must not use a producer.
  *
  * Processes: one at a time. Opening takes an exclusive claim on the producer's end of the map, which
  * the kernel drops when the producer is closed or its process dies; -EBUSY for the second. To pass
@@ -58,9 +59,14 @@ enum {
  * @ctx: the pointer given with it
  *
  * For instance a system call that a BPF program is attached to. With BPFRING_PRODUCER_THREADS it is
- * called by any of the threads, also by several at once. Nothing is locked meanwhile: it may reserve
- * and submit too, if it bears being called again for its own samples (@kick_samples), but not wait for
- * space: the thread that does already waits for the hook. It returns, and does not throw or longjmp().
+ * called by any of the threads, also by several at once. Nothing is locked meanwhile. It may reserve
+ * and submit too, if it bears being called again for its own samples (@kick_samples), but it must not
+ * wait for space. It may also close the producer. A call that is still in the producer then returns
+ * -EBADF.
+ *
+ * It may leave by a C++ exception, longjmp() or the end of its thread; the sample that was submitted
+ * stays submitted. A thread that leaves bpfring_producer_reserve_wait() by longjmp(), or whose hook takes
+ * longer than 64 ms, loses its place among those that wait.
  *
  * Return: number of samples drained, 0 if not known, or a negative errno value.
  */
@@ -79,7 +85,10 @@ typedef int (*bpfring_kick_fn)(void *ctx);
  * @kick_samples: kick after every so many samples. 0: not
  * @kick_bytes:   kick when so many bytes of the ring are waiting to be drained, at most all. 0: not
  *
- * If there is something to kick, a reserve that waits for space always does so before it sleeps.
+ * With @kick_samples or @kick_bytes, a reservation that finds no space kicks before it is refused, if
+ * there is something to drain: the next sample may be the one that does not fit. It does so again after
+ * the kernel has drained something, or a millisecond later. A reserve that waits for space always kicks
+ * before it sleeps, if there is something to kick.
  */
 struct bpfring_producer_opts {
 	size_t sz;
@@ -137,10 +146,11 @@ BPFRING_API int bpfring_producer_open_id(struct bpfring_producer **ret, uint32_t
 
 /**
  * bpfring_producer_close() - leave the ring; samples that were submitted stay in it.
- * @p: NULL is fine; no thread may be inside one of its functions
+ * @p: NULL is fine; no thread may be inside one of its functions, except that it waits for space
  *
- * Reservations that are not ended yet never were part of the ring, nor was what was submitted behind
- * them. Until the next producer is opened in this process, functions that can fail return -EBADF.
+ * Threads that wait return -ECANCELED first. Reservations that are not ended yet never were part of the
+ * ring, nor was what was submitted behind them. In a forked child it frees the child's part only, and
+ * waits for nobody. Until the next producer is opened in this process, functions that can fail return -EBADF.
  */
 BPFRING_API void bpfring_producer_close(struct bpfring_producer *p);
 

@@ -223,46 +223,67 @@ static int read_opts(struct bpfring_producer_opts *ret, void *out,
 	return err ? err : check_opts(ret);
 }
 
-int bpfring_producer_open(struct bpfring_producer **ret, int map_fd,
-			  const struct bpfring_producer_opts *opts)
+/* A thread that is cancelled in the middle would leave a claim that nobody can give back. */
+static int open_by(int (*open_map)(struct map *ret, const void *key), const void *key,
+		   struct bpfring_producer **ret, const struct bpfring_producer_opts *opts)
 {
 	struct bpfring_producer_opts known;
 	struct map map;
-	int err = read_opts(&known, ret, opts);
+	int err, cancel;
 
+	err = read_opts(&known, ret, opts);
+	if (err)
+		return err;
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+	err = open_map(&map, key);
 	if (!err)
-		err = bpfring_map_open(&map, map_fd);
-	return err ? err : producer_new(ret, &map, &known);
+		err = producer_new(ret, &map, &known);
+	pthread_setcancelstate(cancel, NULL);
+	return err;
+}
+
+static int open_fd(struct map *ret, const void *fd)
+{
+	return bpfring_map_open(ret, *(const int *)fd);
+}
+
+static int open_path(struct map *ret, const void *path)
+{
+	return bpfring_map_open_pinned(ret, path);
+}
+
+static int open_id(struct map *ret, const void *id)
+{
+	return bpfring_map_open_id(ret, *(const uint32_t *)id);
+}
+
+int bpfring_producer_open(struct bpfring_producer **ret, int map_fd,
+			  const struct bpfring_producer_opts *opts)
+{
+	return open_by(open_fd, &map_fd, ret, opts);
 }
 
 int bpfring_producer_open_pinned(struct bpfring_producer **ret, const char *path,
 				 const struct bpfring_producer_opts *opts)
 {
-	struct bpfring_producer_opts known;
-	struct map map;
-	int err = path ? read_opts(&known, ret, opts) : -EINVAL;
-
-	if (!err)
-		err = bpfring_map_open_pinned(&map, path);
-	return err ? err : producer_new(ret, &map, &known);
+	return path ? open_by(open_path, path, ret, opts) : -EINVAL;
 }
 
 int bpfring_producer_open_id(struct bpfring_producer **ret, uint32_t map_id,
 			     const struct bpfring_producer_opts *opts)
 {
-	struct bpfring_producer_opts known;
-	struct map map;
-	int err = read_opts(&known, ret, opts);
-
-	if (!err)
-		err = bpfring_map_open_id(&map, map_id);
-	return err ? err : producer_new(ret, &map, &known);
+	return open_by(open_id, &map_id, ret, opts);
 }
 
 void bpfring_producer_close(struct bpfring_producer *p)
 {
+	int cancel;
+
 	if (!p || atomic_load(&p->closed))
 		return;
+	/* Closing descriptors is a cancellation point, and half closed is worse than not at all. */
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+	bpfring_producer_end_waits(p);
 	bpfring_producer_watch_fini(p);
 	bpfring_producer_wait_fini(p);
 	pthread_mutex_destroy(&p->queue_lock);
@@ -273,6 +294,7 @@ void bpfring_producer_close(struct bpfring_producer *p)
 	bpfring_sys_close(p->claim_fd);
 	bpfring_map_close(&p->map);
 	producer_free(p);
+	pthread_setcancelstate(cancel, NULL);
 }
 
 int bpfring_producer_claim_fd(const struct bpfring_producer *p)

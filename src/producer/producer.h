@@ -19,9 +19,15 @@
 #define DRAIN_TICK_MAX_NS 64000000LL
 
 /* A thread that waits for space, on its stack. */
-struct wait_node {
-	struct wait_node *next;
+struct wait {
+	struct wait *next;
 	uint32_t turn; /* futex: 1 when it is the first */
+	bool queued;
+	bool first; /* and others are refused meanwhile */
+	bool away;  /* in its hook, its place is kept */
+	struct bpfring_producer *p;
+	int64_t start;
+	int64_t deadline;
 };
 
 /* What makes the kernel drain, and when that is due by itself. */
@@ -32,8 +38,10 @@ struct kick {
 	uint64_t every_samples; /* 0: never */
 	uint64_t every_bytes;
 	/* These two as the data path: inside the lock, if there is one. */
-	uint64_t next_samples; /* published samples at which it is due */
-	uint64_t next_pos;     /* producer position at which to look at the fill */
+	uint64_t last_samples;		/* published samples when it was due */
+	uint64_t next_pos;		/* producer position at which to look at the fill */
+	uint64_t refused_at;		/* consumer position at the last kick for want of space */
+	_Atomic(int64_t) refused_until; /* not again before, without progress */
 	atomic_uint_least64_t kicks, errors, drained;
 	atomic_bool warned;
 };
@@ -68,8 +76,11 @@ struct bpfring_producer {
 	struct space_watch watch;
 
 	pthread_mutex_t queue_lock; /* of the threads that wait; held for a look only */
-	struct wait_node *first;
-	struct wait_node **last;
+	struct wait *first;
+	struct wait **last;
+	_Atomic(int64_t) away_until; /* the head's place is kept for a thread in its hook. 0: not */
+	bool closing;		     /* nobody is to join any more */
+	uint32_t queue_empty;	     /* futex of close() */
 	_Atomic(struct waiter *) waiter; /* of the first of them, from the first wait on */
 	atomic_bool stopped;
 	atomic_uint_least64_t waits, waited_ns;
@@ -91,15 +102,19 @@ static inline int bpfring_producer_usable(const struct bpfring_producer *p)
  */
 int bpfring_producer_try(struct bpfring_producer *p, size_t size, void **ret);
 
+/* Whether space is for another thread that waits for it: who does not wait is refused. */
+bool bpfring_producer_space_is_taken(struct bpfring_producer *p);
+/* Makes all that wait return -ECANCELED, and waits until they have left. */
+void bpfring_producer_end_waits(struct bpfring_producer *p);
 void bpfring_producer_wait_fini(struct bpfring_producer *p);
 void bpfring_producer_watch_fini(struct bpfring_producer *p);
 
-void bpfring_patience_init(struct patience *ret, const struct bpfring_producer *p);
+void bpfring_patience_init(struct patience *ret, struct bpfring_producer *p);
 /*
- * There is no space: kicks, but again only after progress or a tick. A drain that takes nothing and
- * yet notifies (BPF_RB_FORCE_WAKEUP) would keep us awake for ever.
+ * There is no space: whether to kick now; again only after progress or a tick. A drain that takes nothing
+ * and yet notifies (BPF_RB_FORCE_WAKEUP) would keep us awake for ever.
  */
-void bpfring_patience_tick(struct patience *w, struct bpfring_producer *p, int64_t now);
+bool bpfring_patience_kicks(struct patience *w, struct bpfring_producer *p, int64_t now);
 /* How long to sleep at most: ever longer without progress. */
 int64_t bpfring_patience_next(struct patience *w);
 
@@ -112,6 +127,12 @@ static inline bool bpfring_producer_can_kick(const struct bpfring_producer *p)
 }
 /* After samples were ended, inside the lock: whether a kick is due by itself now. */
 bool bpfring_producer_kick_due(struct bpfring_producer *p);
+/*
+ * There is no space, inside the lock: whether a producer that kicks by itself does so now, before it
+ * refuses. If so, the kick is bpfring_producer_kick_for_space().
+ */
+bool bpfring_producer_kick_may_help(struct bpfring_producer *p);
+void bpfring_producer_kick_for_space(struct bpfring_producer *p);
 
 /*
  * Looks at everything between the positions of a mapped ring, and with @repair makes it passable.

@@ -64,11 +64,25 @@ int bpfring_producer_try(struct bpfring_producer *p, size_t size, void **ret)
 }
 
 /* Before the lock, which a child may find taken. Threads that wait for space come first. */
-static int may_reserve(const struct bpfring_producer *p)
+static int may_reserve(struct bpfring_producer *p)
 {
 	int err = bpfring_producer_usable(p);
 
-	return !err && __atomic_load_n(&p->prod.waiters, __ATOMIC_RELAXED) ? -ENOSPC : err;
+	return !err && bpfring_producer_space_is_taken(p) ? -ENOSPC : err;
+}
+
+/* There was no space. 0: it was tried to make some; -ENOSPC: no; or what a hook did: -ECHILD, -EBADF. */
+static int make_space(struct bpfring_producer *p)
+{
+	bool kick;
+
+	enter(p);
+	kick = bpfring_producer_kick_may_help(p);
+	leave(p);
+	if (!kick)
+		return -ENOSPC;
+	bpfring_producer_kick_for_space(p);
+	return bpfring_producer_usable(p);
 }
 
 int bpfring_priv_producer_reserve(struct bpfring_producer *p, size_t size, void **ret)
@@ -77,22 +91,44 @@ int bpfring_priv_producer_reserve(struct bpfring_producer *p, size_t size, void 
 
 	if (err == -ENOSPC && size > p->prod.max_sample)
 		err = -E2BIG; /* it would wait for nothing */
-	return err ? err : bpfring_producer_try(p, size, ret);
+	if (err)
+		return err;
+	err = bpfring_producer_try(p, size, ret);
+	if (err == -ENOSPC) {
+		err = make_space(p);
+		if (!err)
+			err = bpfring_producer_try(p, size, ret);
+	}
+	return err;
+}
+
+static int reserve_batch(struct bpfring_producer *p, struct bpfring_sample *samples,
+			 unsigned int count)
+{
+	unsigned int n;
+	int err = 0;
+
+	enter_to_reserve(p);
+	for (n = 0; n < count && n < INT32_MAX && !err; n += !err)
+		err = take(p, samples[n].size, &samples[n].data);
+	leave(p);
+	return n ? (int)n : err;
 }
 
 int bpfring_priv_producer_reserve_batch(struct bpfring_producer *p, struct bpfring_sample *samples,
 					unsigned int count)
 {
 	int err = may_reserve(p);
-	unsigned int n;
 
 	if (err)
 		return err;
-	enter_to_reserve(p);
-	for (n = 0; n < count && n < INT32_MAX && !err; n += !err)
-		err = take(p, samples[n].size, &samples[n].data);
-	leave(p);
-	return n ? (int)n : err;
+	err = reserve_batch(p, samples, count);
+	if (err == -ENOSPC) {
+		err = make_space(p);
+		if (!err)
+			err = reserve_batch(p, samples, count);
+	}
+	return err;
 }
 
 int bpfring_priv_producer_end(struct bpfring_producer *p, void *data, uint32_t discard)
@@ -144,8 +180,15 @@ int bpfring_priv_producer_output(struct bpfring_producer *p, const void *data, s
 	int err = may_reserve(p);
 	void *sample;
 
-	if (!err && size <= MAX_INSIDE)
-		return output_inside(p, data, size);
+	if (!err && size <= MAX_INSIDE) {
+		err = output_inside(p, data, size);
+		if (err == -ENOSPC) {
+			err = make_space(p);
+			if (!err)
+				err = output_inside(p, data, size);
+		}
+		return err;
+	}
 	err = bpfring_priv_producer_reserve(p, size, &sample);
 	if (err)
 		return err;

@@ -37,7 +37,6 @@ int bpfring_producer_kick_init(struct bpfring_producer *p, const struct bpfring_
 	k->ctx = opts->kick_ctx;
 	k->every_samples = opts->kick_samples;
 	k->every_bytes = opts->kick_bytes;
-	k->next_samples = opts->kick_samples;
 	k->next_pos = p->prod.published; /* the first sample looks at the fill */
 	return opts->kick_prog_fd ? take_program(&k->prog_fd, opts->kick_prog_fd) : 0;
 }
@@ -102,9 +101,9 @@ static bool samples_due(struct bpfring_producer *p)
 	struct kick *k = &p->kick;
 	uint64_t ended = p->prod.samples + p->prod.discards;
 
-	if (!k->every_samples || ended < k->next_samples)
+	if (!k->every_samples || ended - k->last_samples < k->every_samples)
 		return false;
-	k->next_samples = ended + k->every_samples;
+	k->last_samples = ended;
 	return true;
 }
 
@@ -133,4 +132,36 @@ bool bpfring_producer_kick_due(struct bpfring_producer *p)
 	bool samples = samples_due(p), bytes = bytes_due(p);
 
 	return samples || bytes;
+}
+
+/*
+ * Samples that are too few or too small for the next kick by itself may fill the ring all the same: the kick
+ * that space is wanted for comes first then. But only if there is something to drain, and after a kick that
+ * made no progress not before a tick: the hook itself may reserve, and find no space either.
+ */
+bool bpfring_producer_kick_may_help(struct bpfring_producer *p)
+{
+	struct kick *k = &p->kick;
+	uint64_t cons = p->prod.cons; /* it has just been read */
+	int64_t now;
+
+	if ((!k->every_samples && !k->every_bytes) || cons == p->prod.published)
+		return false;
+	now = bpfring_sys_now();
+	if (cons == k->refused_at &&
+	    now < atomic_load_explicit(&k->refused_until, memory_order_relaxed))
+		return false;
+	k->last_samples = p->prod.samples + p->prod.discards; /* counted anew */
+	k->next_pos = p->prod.published;
+	k->refused_at = cons;
+	/* As long as a hook is given to come back: it may have left by an exception. */
+	atomic_store_explicit(&k->refused_until, now + DRAIN_TICK_MAX_NS, memory_order_relaxed);
+	return true;
+}
+
+void bpfring_producer_kick_for_space(struct bpfring_producer *p)
+{
+	bpfring_producer_kick(p);
+	atomic_store_explicit(&p->kick.refused_until, bpfring_sys_now() + DRAIN_TICK_MIN_NS,
+			      memory_order_relaxed);
 }

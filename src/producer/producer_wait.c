@@ -4,52 +4,156 @@
  * on the map and takes space when there is, the others sleep on a word of their own until it is
  * their turn. So space goes to the one that waited longest, whatever size it needs, and a drain
  * wakes one thread.
+ *
+ * A hook that kicks is foreign code. It may throw, longjmp(), end its thread, fork, close the producer
+ * or take long. While it runs, its thread is not in the queue. Its place at the head is kept until
+ * away_until, and no longer, for it may never come back.
  */
 #include <errno.h>
 
-#include "producer/producer.h"
 #include "base/sys.h"
+#include "producer/producer.h"
 
-/* Joins the queue; the first one's turn is at once. */
-static void enqueue(struct bpfring_producer *p, struct wait_node *node)
+static int64_t away_until(const struct bpfring_producer *p)
 {
-	pthread_mutex_lock(&p->queue_lock);
-	node->next = NULL;
-	node->turn = !p->first;
-	*p->last = node;
-	p->last = &node->next;
-	pthread_mutex_unlock(&p->queue_lock);
+	return atomic_load_explicit(&p->away_until, memory_order_relaxed);
 }
 
-/* Leaves the queue, from wherever in it, and passes the turn on. */
-static void dequeue(struct bpfring_producer *p, struct wait_node *node)
+static void set_away(struct bpfring_producer *p, int64_t until)
 {
-	struct wait_node **link = &p->first;
+	atomic_store_explicit(&p->away_until, until, memory_order_relaxed);
+}
 
-	pthread_mutex_lock(&p->queue_lock);
-	while (*link != node)
+/*
+ * From now on space is for the first of the queue, until it has some. Not for those behind it: as long
+ * as they have not looked, there may be enough for all, and if whoever comes now had to queue up as
+ * well, the queue would never end. Relaxed: a thread that does not see it yet came before us.
+ */
+static void come_first(struct bpfring_producer *p, bool first)
+{
+	__atomic_store_n(&p->prod.waiters, first, __ATOMIC_RELAXED);
+}
+
+/* Inside the lock of the queue, as what follows: whoever is first has the turn, unless it is kept. */
+static void settle_turn(struct bpfring_producer *p, int64_t now)
+{
+	if (away_until(p) > now || !p->first)
+		return;
+	if (away_until(p)) {
+		come_first(p, false); /* for one that did not come back */
+		set_away(p, 0);
+	}
+	/* P4: release, with the acquire in wait_for_turn(): what the first one knew of the ring. Inside
+	 * the lock, for the struct is on the stack of a thread that needs it to leave.
+	 */
+	__atomic_store_n(&p->first->turn, 1, __ATOMIC_RELEASE);
+	bpfring_sys_futex_wake(&p->first->turn);
+}
+
+static void unlink_from_queue(struct bpfring_producer *p, struct wait *w)
+{
+	struct wait **link = &p->first;
+
+	while (*link != w)
 		link = &(*link)->next;
-	*link = node->next;
-	if (p->last == &node->next)
+	*link = w->next;
+	if (p->last == &w->next)
 		p->last = link;
-	if (link == &p->first && p->first) {
-		/* P4: release, with the acquire in wait_for_turn(): what the first one knew of the
-		 * ring. Under the lock, for the node is on the stack of a thread that needs it to leave.
-		 */
-		__atomic_store_n(&p->first->turn, 1, __ATOMIC_RELEASE);
-		bpfring_sys_futex_wake(&p->first->turn);
+	w->queued = false;
+}
+
+/* At its end, or for the thread that kept its place there, at its head. -EBADF: nobody is to join. */
+static int join_queue(struct bpfring_producer *p, struct wait *w)
+{
+	pthread_mutex_lock(&p->queue_lock);
+	if (!p->closing) {
+		struct wait **link = w->away ? &p->first : p->last;
+
+		w->next = *link;
+		*link = w;
+		if (!w->next)
+			p->last = &w->next;
+		w->queued = true;
+		if (w->away)
+			set_away(p, 0);
+		w->away = false;
+		settle_turn(p, bpfring_sys_now());
+	}
+	pthread_mutex_unlock(&p->queue_lock);
+	return w->queued ? 0 : -EBADF;
+}
+
+/* Leaves the queue on the way into a hook. */
+static void step_out(struct bpfring_producer *p, struct wait *w)
+{
+	pthread_mutex_lock(&p->queue_lock);
+	unlink_from_queue(p, w);
+	w->away = true;
+	set_away(p, bpfring_sys_now() + DRAIN_TICK_MAX_NS);
+	pthread_mutex_unlock(&p->queue_lock);
+}
+
+bool bpfring_producer_space_is_taken(struct bpfring_producer *p)
+{
+	int64_t until;
+
+	if (!__atomic_load_n(&p->prod.waiters, __ATOMIC_RELAXED))
+		return false;
+	until = away_until(p);
+	if (!until || bpfring_sys_now() < until)
+		return true;
+	come_first(p, false); /* for a thread that did not come back from its hook */
+	return false;
+}
+
+/* However the wait ended, by cancellation or an exception too. Not by longjmp(): then it was away. */
+static void end_wait(void *arg)
+{
+	struct wait *w = arg;
+	struct bpfring_producer *p = w->p;
+	int64_t now;
+
+	if (bpfring_producer_usable(p))
+		return; /* the queue of a parent, or the hook closed the producer */
+	now = bpfring_sys_now();
+	atomic_fetch_add_explicit(&p->waits, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&p->waited_ns, (uint64_t)(now - w->start), memory_order_relaxed);
+	if (w->first)
+		come_first(p, false);
+	pthread_mutex_lock(&p->queue_lock);
+	if (w->queued)
+		unlink_from_queue(p, w);
+	else if (w->away)
+		set_away(p, 0);
+	settle_turn(p, now);
+	if (p->closing && !p->first) {
+		p->queue_empty = 1;
+		bpfring_sys_futex_wake(&p->queue_empty);
 	}
 	pthread_mutex_unlock(&p->queue_lock);
 }
 
-static int wait_for_turn(struct wait_node *node, int64_t deadline)
+static int wait_for_turn(struct bpfring_producer *p, struct wait *w)
 {
-	while (!__atomic_load_n(&node->turn, __ATOMIC_ACQUIRE)) { /* P4 */
-		if (deadline != INT64_MAX && bpfring_sys_now() >= deadline)
+	int err = 0;
+
+	while (!err && !__atomic_load_n(&w->turn, __ATOMIC_ACQUIRE)) { /* P4 */
+		int64_t now = bpfring_sys_now(), until = now + DRAIN_TICK_MAX_NS;
+
+		if (now >= w->deadline)
 			return -ETIMEDOUT;
-		bpfring_sys_futex_wait(&node->turn, 0, deadline);
+		if (atomic_load(&p->stopped))
+			return -ECANCELED;
+		bpfring_sys_futex_wait(&w->turn, 0, until < w->deadline ? until : w->deadline);
+		pthread_testcancel();
+		err = bpfring_producer_usable(p); /* a signal handler may have forked */
+		if (err)
+			return err;
+		pthread_mutex_lock(&p->queue_lock);
+		settle_turn(p, bpfring_sys_now());
+		pthread_mutex_unlock(&p->queue_lock);
 	}
-	return 0;
+	return err;
 }
 
 static int make_waiter(struct bpfring_producer *p, struct waiter **ret)
@@ -72,21 +176,21 @@ void bpfring_producer_wait_fini(struct bpfring_producer *p)
 	bpfring_waiter_free(atomic_exchange(&p->waiter, NULL));
 }
 
-void bpfring_patience_init(struct patience *ret, const struct bpfring_producer *p)
+void bpfring_patience_init(struct patience *ret, struct bpfring_producer *p)
 {
 	*ret = (struct patience){bpfring_producer_cons_pos(p), DRAIN_TICK_MIN_NS, 0};
 }
 
-void bpfring_patience_tick(struct patience *w, struct bpfring_producer *p, int64_t now)
+bool bpfring_patience_kicks(struct patience *w, struct bpfring_producer *p, int64_t now)
 {
 	uint64_t cons = bpfring_producer_cons_pos(p);
 
 	if (cons != w->seen)
 		bpfring_patience_init(w, p);
-	if (bpfring_producer_can_kick(p) && now >= w->kick_at) {
-		w->kick_at = now + w->tick;
-		bpfring_producer_kick(p);
-	}
+	if (!bpfring_producer_can_kick(p) || now < w->kick_at)
+		return false;
+	w->kick_at = now + w->tick;
+	return true;
 }
 
 int64_t bpfring_patience_next(struct patience *w)
@@ -98,21 +202,26 @@ int64_t bpfring_patience_next(struct patience *w)
 	return tick;
 }
 
-/*
- * From now on space is for the first of the queue, until it has some. Not for those behind it: as long
- * as they have not looked, there may be enough for all, and if whoever comes now had to queue up as
- * well, the queue would never end. Relaxed: a thread that does not see it yet came before us.
- */
-static void come_first(struct bpfring_producer *p, bool first)
-{
-	__atomic_store_n(&p->prod.waiters, first, __ATOMIC_RELAXED);
-}
-
-/* After a kick: a hook may have forked, and its child come back. */
-static int try_again(struct bpfring_producer *p, size_t size, void **ret)
+static int try_space(struct bpfring_producer *p, size_t size, void **ret)
 {
 	int err = bpfring_producer_usable(p);
 
+	return err ? err : bpfring_producer_try(p, size, ret);
+}
+
+static int kick_and_try(struct bpfring_producer *p, struct wait *w, size_t size, void **ret)
+{
+	int err;
+
+	if (!p->kick.fn) {
+		bpfring_producer_kick(p);
+		return bpfring_producer_try(p, size, ret);
+	}
+	step_out(p, w);
+	bpfring_producer_kick(p);
+	err = bpfring_producer_usable(p);
+	if (!err)
+		err = join_queue(p, w);
 	return err ? err : bpfring_producer_try(p, size, ret);
 }
 
@@ -121,65 +230,65 @@ static int try_again(struct bpfring_producer *p, size_t size, void **ret)
  * ring after each edge and before each sleep, and an edge that comes in between is kept by epoll.
  * Level-triggered it would not sleep: the kernel calls a ring writable if one byte is free.
  */
-static int wait_for_space(struct bpfring_producer *p, size_t size, int64_t deadline, void **ret)
+static int wait_for_space(struct bpfring_producer *p, struct wait *w, size_t size, void **ret)
 {
-	struct waiter *w = atomic_load_explicit(&p->waiter, memory_order_relaxed);
+	struct waiter *waiter = atomic_load_explicit(&p->waiter, memory_order_relaxed);
 	struct patience patience;
-	int err = w ? 0 : make_waiter(p, &w);
+	int err = waiter ? 0 : make_waiter(p, &waiter);
 
 	bpfring_patience_init(&patience, p);
 	while (err >= 0) {
 		struct epoll_event event;
 		int64_t now = bpfring_sys_now(), left;
 
-		err = bpfring_producer_try(p, size, ret);
+		err = try_space(p, size, ret);
 		if (err == -ENOSPC) {
+			w->first = true;
 			come_first(p, true);
-			bpfring_patience_tick(&patience, p, now);
-			err = try_again(p, size, ret);
+			if (bpfring_patience_kicks(&patience, p, now))
+				err = kick_and_try(p, w, size, ret);
 		}
 		if (err != -ENOSPC)
 			return err;
 		if (atomic_load(&p->stopped)) /* P5 */
 			return -ECANCELED;
-		if (now >= deadline)
+		if (now >= w->deadline)
 			return -ETIMEDOUT;
+		pthread_testcancel();
 		left = bpfring_patience_next(&patience);
-		if (left > deadline - now)
-			left = deadline - now;
-		err = bpfring_waiter_wait(w, &event, 1, left);
+		if (left > w->deadline - now)
+			left = w->deadline - now;
+		err = bpfring_waiter_wait(waiter, &event, 1, left);
 	}
 	return err;
+}
+
+static int wait_in_queue(struct bpfring_producer *p, struct wait *w, size_t size, void **ret)
+{
+	int err = join_queue(p, w);
+
+	if (!err)
+		err = wait_for_turn(p, w);
+	return err ? err : wait_for_space(p, w, size, ret);
 }
 
 int bpfring_producer_reserve_wait(struct bpfring_producer *p, size_t size, int64_t timeout_ns,
 				  void **ret)
 {
-	struct wait_node node;
-	int64_t start, deadline;
-	int err, cancel;
+	struct wait w = {.p = p};
+	int err;
 
 	if (!p || !ret || timeout_ns < -1)
 		return -EINVAL;
 	err = bpfring_producer_reserve(p, size, ret);
 	if (err != -ENOSPC)
 		return err;
-	start = bpfring_sys_now();
-	deadline = timeout_ns < 0 || timeout_ns > INT64_MAX - start ? INT64_MAX
-								    : start + timeout_ns;
-	/* The node is on our stack, and the hook that kicks may have cancellation points. */
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
-	enqueue(p, &node);
-	err = wait_for_turn(&node, deadline);
-	if (!err) {
-		err = wait_for_space(p, size, deadline, ret);
-		come_first(p, false);
-	}
-	dequeue(p, &node);
-	pthread_setcancelstate(cancel, &cancel);
-	atomic_fetch_add_explicit(&p->waits, 1, memory_order_relaxed);
-	atomic_fetch_add_explicit(&p->waited_ns, (uint64_t)(bpfring_sys_now() - start),
-				  memory_order_relaxed);
+	w.start = bpfring_sys_now();
+	w.deadline = timeout_ns < 0 || timeout_ns > INT64_MAX - w.start ? INT64_MAX
+									: w.start + timeout_ns;
+	pthread_cleanup_push(end_wait, &w);
+	err = wait_in_queue(p, &w, size, ret);
+	pthread_cleanup_pop(1);
 	return err;
 }
 
@@ -204,4 +313,18 @@ int bpfring_producer_resume(struct bpfring_producer *p)
 	if (!err)
 		atomic_store(&p->stopped, false);
 	return err;
+}
+
+void bpfring_producer_end_waits(struct bpfring_producer *p)
+{
+	if (bpfring_producer_stop(p))
+		return; /* a child: who waits is a thread of its parent */
+	pthread_mutex_lock(&p->queue_lock);
+	p->closing = true;
+	while (p->first) {
+		pthread_mutex_unlock(&p->queue_lock);
+		bpfring_sys_futex_wait(&p->queue_empty, 0, INT64_MAX);
+		pthread_mutex_lock(&p->queue_lock);
+	}
+	pthread_mutex_unlock(&p->queue_lock);
 }

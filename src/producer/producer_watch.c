@@ -68,8 +68,13 @@ int bpfring_producer_arm(struct bpfring_producer *p, size_t size)
 	/* Takes the edges back; one that comes after this makes the descriptor readable again. */
 	bpfring_sys_epoll_wait(watch->epoll_fd, events, 2, 0);
 	now = bpfring_sys_now();
-	if (bpfring_producer_free_space(p) < total)
-		bpfring_patience_tick(&watch->patience, p, now);
+	if (bpfring_producer_free_space(p) < total &&
+	    bpfring_patience_kicks(&watch->patience, p, now)) {
+		bpfring_producer_kick(p);
+		err = bpfring_producer_usable(p); /* what a hook did */
+		if (err)
+			return err;
+	}
 	if (bpfring_producer_free_space(p) >= total) {
 		disarm(p);
 		return 1;

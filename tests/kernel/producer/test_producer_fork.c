@@ -9,7 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define FORKS	2000
+#define FORKS	1000
 #define THREADS 4
 
 static int stop;
