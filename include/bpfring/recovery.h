@@ -43,6 +43,10 @@ struct bpfring_recovery {
  * @p:   the producer
  * @ret: what was found; NULL if not wanted
  *
+ * It reads the header of every sample that is not drained yet. Other threads of this producer wait
+ * meanwhile when they reserve or submit. A producer of another process is not kept out: what it writes
+ * at that moment may look broken.
+ *
  * Return: 1: something blocks the ring; 0: nothing; -EINVAL: a bad @ret; -ECHILD, -EBADF.
  */
 BPFRING_API int bpfring_producer_check(const struct bpfring_producer *p,

@@ -102,6 +102,13 @@ static inline int bpfring_producer_usable(const struct bpfring_producer *p)
  */
 int bpfring_producer_try(struct bpfring_producer *p, size_t size, void **ret);
 
+/*
+ * Nobody reserves or ends samples in between: of a producer that many threads use, or else its one thread
+ * is here. In a forked child nothing is held.
+ */
+bool bpfring_producer_hold(const struct bpfring_producer *p);
+void bpfring_producer_let_go(const struct bpfring_producer *p, bool held);
+
 /* Whether space is for another thread that waits for it: who does not wait is refused. */
 bool bpfring_producer_space_is_taken(struct bpfring_producer *p);
 /* Makes all that wait return -ECANCELED, and waits until they have left. */

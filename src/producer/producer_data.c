@@ -219,7 +219,7 @@ int bpfring_priv_producer_submit_batch(struct bpfring_producer *p,
  * A look at the ring from outside of it. Nothing else of a producer is written by functions that take
  * it as const. In a forked child the lock may be that of a thread which does not exist there.
  */
-static bool enter_to_look(const struct bpfring_producer *p)
+bool bpfring_producer_hold(const struct bpfring_producer *p)
 {
 	if (!*p->guard)
 		return false;
@@ -227,9 +227,9 @@ static bool enter_to_look(const struct bpfring_producer *p)
 	return true;
 }
 
-static void leave_looking(const struct bpfring_producer *p, bool entered)
+void bpfring_producer_let_go(const struct bpfring_producer *p, bool held)
 {
-	if (entered)
+	if (held)
 		leave((struct bpfring_producer *)(uintptr_t)p);
 }
 
@@ -238,13 +238,13 @@ int bpfring_producer_stats(const struct bpfring_producer *p, struct bpfring_prod
 	const struct bpfring_prod *prod = &p->prod;
 	struct bpfring_producer_stats now;
 	uint64_t fill;
-	bool entered;
+	bool held;
 
 	if (!p)
 		return -EINVAL;
 	if (atomic_load(&p->closed))
 		return -EBADF;
-	entered = enter_to_look(p);
+	held = bpfring_producer_hold(p);
 	fill = prod->published - bpfring_priv_load_cons(prod, prod->published);
 	if (fill > prod->mask + 1 || fill < prod->max_fill)
 		fill = prod->max_fill;
@@ -261,7 +261,7 @@ int bpfring_producer_stats(const struct bpfring_producer *p, struct bpfring_prod
 		.max_fill = fill,
 		.ring_size = p->mapping.size,
 	};
-	leave_looking(p, entered);
+	bpfring_producer_let_go(p, held);
 	return bpfring_options_write(ret, &now, sizeof(now),
 				     offsetof(struct bpfring_producer_stats, bytes));
 }
@@ -269,13 +269,13 @@ int bpfring_producer_stats(const struct bpfring_producer *p, struct bpfring_prod
 size_t bpfring_producer_free_space(const struct bpfring_producer *p)
 {
 	uint64_t space;
-	bool entered;
+	bool held;
 
 	if (!p || atomic_load(&p->closed))
 		return 0;
-	entered = enter_to_look(p);
+	held = bpfring_producer_hold(p);
 	space = bpfring_prod_free_space(&p->prod);
-	leave_looking(p, entered);
+	bpfring_producer_let_go(p, held);
 	return (size_t)space;
 }
 
@@ -289,12 +289,12 @@ uint64_t bpfring_producer_cons_pos(const struct bpfring_producer *p)
 uint64_t bpfring_producer_prod_pos(const struct bpfring_producer *p)
 {
 	uint64_t pos;
-	bool entered;
+	bool held;
 
 	if (!p || atomic_load(&p->closed))
 		return 0;
-	entered = enter_to_look(p);
+	held = bpfring_producer_hold(p);
 	pos = p->prod.published;
-	leave_looking(p, entered);
+	bpfring_producer_let_go(p, held);
 	return pos;
 }

@@ -150,9 +150,16 @@ static int recover(const struct bpfring_producer *p, bool repair, struct bpfring
 
 int bpfring_producer_check(const struct bpfring_producer *p, struct bpfring_recovery *ret)
 {
-	int err = p ? bpfring_producer_usable(p) : -EINVAL;
+	int err = bpfring_producer_usable(p);
+	bool held;
 
-	return err ? err : recover(p, false, ret);
+	if (err)
+		return err;
+	/* What is drained meanwhile would be written over, and look like anything. */
+	held = bpfring_producer_hold(p);
+	err = recover(p, false, ret);
+	bpfring_producer_let_go(p, held);
+	return err;
 }
 
 /* None are open. What is noted of some comes from headers that were written over. */
@@ -166,24 +173,14 @@ static void forget_samples(struct bpfring_producer *p)
 	p->prod.latest = 1;
 }
 
-int bpfring_producer_recover(struct bpfring_producer *p, struct bpfring_recovery *ret)
+/* With nothing reserved. Takes up the position anew, which another producer may have moved. */
+static int recover_held(struct bpfring_producer *p, struct bpfring_recovery *ret)
 {
-	int blocked = p ? bpfring_producer_usable(p) : -EINVAL;
+	int blocked;
 
-	if (blocked)
-		return blocked;
-	if (p->claim_fd < 0) {
-		log_error("map '%s' id %u: recover: opened without the claim; another producer may "
-			  "be alive\n",
-			  p->map.name, p->map.id);
-		return -EPERM;
-	}
 	if (p->prod.reserve_pos != p->prod.published)
 		return -EBUSY;
-	if (ret && ret->sz < offsetof(struct bpfring_recovery, discards))
-		return -EINVAL; /* before anything is discarded */
 	blocked = recover(p, true, ret);
-	/* Take up the position anew: it may have been moved by the repair or by another producer. */
 	p->opened_at -= p->prod.published;
 	p->prod.published = load(p->mapping.prod, p->prod.word_size);
 	p->opened_at += p->prod.published;
@@ -193,4 +190,25 @@ int bpfring_producer_recover(struct bpfring_producer *p, struct bpfring_recovery
 	p->prod.lost = 0;
 	p->kick.next_pos = p->prod.published; /* look at the fill: it may be far back now */
 	return blocked;
+}
+
+int bpfring_producer_recover(struct bpfring_producer *p, struct bpfring_recovery *ret)
+{
+	int err = bpfring_producer_usable(p);
+	bool held;
+
+	if (err)
+		return err;
+	if (p->claim_fd < 0) {
+		log_error("map '%s' id %u: recover: opened without the claim; another producer may "
+			  "be alive\n",
+			  p->map.name, p->map.id);
+		return -EPERM;
+	}
+	if (ret && ret->sz < offsetof(struct bpfring_recovery, discards))
+		return -EINVAL; /* before anything is discarded */
+	held = bpfring_producer_hold(p);
+	err = recover_held(p, ret);
+	bpfring_producer_let_go(p, held);
+	return err;
 }

@@ -158,7 +158,8 @@ static void assert_works(enum call call)
 	assert_true(stats.samples >= 4);
 	assert_true(stats.kicks >= 2);
 	assert_int_equal(bpfring_producer_stop(p), 0);
-	assert_int_equal(bpfring_producer_reserve_wait(p, 4000, 0, &data), 0); /* the hook drained */
+	assert_int_equal(bpfring_producer_reserve_wait(p, 4000, 0, &data),
+			 0); /* the hook drained */
 	assert_int_equal(bpfring_producer_discard(p, data), 0);
 	done();
 	sim_sys_reset();

@@ -152,8 +152,9 @@ static void levels_that_are_never_reached(void **state)
 	static const struct {
 		uint64_t samples, bytes;
 		size_t size;
-	} cases[] = {{1000, 0, 16},	{171, 0, 16}, {UINT64_MAX, 0, 400}, {0, PAGE, 16},
-		     {0, PAGE, 1016 + 8}, {0, PAGE, 257}, {1000, PAGE, 300},   {2, 3000, PAGE - 8}};
+	} cases[] = {{1000, 0, 16},	{171, 0, 16},	     {UINT64_MAX, 0, 400},
+		     {0, PAGE, 16},	{0, PAGE, 1016 + 8}, {0, PAGE, 257},
+		     {1000, PAGE, 300}, {2, 3000, PAGE - 8}};
 	BPFRING_OPTS(bpfring_producer_stats, stats);
 	BPFRING_OPTS(bpfring_producer_opts, opts);
 	int calls = 0;
@@ -242,12 +243,9 @@ static void no_kicks_unasked(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		rig_test(kicks_by_itself),
-		rig_test(what_a_kick_may_return),
-		rig_test(errors_of_the_kernel),
-		rig_test(levels_that_are_never_reached),
-		rig_test(kicks_that_do_not_help),
-		rig_test(no_kicks_unasked),
+		rig_test(kicks_by_itself),	  rig_test(what_a_kick_may_return),
+		rig_test(errors_of_the_kernel),	  rig_test(levels_that_are_never_reached),
+		rig_test(kicks_that_do_not_help), rig_test(no_kicks_unasked),
 	};
 
 	return cmocka_run_group_tests(tests, keep_two, NULL);
