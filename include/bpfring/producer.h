@@ -26,6 +26,9 @@
  * returns -ECHILD there. libbpf's user_ring_buffer knows no claim: if it moves the position of a
  * ring in use here, the next submit returns -EBUSY.
  *
+ * What a producer refuses to do it explains in the log, once for each cause, at BPFRING_LOG_ERROR. Space that
+ * is not there and a wait that is over are not logged.
+ *
  * Needs: Linux 6.1. No capability is needed by a process that was handed the map's file descriptor;
  * running a BPF program (kick) needs CAP_BPF or that of its type.
  */
@@ -165,7 +168,7 @@ static inline struct bpfring_prod *bpfring_producer_prod(struct bpfring_producer
 	return (struct bpfring_prod *)(void *)p;
 }
 
-/* What the functions below do where they cannot do it inline. */
+/* What the functions below do where they cannot do it inline; the last one logs why an end was refused. */
 BPFRING_API int bpfring_priv_producer_reserve(struct bpfring_producer *p, size_t size, void **ret);
 BPFRING_API int bpfring_priv_producer_reserve_batch(struct bpfring_producer *p,
 						    struct bpfring_sample *samples,
@@ -176,6 +179,7 @@ BPFRING_API int bpfring_priv_producer_output(struct bpfring_producer *p, const v
 BPFRING_API int bpfring_priv_producer_submit_batch(struct bpfring_producer *p,
 						   const struct bpfring_sample *samples,
 						   unsigned int count);
+BPFRING_API int bpfring_priv_producer_refuse_end(struct bpfring_producer *p, int err);
 
 /**
  * bpfring_producer_reserve() - take space for one sample.
@@ -189,9 +193,13 @@ BPFRING_API int bpfring_priv_producer_submit_batch(struct bpfring_producer *p,
  */
 static inline int bpfring_producer_reserve(struct bpfring_producer *p, size_t size, void **ret)
 {
-	if (size < bpfring_producer_prod(p)->limit)
-		return bpfring_prod_reserve(bpfring_producer_prod(p), size, ret);
-	return bpfring_priv_producer_reserve(p, size, ret);
+	if (size < bpfring_producer_prod(p)->limit) {
+		int err = bpfring_prod_reserve(bpfring_producer_prod(p), size, ret);
+
+		if (!err || err == -ENOSPC)
+			return err;
+	}
+	return bpfring_priv_producer_reserve(p, size, ret); /* which also says what is wrong */
 }
 
 /**
@@ -206,8 +214,12 @@ static inline int bpfring_producer_reserve(struct bpfring_producer *p, size_t si
 static inline int bpfring_producer_reserve_batch(struct bpfring_producer *p,
 						 struct bpfring_sample *samples, unsigned int count)
 {
-	if (bpfring_producer_prod(p)->limit)
-		return bpfring_prod_reserve_batch(bpfring_producer_prod(p), samples, count);
+	if (bpfring_producer_prod(p)->limit) {
+		int n = bpfring_prod_reserve_batch(bpfring_producer_prod(p), samples, count);
+
+		if (n >= 0 || n == -ENOSPC)
+			return n;
+	}
 	return bpfring_priv_producer_reserve_batch(p, samples, count);
 }
 
@@ -225,8 +237,11 @@ static inline int bpfring_producer_submit(struct bpfring_producer *p, void *data
 {
 	struct bpfring_prod *prod = bpfring_producer_prod(p);
 
-	if (prod->indices)
-		return bpfring_prod_submit(prod, data);
+	if (prod->indices) {
+		int err = bpfring_prod_submit(prod, data);
+
+		return err ? bpfring_priv_producer_refuse_end(p, err) : 0;
+	}
 	return bpfring_priv_producer_end(p, data, 0);
 }
 
@@ -238,8 +253,11 @@ static inline int bpfring_producer_discard(struct bpfring_producer *p, void *dat
 {
 	struct bpfring_prod *prod = bpfring_producer_prod(p);
 
-	if (prod->indices)
-		return bpfring_prod_discard(prod, data);
+	if (prod->indices) {
+		int err = bpfring_prod_discard(prod, data);
+
+		return err ? bpfring_priv_producer_refuse_end(p, err) : 0;
+	}
 	return bpfring_priv_producer_end(p, data, BPFRING_DISCARD_BIT);
 }
 
@@ -254,8 +272,13 @@ static inline int bpfring_producer_submit_batch(struct bpfring_producer *p,
 						const struct bpfring_sample *samples,
 						unsigned int count)
 {
-	if (bpfring_producer_prod(p)->limit)
-		return bpfring_prod_submit_batch(bpfring_producer_prod(p), samples, count);
+	if (bpfring_producer_prod(p)->limit) {
+		int n = bpfring_prod_submit_batch(bpfring_producer_prod(p), samples, count);
+
+		if (n < 0 || (unsigned int)n < count)
+			bpfring_priv_producer_refuse_end(p, n < 0 ? n : -EINVAL);
+		return n;
+	}
 	return bpfring_priv_producer_submit_batch(p, samples, count);
 }
 
@@ -287,7 +310,7 @@ static inline int bpfring_producer_output(struct bpfring_producer *p, const void
  * -EOPNOTSUPP: the options named nothing to kick; -EBUSY: another drain is running at this moment;
  * -E2BIG, -EINVAL: the kernel met a header or position that it cannot pass, left by another producer:
  * see recovery.h; -EPERM: this process may not run BPF programs; another error that
- * the hook or the program made up; -ECHILD, -EBADF. The log says what the first one means.
+ * the hook or the program made up; -ECHILD, -EBADF. The log explains each, once.
  */
 BPFRING_API int bpfring_producer_kick(struct bpfring_producer *p);
 

@@ -4,6 +4,7 @@
 #include "producer/producer.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/mman.h>
 
 #include "base/claim.h"
@@ -62,7 +63,10 @@ static struct bpfring_producer *producer_alloc(void)
 
 static void producer_free(struct bpfring_producer *p)
 {
-	*p = (struct bpfring_producer){.closed = true, .claim_fd = -1};
+	struct map map = {.fd = -1, .id = p->map.id}; /* for the log */
+
+	memcpy(map.name, p->map.name, sizeof(map.name));
+	*p = (struct bpfring_producer){.closed = true, .claim_fd = -1, .map = map};
 	keep_closed(p, p);
 }
 
@@ -302,15 +306,17 @@ int bpfring_producer_claim_fd(const struct bpfring_producer *p)
 	if (!p)
 		return -EINVAL;
 	if (atomic_load(&p->closed))
-		return -EBADF;
-	return p->claim_fd < 0 ? -ENOENT : p->claim_fd;
+		return bpfring_producer_refuse(p, REFUSED_CLOSED, -EBADF);
+	return p->claim_fd < 0 ? bpfring_producer_refuse(p, REFUSED_CLAIM, -ENOENT) : p->claim_fd;
 }
 
 int bpfring_producer_map_fd(const struct bpfring_producer *p)
 {
 	if (!p)
 		return -EINVAL;
-	return atomic_load(&p->closed) ? -EBADF : p->map.fd;
+	if (atomic_load(&p->closed))
+		return bpfring_producer_refuse(p, REFUSED_CLOSED, -EBADF);
+	return p->map.fd;
 }
 
 uint32_t bpfring_producer_map_id(const struct bpfring_producer *p)

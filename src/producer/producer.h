@@ -43,7 +43,7 @@ struct kick {
 	uint64_t refused_at;		/* consumer position at the last kick for want of space */
 	_Atomic(int64_t) refused_until; /* not again before, without progress */
 	atomic_uint_least64_t kicks, errors, drained;
-	atomic_bool warned;
+	atomic_uint said; /* what errors were logged */
 };
 
 /* Somebody waits for space: when to look without being notified, and when to kick. */
@@ -71,6 +71,7 @@ struct bpfring_producer {
 	int claim_fd;	    /* -1: none */
 	uint64_t opened_at; /* position */
 	atomic_bool closed;
+	atomic_uint refused; /* what was logged: a bit for each enum refusal */
 
 	struct kick kick;
 	struct space_watch watch;
@@ -86,7 +87,32 @@ struct bpfring_producer {
 	atomic_uint_least64_t waits, waited_ns;
 };
 
-/* 0, -EINVAL: NULL, -EBADF, -ECHILD */
+/* For producer_refuse.c, which has the words. */
+enum refusal {
+	REFUSED_CLOSED,
+	REFUSED_CHILD,
+	REFUSED_SAMPLE,
+	REFUSED_SECOND,
+	REFUSED_HEADER,
+	REFUSED_POSITION,
+	REFUSED_SIZE,
+	REFUSED_NO_KICK,
+	REFUSED_NO_FD,
+	REFUSED_TIMEOUT,
+	REFUSED_NO_WAITER,
+	REFUSED_CLAIM,
+	REFUSED_RECOVER_CLAIM,
+	REFUSED_RECOVER_OPEN,
+	REFUSED_STRUCT,
+};
+
+/* Logs why, once for each producer and cause. All return @err. */
+int bpfring_producer_refuse(const struct bpfring_producer *p, enum refusal why, int err);
+/* The same for what bpfring_producer_usable() returned, and for a reservation that failed. */
+int bpfring_producer_refuse_use(const struct bpfring_producer *p, int err);
+int bpfring_producer_refuse_space(const struct bpfring_producer *p, int err);
+
+/* 0, -EINVAL: NULL, -EBADF, -ECHILD. Logs nothing: signal handlers come here too. */
 static inline int bpfring_producer_usable(const struct bpfring_producer *p)
 {
 	if (!p)

@@ -68,7 +68,9 @@ static int may_reserve(struct bpfring_producer *p)
 {
 	int err = bpfring_producer_usable(p);
 
-	return !err && bpfring_producer_space_is_taken(p) ? -ENOSPC : err;
+	if (err)
+		return bpfring_producer_refuse_use(p, err);
+	return bpfring_producer_space_is_taken(p) ? -ENOSPC : 0;
 }
 
 /* There was no space. 0: it was tried to make some; -ENOSPC: no; or what a hook did: -ECHILD, -EBADF. */
@@ -90,7 +92,7 @@ int bpfring_priv_producer_reserve(struct bpfring_producer *p, size_t size, void 
 	int err = may_reserve(p);
 
 	if (err == -ENOSPC && size > p->prod.max_sample)
-		err = -E2BIG; /* it would wait for nothing */
+		return bpfring_producer_refuse_space(p, -E2BIG); /* it would wait for nothing */
 	if (err)
 		return err;
 	err = bpfring_producer_try(p, size, ret);
@@ -99,7 +101,7 @@ int bpfring_priv_producer_reserve(struct bpfring_producer *p, size_t size, void 
 		if (!err)
 			err = bpfring_producer_try(p, size, ret);
 	}
-	return err;
+	return err ? bpfring_producer_refuse_space(p, err) : 0;
 }
 
 static int reserve_batch(struct bpfring_producer *p, struct bpfring_sample *samples,
@@ -128,7 +130,7 @@ int bpfring_priv_producer_reserve_batch(struct bpfring_producer *p, struct bpfri
 		if (!err)
 			err = reserve_batch(p, samples, count);
 	}
-	return err;
+	return err < 0 ? bpfring_producer_refuse_space(p, err) : err;
 }
 
 int bpfring_priv_producer_end(struct bpfring_producer *p, void *data, uint32_t discard)
@@ -136,11 +138,11 @@ int bpfring_priv_producer_end(struct bpfring_producer *p, void *data, uint32_t d
 	int err = bpfring_producer_usable(p);
 
 	if (err)
-		return err;
+		return bpfring_producer_refuse_use(p, err);
 	enter(p);
 	err = end(p, data, discard);
 	leave_and_kick(p, !err);
-	return err;
+	return err ? bpfring_priv_producer_refuse_end(p, err) : 0;
 }
 
 /*
@@ -187,7 +189,7 @@ int bpfring_priv_producer_output(struct bpfring_producer *p, const void *data, s
 			if (!err)
 				err = output_inside(p, data, size);
 		}
-		return err;
+		return err ? bpfring_producer_refuse_space(p, err) : 0;
 	}
 	err = bpfring_priv_producer_reserve(p, size, &sample);
 	if (err)
@@ -202,7 +204,7 @@ int bpfring_priv_producer_submit_batch(struct bpfring_producer *p,
 	int err = bpfring_producer_usable(p), done = 0;
 
 	if (err)
-		return err;
+		return bpfring_producer_refuse_use(p, err);
 	enter(p);
 	/* The first one last, as bpfring_prod_submit_batch(). */
 	for (unsigned int i = 0; i < count && (!err || err == -EINVAL); i++) {
@@ -211,7 +213,9 @@ int bpfring_priv_producer_submit_batch(struct bpfring_producer *p,
 	}
 	leave_and_kick(p, done);
 	if (err && err != -EINVAL)
-		return err;
+		return bpfring_priv_producer_refuse_end(p, err);
+	if ((unsigned int)done < count)
+		bpfring_priv_producer_refuse_end(p, -EINVAL);
 	return done ? done : err;
 }
 
@@ -243,7 +247,7 @@ int bpfring_producer_stats(const struct bpfring_producer *p, struct bpfring_prod
 	if (!p)
 		return -EINVAL;
 	if (atomic_load(&p->closed))
-		return -EBADF;
+		return bpfring_producer_refuse(p, REFUSED_CLOSED, -EBADF);
 	held = bpfring_producer_hold(p);
 	fill = prod->published - bpfring_priv_load_cons(prod, prod->published);
 	if (fill > prod->mask + 1 || fill < prod->max_fill)
@@ -262,8 +266,10 @@ int bpfring_producer_stats(const struct bpfring_producer *p, struct bpfring_prod
 		.ring_size = p->mapping.size,
 	};
 	bpfring_producer_let_go(p, held);
-	return bpfring_options_write(ret, &now, sizeof(now),
-				     offsetof(struct bpfring_producer_stats, bytes));
+	if (bpfring_options_write(ret, &now, sizeof(now),
+				  offsetof(struct bpfring_producer_stats, bytes)))
+		return ret ? bpfring_producer_refuse(p, REFUSED_STRUCT, -EINVAL) : -EINVAL;
+	return 0;
 }
 
 size_t bpfring_producer_free_space(const struct bpfring_producer *p)

@@ -41,46 +41,60 @@ int bpfring_producer_kick_init(struct bpfring_producer *p, const struct bpfring_
 	return opts->kick_prog_fd ? take_program(&k->prog_fd, opts->kick_prog_fd) : 0;
 }
 
-static const char *meaning(const struct kick *k, int err)
+enum cause { TOO_LARGE, SENSELESS, NOT_ALLOWED, FILTERED, FAILED };
+
+static const char *const causes[] = {
+	[TOO_LARGE] = "a header in the ring is larger than the ring or than the kernel takes; "
+		      "bpfring_producer_recover() discards it",
+	[SENSELESS] =
+		"a position or header in the ring makes no sense, or the program passes flags "
+		"that drain does not know; bpfring_producer_recover() repairs the ring",
+	[NOT_ALLOWED] = "this process may not run BPF programs",
+	[FILTERED] = "a seccomp filter refuses bpf() to this process",
+	[FAILED] = "the program or hook that drains failed",
+};
+
+static enum cause cause_of(const struct kick *k, int err)
 {
 	switch (err) {
 	case -E2BIG:
-		return "a header in the ring is larger than the ring or than the kernel takes; "
-		       "bpfring_producer_recover() discards it";
+		return TOO_LARGE;
 	case -EINVAL:
-		return "a position or header in the ring makes no sense, or the program passes "
-		       "flags "
-		       "that drain does not know; bpfring_producer_recover() repairs the ring";
+		return SENSELESS;
 	case -EPERM:
-		return "this process may not run BPF programs";
+		return NOT_ALLOWED;
 	case -ENOSYS:
 	case -EACCES:
-		if (!k->fn)
-			return "a seccomp filter refuses bpf() to this process";
-	/* fall through */
+		return k->fn ? FAILED : FILTERED;
 	default:
-		return "the program or hook that drains failed";
+		return FAILED;
 	}
 }
 
-/* The last error is logged once: who kicks by itself may do so a million times a second. */
+/* Logged once for each cause: who kicks by itself may do so a million times a second. */
 static void note_error(struct bpfring_producer *p, int err)
 {
+	const enum cause cause = cause_of(&p->kick, err);
+	unsigned int said;
+
 	atomic_fetch_add_explicit(&p->kick.errors, 1, memory_order_relaxed);
-	if (err != -EBUSY && !atomic_exchange_explicit(&p->kick.warned, true, memory_order_relaxed))
+	if (err == -EBUSY) /* another drains at this moment */
+		return;
+	said = atomic_fetch_or_explicit(&p->kick.said, 1U << cause, memory_order_relaxed);
+	if (!(said & 1U << cause))
 		log_warn("map '%s' id %u: kick: %s; %s\n", p->map.name, p->map.id,
-			 bpfring_errname(err), meaning(&p->kick, err));
+			 bpfring_errname(err), causes[cause]);
 }
 
 int bpfring_producer_kick(struct bpfring_producer *p)
 {
-	int err = p ? bpfring_producer_usable(p) : -EINVAL;
+	int err = bpfring_producer_usable(p);
 	int drained;
 
 	if (err)
-		return err;
+		return bpfring_producer_refuse_use(p, err);
 	if (!bpfring_producer_can_kick(p))
-		return -EOPNOTSUPP;
+		return bpfring_producer_refuse(p, REFUSED_NO_KICK, -EOPNOTSUPP);
 	if (p->kick.prog_fd < 0)
 		drained = p->kick.fn(p->kick.ctx);
 	else

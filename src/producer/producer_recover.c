@@ -8,11 +8,13 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "base/log.h"
 #include "base/options.h"
 #include "producer/producer.h"
 #include "base/sys.h"
 #include "base/sys_bpf.h"
+
+/* Of a struct bpfring_recovery, that a program must have room for. */
+#define MIN_RESULT offsetof(struct bpfring_recovery, discards)
 
 /* The longest discarded sample that the kernel passes over, in ring bytes. */
 #define MAX_SKIP ((uint64_t)BPFRING_MAX_SAMPLE + 1)
@@ -141,11 +143,10 @@ static int recover(const struct bpfring_producer *p, bool repair, struct bpfring
 {
 	struct bpfring_recovery found;
 	int blocked = bpfring_ring_recover(&p->mapping, p->prod.word_size, repair, &found);
-	int err = ret ? bpfring_options_write(ret, &found, sizeof(found),
-					      offsetof(struct bpfring_recovery, discards))
-		      : 0;
 
-	return err ? err : blocked;
+	if (ret && bpfring_options_write(ret, &found, sizeof(found), MIN_RESULT))
+		return bpfring_producer_refuse(p, REFUSED_STRUCT, -EINVAL);
+	return blocked;
 }
 
 int bpfring_producer_check(const struct bpfring_producer *p, struct bpfring_recovery *ret)
@@ -154,7 +155,7 @@ int bpfring_producer_check(const struct bpfring_producer *p, struct bpfring_reco
 	bool held;
 
 	if (err)
-		return err;
+		return bpfring_producer_refuse_use(p, err);
 	/* What is drained meanwhile would be written over, and look like anything. */
 	held = bpfring_producer_hold(p);
 	err = recover(p, false, ret);
@@ -179,7 +180,7 @@ static int recover_held(struct bpfring_producer *p, struct bpfring_recovery *ret
 	int blocked;
 
 	if (p->prod.reserve_pos != p->prod.published)
-		return -EBUSY;
+		return -EBUSY; /* samples are reserved */
 	blocked = recover(p, true, ret);
 	p->opened_at -= p->prod.published;
 	p->prod.published = load(p->mapping.prod, p->prod.word_size);
@@ -198,17 +199,13 @@ int bpfring_producer_recover(struct bpfring_producer *p, struct bpfring_recovery
 	bool held;
 
 	if (err)
-		return err;
-	if (p->claim_fd < 0) {
-		log_error("map '%s' id %u: recover: opened without the claim; another producer may "
-			  "be alive\n",
-			  p->map.name, p->map.id);
-		return -EPERM;
-	}
-	if (ret && ret->sz < offsetof(struct bpfring_recovery, discards))
-		return -EINVAL; /* before anything is discarded */
+		return bpfring_producer_refuse_use(p, err);
+	if (p->claim_fd < 0)
+		return bpfring_producer_refuse(p, REFUSED_RECOVER_CLAIM, -EPERM);
+	if (ret && ret->sz < MIN_RESULT) /* before anything is discarded */
+		return bpfring_producer_refuse(p, REFUSED_STRUCT, -EINVAL);
 	held = bpfring_producer_hold(p);
 	err = recover_held(p, ret);
 	bpfring_producer_let_go(p, held);
-	return err;
+	return err == -EBUSY ? bpfring_producer_refuse(p, REFUSED_RECOVER_OPEN, err) : err;
 }

@@ -162,7 +162,7 @@ static int make_waiter(struct bpfring_producer *p, struct waiter **ret)
 	int err = bpfring_waiter_new(&w, p->map.fd, EPOLLOUT | EPOLLET);
 
 	if (err)
-		return err;
+		return bpfring_producer_refuse(p, REFUSED_NO_WAITER, err);
 	/* P5: sequentially consistent, like the other accesses of waiter and stopped: either a
 	 * bpfring_producer_stop() at this moment sees the waiter, or we see that we are stopped.
 	 */
@@ -278,8 +278,10 @@ int bpfring_producer_reserve_wait(struct bpfring_producer *p, size_t size, int64
 	struct wait w = {.p = p};
 	int err;
 
-	if (!p || !ret || timeout_ns < -1)
+	if (!p || !ret)
 		return -EINVAL;
+	if (timeout_ns < -1)
+		return bpfring_producer_refuse(p, REFUSED_TIMEOUT, -EINVAL);
 	err = bpfring_producer_reserve(p, size, ret);
 	if (err != -ENOSPC)
 		return err;
@@ -295,7 +297,7 @@ int bpfring_producer_reserve_wait(struct bpfring_producer *p, size_t size, int64
 int bpfring_producer_stop(struct bpfring_producer *p)
 {
 	struct waiter *w;
-	int err = p ? bpfring_producer_usable(p) : -EINVAL;
+	int err = bpfring_producer_usable(p);
 
 	if (err)
 		return err;
@@ -308,11 +310,12 @@ int bpfring_producer_stop(struct bpfring_producer *p)
 
 int bpfring_producer_resume(struct bpfring_producer *p)
 {
-	int err = p ? bpfring_producer_usable(p) : -EINVAL;
+	int err = bpfring_producer_usable(p);
 
-	if (!err)
-		atomic_store(&p->stopped, false);
-	return err;
+	if (err)
+		return bpfring_producer_refuse_use(p, err);
+	atomic_store(&p->stopped, false);
+	return 0;
 }
 
 void bpfring_producer_end_waits(struct bpfring_producer *p)

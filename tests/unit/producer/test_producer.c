@@ -68,10 +68,12 @@ static void after_close(void **state)
 	assert_int_equal(bpfring_producer_claim_fd(p), -EBADF);
 	assert_int_equal(bpfring_producer_stats(p, &stats), -EBADF);
 	assert_int_equal(bpfring_producer_map_fd(p), -EBADF); /* and not 0, which is open */
+	assert_logged("commands", "-EBADF", "closed");	      /* once, of all these */
 	bpfring_producer_close(p);
 	/* a sample of the producer before */
 	assert_int_equal(open_with(NULL), 0);
 	assert_int_equal(bpfring_producer_submit(p, data), -EINVAL);
+	assert_logged("commands", "-EINVAL", "another producer");
 	done();
 }
 
@@ -95,6 +97,7 @@ static void what_cannot_be_opened(void **state)
 	opts.flags = BPFRING_PRODUCER_UNCLAIMED;
 	assert_int_equal(open_with(&opts), 0);
 	assert_int_equal(bpfring_producer_claim_fd(p), -ENOENT);
+	assert_logged("-ENOENT", "no claim");
 	assert_int_equal(bpfring_producer_recover(p, NULL), -EPERM);
 	assert_logged("without the claim");
 	bpfring_producer_close(p);
@@ -272,6 +275,7 @@ static void recovery(void **state)
 		assert_int_equal(sim_drain(r, NULL, NULL, 0), 0);
 		assert_int_equal(bpfring_producer_reserve(p, 8, &data), 0);
 		assert_int_equal(bpfring_producer_recover(p, NULL), -EBUSY);
+		assert_logged("-EBUSY", "samples are reserved");
 		assert_int_equal(bpfring_producer_discard(p, data), 0);
 		assert_int_equal(bpfring_producer_recover(p, &found), 1);
 		assert_int_equal(found.samples, 1);
@@ -346,6 +350,7 @@ static void recovery_of_a_large_sample(void **state)
 	found.sz = 4;
 	assert_int_equal(bpfring_producer_check(p, &found), -EINVAL);
 	assert_int_equal(bpfring_producer_recover(p, &found), -EINVAL);
+	assert_logged("-EINVAL", "BPFRING_OPTS");
 	done();
 }
 

@@ -285,6 +285,7 @@ static void one_that_closes(void **state)
 		else
 			assert_int_equal(err, -EBADF);
 		assert_int_equal(bpfring_producer_reserve(p, 8, &data), -EBADF);
+		assert_logged("-EBADF", "closed");
 		done();
 		sim_sys_reset();
 	}

@@ -73,6 +73,7 @@ static void what_a_kick_may_return(void **state)
 	ring(PAGE, NULL);
 	assert_int_equal(open_with(NULL), 0);
 	assert_int_equal(bpfring_producer_kick(p), -EOPNOTSUPP);
+	assert_logged("-EOPNOTSUPP", "nothing to kick");
 	bpfring_producer_close(p);
 	sim_sys_prog(r->memory_fd, no_kick, NULL);
 	opts.kick_prog_fd = r->memory_fd;
@@ -121,7 +122,15 @@ static void errors_of_the_kernel(void **state)
 		assert_logged("kick", cases[i].word);
 		bpfring_producer_close(p);
 	}
-	sim_ring_free(r);
+	/* each once, in whatever order they come */
+	assert_int_equal(open_with(&opts), 0);
+	for (size_t i = 0; i < 10 * ARRAY_SIZE(cases); i++) {
+		result = cases[i % ARRAY_SIZE(cases)].err;
+		assert_int_equal(bpfring_producer_kick(p), result);
+		if (i < ARRAY_SIZE(cases))
+			assert_logged("kick", cases[i].word);
+	}
+	done();
 }
 
 /* In the ways in which a program may ask for space. 0 or -errno. */

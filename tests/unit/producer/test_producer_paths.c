@@ -71,6 +71,7 @@ static void batches_that_do_not_fit(void **state)
 	open_for_threads(NULL, NULL, NULL);
 	assert_int_equal(bpfring_producer_reserve_batch(p, &large[1], 1), -E2BIG);
 	assert_left();
+	assert_logged("-E2BIG");
 	assert_int_equal(bpfring_producer_reserve_batch(p, large, 2), 1);
 	assert_left();
 	assert_int_equal(bpfring_producer_discard(p, large[0].data), 0);
@@ -98,6 +99,7 @@ static void batches_that_may_not_be_ended(void **state)
 	assert_int_equal(bpfring_producer_reserve_batch(p, samples, 3), 3);
 	assert_int_equal(bpfring_producer_submit(p, samples[1].data), 0);
 	assert_int_equal(bpfring_producer_submit_batch(p, samples, 3), 2);
+	assert_logged("-EINVAL", "not a sample");
 	assert_left();
 	assert_int_equal(bpfring_producer_submit_batch(p, samples, 3), -EINVAL);
 	assert_left();
@@ -106,6 +108,7 @@ static void batches_that_may_not_be_ended(void **state)
 	assert_int_equal(bpfring_producer_reserve_batch(p, samples, 3), 3);
 	sim_ring_set_prod(r, 512);
 	assert_int_equal(bpfring_producer_submit_batch(p, samples, 3), -EBUSY);
+	assert_logged("-EBUSY", "another producer");
 	assert_left();
 	done();
 }
@@ -123,6 +126,7 @@ static void after_close(void **state)
 	assert_int_equal(bpfring_producer_submit_batch(p, &batch, 1), -EBADF);
 	assert_int_equal(bpfring_producer_submit(p, data), -EBADF);
 	assert_int_equal(bpfring_producer_discard(p, data), -EBADF);
+	assert_logged("-EBADF");
 	assert_int_equal(bpfring_producer_free_space(p), 0);
 	assert_int_equal(bpfring_producer_cons_pos(p), 0);
 	assert_int_equal(bpfring_producer_prod_pos(p), 0);
@@ -142,7 +146,9 @@ static void descriptors_that_fail(void **state)
 	assert_int_equal(bpfring_producer_fd(NULL), -EINVAL);
 	assert_int_equal(bpfring_producer_arm(NULL, 8), -EINVAL);
 	assert_int_equal(bpfring_producer_arm(p, 8), -EINVAL); /* before fd() */
+	assert_logged("-EINVAL", "after bpfring_producer_fd()");
 	assert_int_equal(bpfring_producer_arm(p, PAGE), -E2BIG);
+	assert_logged("-E2BIG");
 	sim_sys_count_reset();
 	assert_true(bpfring_producer_fd(p) >= 0);
 	calls = sim_sys_count(NULL);
@@ -159,6 +165,7 @@ static void descriptors_that_fail(void **state)
 		sim_sys_fail(-1, NULL);
 		assert_int_equal(bpfring_producer_arm(p, 8), -EINVAL); /* still not there */
 	}
+	log_forget();
 	fd = bpfring_producer_fd(p);
 	assert_true(fd >= 0);
 	assert_int_equal(bpfring_producer_fd(p), fd);

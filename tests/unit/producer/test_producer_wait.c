@@ -92,12 +92,14 @@ static void output(void **state)
 			assert_int_equal(sim_drain(r, same_bytes, &size, 0), 1);
 		}
 		assert_int_equal(bpfring_producer_output(p, payload, PAGE - 7), -E2BIG);
+		assert_logged("-E2BIG", "max_sample");
 		assert_int_equal(bpfring_producer_output(p, payload, PAGE - 8), 0);
 		assert_int_equal(bpfring_producer_output(p, payload, 8), -ENOSPC);
 		assert_int_equal(bpfring_producer_output(p, payload, 257), -ENOSPC);
 		bpfring_producer_close(p);
 		assert_int_equal(bpfring_producer_output(p, payload, 8), -EBADF);
 		assert_int_equal(bpfring_producer_output(p, payload, 257), -EBADF);
+		assert_logged("-EBADF");
 		sim_ring_free(r);
 		sim_sys_reset();
 	}
@@ -121,6 +123,7 @@ static void what_never_fits(void **state)
 		assert_int_equal(bpfring_producer_reserve(p, 8, &data), threads ? -ENOSPC : 0);
 		bpfring_producer_prod(p)->waiters = 0;
 		assert_int_equal(bpfring_producer_reserve_batch(p, &batch, 1), -E2BIG);
+		assert_logged("-E2BIG");
 		done();
 		sim_sys_reset();
 	}
@@ -143,7 +146,9 @@ static void waiting(void **state)
 	assert_int_equal(bpfring_producer_reserve_wait(NULL, 8, 0, &data), -EINVAL);
 	assert_int_equal(bpfring_producer_reserve_wait(p, 8, 0, NULL), -EINVAL);
 	assert_int_equal(bpfring_producer_reserve_wait(p, 8, -2, &data), -EINVAL);
+	assert_logged("-EINVAL", "nanoseconds");
 	assert_int_equal(bpfring_producer_reserve_wait(p, PAGE, -1, &data), -E2BIG);
+	assert_logged("-E2BIG");
 	assert_int_equal(put_sample(1, 3000), 0);
 	sim_clock_start(1000);
 	assert_int_equal(bpfring_producer_reserve_wait(p, 3000, 0, &data), -ETIMEDOUT);
@@ -175,6 +180,7 @@ static void waiting(void **state)
 		assert_int_equal(open_with(NULL), 0);
 		sim_sys_fail(0, calls[i]);
 		assert_int_equal(bpfring_producer_reserve_wait(p, 3000, MSEC, &data), errors[i]);
+		assert_logged("cannot wait", bpfring_errname(errors[i]));
 		sim_sys_fail(-1, NULL);
 		assert_int_equal(bpfring_producer_reserve_wait(p, 3000, MSEC, &data), -ETIMEDOUT);
 	}
