@@ -42,6 +42,17 @@
 extern "C" {
 #endif
 
+/**
+ * struct bpfring_sample - one sample of a batch.
+ * @data: payload, 8-byte aligned, writable; valid until it is submitted or discarded
+ * @size: payload bytes
+ */
+struct bpfring_sample {
+	void *data;
+	uint32_t size;
+	uint32_t reserved;
+};
+
 /* Opaque, but begins with its struct bpfring_prod: see bpfring_producer_prod(). */
 struct bpfring_producer;
 
@@ -52,7 +63,7 @@ enum {
 	/* Take no claim, for users who keep other producers out themselves. */
 	BPFRING_PRODUCER_UNCLAIMED = 1U << 1,
 	/* Open also a ring whose positions contradict each other, and repair what an earlier producer
-	 * left as bpfring_producer_recover() (recovery.h) does.
+	 * left as bpfring_producer_recover() (producer_recovery.h) does.
 	 */
 	BPFRING_PRODUCER_RECOVER = 1U << 2,
 };
@@ -113,7 +124,7 @@ struct bpfring_producer_opts {
  * @opts:   NULL for defaults
  *
  * Goes on where the ring stands: what an earlier producer submitted stays. Does not block. Takes
- * memory of a quarter of the ring's size.
+ * memory of a 64th of the ring's size.
  *
  * Return: 0, or
  * -EINVAL: @ret is NULL, unknown flags, contradicting options, not a BPF map, not a user ring (the
@@ -170,16 +181,10 @@ static inline struct bpfring_prod *bpfring_producer_prod(struct bpfring_producer
 
 /* What the functions below do where they cannot do it inline; the last one logs why an end was refused. */
 BPFRING_API int bpfring_priv_producer_reserve(struct bpfring_producer *p, size_t size, void **ret);
-BPFRING_API int bpfring_priv_producer_reserve_batch(struct bpfring_producer *p,
-						    struct bpfring_sample *samples,
-						    unsigned int count);
 BPFRING_API int bpfring_priv_producer_end(struct bpfring_producer *p, void *data, uint32_t discard);
 BPFRING_API int bpfring_priv_producer_output(struct bpfring_producer *p, const void *data,
 					     size_t size);
-BPFRING_API int bpfring_priv_producer_submit_batch(struct bpfring_producer *p,
-						   const struct bpfring_sample *samples,
-						   unsigned int count);
-BPFRING_API int bpfring_priv_producer_refuse_end(struct bpfring_producer *p, int err);
+BPFRING_API void bpfring_priv_producer_explain_end(const struct bpfring_producer *p, int err);
 
 /**
  * bpfring_producer_reserve() - take space for one sample.
@@ -211,17 +216,8 @@ static inline int bpfring_producer_reserve(struct bpfring_producer *p, size_t si
  * Return: number of samples reserved; errors as bpfring_producer_reserve(), but only if the first
  * sample met one (the next call returns it then).
  */
-static inline int bpfring_producer_reserve_batch(struct bpfring_producer *p,
-						 struct bpfring_sample *samples, unsigned int count)
-{
-	if (bpfring_producer_prod(p)->limit) {
-		int n = bpfring_prod_reserve_batch(bpfring_producer_prod(p), samples, count);
-
-		if (n >= 0 || n == -ENOSPC)
-			return n;
-	}
-	return bpfring_priv_producer_reserve_batch(p, samples, count);
-}
+BPFRING_API int bpfring_producer_reserve_batch(struct bpfring_producer *p,
+					       struct bpfring_sample *samples, unsigned int count);
 
 /**
  * bpfring_producer_submit() - hand a sample to the kernel.
@@ -237,10 +233,12 @@ static inline int bpfring_producer_submit(struct bpfring_producer *p, void *data
 {
 	struct bpfring_prod *prod = bpfring_producer_prod(p);
 
-	if (prod->indices) {
+	if (prod->limit) {
 		int err = bpfring_prod_submit(prod, data);
 
-		return err ? bpfring_priv_producer_refuse_end(p, err) : 0;
+		if (err)
+			bpfring_priv_producer_explain_end(p, err);
+		return err;
 	}
 	return bpfring_priv_producer_end(p, data, 0);
 }
@@ -253,10 +251,12 @@ static inline int bpfring_producer_discard(struct bpfring_producer *p, void *dat
 {
 	struct bpfring_prod *prod = bpfring_producer_prod(p);
 
-	if (prod->indices) {
+	if (prod->limit) {
 		int err = bpfring_prod_discard(prod, data);
 
-		return err ? bpfring_priv_producer_refuse_end(p, err) : 0;
+		if (err)
+			bpfring_priv_producer_explain_end(p, err);
+		return err;
 	}
 	return bpfring_priv_producer_end(p, data, BPFRING_DISCARD_BIT);
 }
@@ -268,19 +268,9 @@ static inline int bpfring_producer_discard(struct bpfring_producer *p, void *dat
  * Return: number of samples submitted, less than @count if some met -EINVAL; -EINVAL if all did;
  * other errors as bpfring_producer_submit().
  */
-static inline int bpfring_producer_submit_batch(struct bpfring_producer *p,
-						const struct bpfring_sample *samples,
-						unsigned int count)
-{
-	if (bpfring_producer_prod(p)->limit) {
-		int n = bpfring_prod_submit_batch(bpfring_producer_prod(p), samples, count);
-
-		if (n < 0 || (unsigned int)n < count)
-			bpfring_priv_producer_refuse_end(p, n < 0 ? n : -EINVAL);
-		return n;
-	}
-	return bpfring_priv_producer_submit_batch(p, samples, count);
-}
+BPFRING_API int bpfring_producer_submit_batch(struct bpfring_producer *p,
+					      const struct bpfring_sample *samples,
+					      unsigned int count);
 
 /**
  * bpfring_producer_output() - copy a sample into the ring: reserve, copy, submit. With
@@ -292,7 +282,7 @@ static inline int bpfring_producer_output(struct bpfring_producer *p, const void
 	void *sample;
 	int err;
 
-	if (!bpfring_producer_prod(p)->indices)
+	if (!bpfring_producer_prod(p)->limit)
 		return bpfring_priv_producer_output(p, data, size);
 	err = bpfring_producer_reserve(p, size, &sample);
 	if (err)
@@ -309,7 +299,7 @@ static inline int bpfring_producer_output(struct bpfring_producer *p, const void
  * Return: number of samples that the BPF program took; 0 also if a hook does not know;
  * -EOPNOTSUPP: the options named nothing to kick; -EBUSY: another drain is running at this moment;
  * -E2BIG, -EINVAL: the kernel met a header or position that it cannot pass, left by another producer:
- * see recovery.h; -EPERM: this process may not run BPF programs; another error that
+ * see producer_recovery.h; -EPERM: this process may not run BPF programs; another error that
  * the hook or the program made up; -ECHILD, -EBADF. The log explains each, once.
  */
 BPFRING_API int bpfring_producer_kick(struct bpfring_producer *p);

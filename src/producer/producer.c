@@ -45,6 +45,13 @@ static struct bpfring_producer *take_closed(void)
 	return p;
 }
 
+/* All but the queue: a thread may be on its way back to it. */
+static void clear(struct bpfring_producer *p)
+{
+	memset(p, 0, offsetof(struct bpfring_producer, queue));
+	p->claim_fd = -1;
+}
+
 static struct bpfring_producer *producer_alloc(void)
 {
 	struct bpfring_producer *p = take_closed();
@@ -57,16 +64,19 @@ static struct bpfring_producer *producer_alloc(void)
 			return NULL;
 		p = mem;
 	}
-	*p = (struct bpfring_producer){.claim_fd = -1};
+	clear(p);
+	bpfring_queue_init(&p->queue);
 	return p;
 }
 
 static void producer_free(struct bpfring_producer *p)
 {
-	struct map map = {.fd = -1, .id = p->map.id}; /* for the log */
+	const struct map map = p->map;
 
-	memcpy(map.name, p->map.name, sizeof(map.name));
-	*p = (struct bpfring_producer){.closed = true, .claim_fd = -1, .map = map};
+	clear(p);
+	atomic_store(&p->closed, true);
+	p->map = map; /* its name, for the log */
+	p->map.fd = -1;
 	keep_closed(p, p);
 }
 
@@ -90,16 +100,16 @@ static int take_claim(struct bpfring_producer *p, const struct bpfring_producer_
 	return p->claim_fd < 0 ? p->claim_fd : 0;
 }
 
-static int make_states(struct bpfring_producer *p)
+static int make_open_bits(struct bpfring_producer *p)
 {
-	void *states;
+	void *bits;
 	/* NORESERVE: of a large ring that is never full most of it is never touched. */
-	int err = bpfring_sys_mmap(&states, BPFRING_STATES_SIZE(p->mapping.size),
+	int err = bpfring_sys_mmap(&bits, BPFRING_OPEN_SIZE(p->mapping.size),
 				   PROT_READ | PROT_WRITE,
 				   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	if (!err)
-		p->prod.states = states;
+		p->prod.open = bits;
 	return err;
 }
 
@@ -121,7 +131,7 @@ static int attach(struct bpfring_producer *p)
 	    bpfring_ring_recover(&p->mapping, word_size, true, &found))
 		log_repair(&p->map, &found);
 	err = bpfring_prod_init(&p->prod, p->mapping.cons, p->mapping.prod,
-				bpfring_mapping_data(&p->mapping), p->prod.states, p->mapping.size,
+				bpfring_mapping_data(&p->mapping), p->prod.open, p->mapping.size,
 				word_size, p->guard);
 	if (err)
 		log_error(
@@ -149,8 +159,6 @@ static int producer_new(struct bpfring_producer **ret, struct map *map,
 	p->map = *map;
 	p->flags = opts->flags;
 	p->watch.epoll_fd = -1;
-	p->last = &p->first;
-	pthread_mutex_init(&p->queue_lock, NULL);
 	err = take_claim(p, opts);
 	if (err)
 		goto free_producer;
@@ -160,22 +168,22 @@ static int producer_new(struct bpfring_producer **ret, struct map *map,
 	err = bpfring_mapping_new(&p->mapping, map);
 	if (err)
 		goto free_guard;
-	err = make_states(p);
+	err = make_open_bits(p);
 	if (err)
 		goto free_mapping;
 	err = attach(p);
 	if (err)
-		goto free_states;
+		goto free_bits;
 	err = bpfring_producer_kick_init(p, opts);
 	if (err)
-		goto free_states;
+		goto free_bits;
 	if ((p->flags & BPFRING_PRODUCER_THREADS) || opts->kick_samples || opts->kick_bytes)
-		p->prod.limit = 0, p->prod.indices = 0; /* not inline, but in producer_data.c */
+		p->prod.limit = 0; /* not inline, but in producer_data.c */
 	*ret = p;
 	return 0;
 
-free_states:
-	bpfring_sys_munmap(p->prod.states, BPFRING_STATES_SIZE(p->mapping.size));
+free_bits:
+	bpfring_sys_munmap(p->prod.open, BPFRING_OPEN_SIZE(p->mapping.size));
 free_mapping:
 	bpfring_mapping_free(&p->mapping);
 free_guard:
@@ -183,7 +191,6 @@ free_guard:
 close_claim:
 	bpfring_sys_close(p->claim_fd);
 free_producer:
-	pthread_mutex_destroy(&p->queue_lock);
 	producer_free(p);
 close_map:
 	bpfring_map_close(map);
@@ -287,12 +294,10 @@ void bpfring_producer_close(struct bpfring_producer *p)
 		return;
 	/* Closing descriptors is a cancellation point, and half closed is worse than not at all. */
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
-	bpfring_producer_end_waits(p);
-	bpfring_producer_watch_fini(p);
 	bpfring_producer_wait_fini(p);
-	pthread_mutex_destroy(&p->queue_lock);
+	bpfring_producer_watch_fini(p);
 	bpfring_sys_close(p->kick.prog_fd);
-	bpfring_sys_munmap(p->prod.states, BPFRING_STATES_SIZE(p->mapping.size));
+	bpfring_sys_munmap(p->prod.open, BPFRING_OPEN_SIZE(p->mapping.size));
 	bpfring_mapping_free(&p->mapping);
 	bpfring_guard_free(p->guard);
 	bpfring_sys_close(p->claim_fd);

@@ -4,7 +4,7 @@
 #define BPFRING_SRC_PRODUCER_H
 
 #include <bpfring/producer_wait.h>
-#include <bpfring/recovery.h>
+#include <bpfring/producer_recovery.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -13,22 +13,12 @@
 #include "base/map.h"
 #include "base/mapping.h"
 #include "base/waiter.h"
+#include "producer/prod_lock.h"
+#include "producer/wait_queue.h"
 
 /* How often to look for drains that do not notify. */
 #define DRAIN_TICK_MIN_NS 1000000LL
-#define DRAIN_TICK_MAX_NS 64000000LL
-
-/* A thread that waits for space, on its stack. */
-struct wait {
-	struct wait *next;
-	uint32_t turn; /* futex: 1 when it is the first */
-	bool queued;
-	bool first; /* and others are refused meanwhile */
-	bool away;  /* in its hook, its place is kept */
-	struct bpfring_producer *p;
-	int64_t start;
-	int64_t deadline;
-};
+#define DRAIN_TICK_MAX_NS QUEUE_TICK_NS
 
 /* What makes the kernel drain, and when that is due by itself. */
 struct kick {
@@ -38,7 +28,8 @@ struct kick {
 	uint64_t every_samples; /* 0: never */
 	uint64_t every_bytes;
 	/* These two as the data path: inside the lock, if there is one. */
-	uint64_t last_samples;		/* published samples when it was due */
+	uint64_t last_samples;		/* ended samples when it was due */
+	uint64_t last_pos;		/* and the producer position */
 	uint64_t next_pos;		/* producer position at which to look at the fill */
 	uint64_t refused_at;		/* consumer position at the last kick for want of space */
 	_Atomic(int64_t) refused_until; /* not again before, without progress */
@@ -63,6 +54,7 @@ struct space_watch {
 
 struct bpfring_producer {
 	struct bpfring_prod prod; /* first: bpfring_producer_prod() */
+	struct prod_lock lock;
 	struct bpfring_producer *next_closed;
 	struct map map;
 	struct mapping mapping;
@@ -76,15 +68,9 @@ struct bpfring_producer {
 	struct kick kick;
 	struct space_watch watch;
 
-	pthread_mutex_t queue_lock; /* of the threads that wait; held for a look only */
-	struct wait *first;
-	struct wait **last;
-	_Atomic(int64_t) away_until; /* the head's place is kept for a thread in its hook. 0: not */
-	bool closing;		     /* nobody is to join any more */
-	uint32_t queue_empty;	     /* futex of close() */
-	_Atomic(struct waiter *) waiter; /* of the first of them, from the first wait on */
-	atomic_bool stopped;
+	_Atomic(struct waiter *) waiter; /* of the first that waits, from the first wait on */
 	atomic_uint_least64_t waits, waited_ns;
+	struct wait_queue queue; /* last: it stays when all else is given back */
 };
 
 /* For producer_refuse.c, which has the words. */
@@ -106,11 +92,31 @@ enum refusal {
 	REFUSED_STRUCT,
 };
 
-/* Logs why, once for each producer and cause. All return @err. */
-int bpfring_producer_refuse(const struct bpfring_producer *p, enum refusal why, int err);
+/* Logs why, once for each producer and cause. */
+void bpfring_producer_explain(const struct bpfring_producer *p, enum refusal why, int err);
 /* The same for what bpfring_producer_usable() returned, and for a reservation that failed. */
-int bpfring_producer_refuse_use(const struct bpfring_producer *p, int err);
-int bpfring_producer_refuse_space(const struct bpfring_producer *p, int err);
+void bpfring_producer_explain_use(const struct bpfring_producer *p, int err);
+void bpfring_producer_explain_space(const struct bpfring_producer *p, int err);
+
+/* The same, for return statements. */
+static inline int bpfring_producer_refuse(const struct bpfring_producer *p, enum refusal why,
+					  int err)
+{
+	bpfring_producer_explain(p, why, err);
+	return err;
+}
+
+static inline int bpfring_producer_refuse_use(const struct bpfring_producer *p, int err)
+{
+	bpfring_producer_explain_use(p, err);
+	return err;
+}
+
+static inline int bpfring_producer_refuse_space(const struct bpfring_producer *p, int err)
+{
+	bpfring_producer_explain_space(p, err);
+	return err;
+}
 
 /* 0, -EINVAL: NULL, -EBADF, -ECHILD. Logs nothing: signal handlers come here too. */
 static inline int bpfring_producer_usable(const struct bpfring_producer *p)
@@ -127,6 +133,8 @@ static inline int bpfring_producer_usable(const struct bpfring_producer *p)
  * bpfring_producer_reserve().
  */
 int bpfring_producer_try(struct bpfring_producer *p, size_t size, void **ret);
+/* bpfring_producer_reserve() without a kick. */
+int bpfring_producer_reserve_now(struct bpfring_producer *p, size_t size, void **ret);
 
 /*
  * Nobody reserves or ends samples in between: of a producer that many threads use, or else its one thread
@@ -135,10 +143,6 @@ int bpfring_producer_try(struct bpfring_producer *p, size_t size, void **ret);
 bool bpfring_producer_hold(const struct bpfring_producer *p);
 void bpfring_producer_let_go(const struct bpfring_producer *p, bool held);
 
-/* Whether space is for another thread that waits for it: who does not wait is refused. */
-bool bpfring_producer_space_is_taken(struct bpfring_producer *p);
-/* Makes all that wait return -ECANCELED, and waits until they have left. */
-void bpfring_producer_end_waits(struct bpfring_producer *p);
 void bpfring_producer_wait_fini(struct bpfring_producer *p);
 void bpfring_producer_watch_fini(struct bpfring_producer *p);
 
@@ -158,8 +162,16 @@ static inline bool bpfring_producer_can_kick(const struct bpfring_producer *p)
 {
 	return p->kick.prog_fd >= 0 || p->kick.fn;
 }
-/* After samples were ended, inside the lock: whether a kick is due by itself now. */
+static inline bool bpfring_producer_kicks_by_itself(const struct bpfring_producer *p)
+{
+	return p->kick.every_samples || p->kick.every_bytes;
+}
+/* For one that does, after samples were ended, inside the lock: whether a kick is due now. */
 bool bpfring_producer_kick_due(struct bpfring_producer *p);
+/* Runs what is there to run. Samples drained, or -errno. */
+int bpfring_producer_run_kick(const struct kick *k);
+/* Counts what came of it, and logs errors. */
+void bpfring_producer_note_kick(struct bpfring_producer *p, int drained);
 /*
  * There is no space, inside the lock: whether a producer that kicks by itself does so now, before it
  * refuses. If so, the kick is bpfring_producer_kick_for_space().

@@ -3,7 +3,6 @@
 #include <errno.h>
 
 #include "base/options.h"
-#include "producer/prod_lock.h"
 #include "producer/producer.h"
 
 /* Bytes of a sample that is copied inside the lock. Of more the copy is what takes the time. */
@@ -14,28 +13,22 @@ static bool many_threads(const struct bpfring_producer *p)
 	return p->flags & BPFRING_PRODUCER_THREADS;
 }
 
-static void enter_to_reserve(struct bpfring_producer *p)
-{
-	if (many_threads(p))
-		bpfring_prod_lock_turn(&p->prod);
-}
-
 static void enter(struct bpfring_producer *p)
 {
 	if (many_threads(p))
-		bpfring_prod_lock(&p->prod);
+		bpfring_prod_lock(&p->lock);
 }
 
 static void leave(struct bpfring_producer *p)
 {
 	if (many_threads(p))
-		bpfring_prod_unlock(&p->prod);
+		bpfring_prod_unlock(&p->lock);
 }
 
 /* After samples were @ended, or not. The kick is outside: a hook may come back to the producer. */
 static void leave_and_kick(struct bpfring_producer *p, bool ended)
 {
-	bool kick = ended && bpfring_producer_kick_due(p);
+	bool kick = ended && bpfring_producer_kicks_by_itself(p) && bpfring_producer_kick_due(p);
 
 	leave(p);
 	if (kick)
@@ -50,14 +43,14 @@ static int take(struct bpfring_producer *p, size_t size, void **ret)
 
 static int end(struct bpfring_producer *p, void *data, uint32_t discard)
 {
-	return bpfring_priv_prod_end(&p->prod, p->mapping.size / 8, data, discard);
+	return bpfring_priv_prod_end(&p->prod, data, discard);
 }
 
 int bpfring_producer_try(struct bpfring_producer *p, size_t size, void **ret)
 {
 	int err;
 
-	enter_to_reserve(p);
+	enter(p);
 	err = take(p, size, ret);
 	leave(p);
 	return err;
@@ -70,7 +63,7 @@ static int may_reserve(struct bpfring_producer *p)
 
 	if (err)
 		return bpfring_producer_refuse_use(p, err);
-	return bpfring_producer_space_is_taken(p) ? -ENOSPC : 0;
+	return bpfring_queue_is_claimed(&p->queue) ? -ENOSPC : 0;
 }
 
 /* There was no space. 0: it was tried to make some; -ENOSPC: no; or what a hook did: -ECHILD, -EBADF. */
@@ -87,16 +80,35 @@ static int make_space(struct bpfring_producer *p)
 	return bpfring_producer_usable(p);
 }
 
-int bpfring_priv_producer_reserve(struct bpfring_producer *p, size_t size, void **ret)
+/* Whether there was no space: not if others come first, and what makes space is theirs too. */
+static int reserve_now(struct bpfring_producer *p, size_t size, void **ret, bool *full)
 {
 	int err = may_reserve(p);
 
+	*full = false;
 	if (err == -ENOSPC && size > p->prod.max_sample)
-		return bpfring_producer_refuse_space(p, -E2BIG); /* it would wait for nothing */
+		err = -E2BIG; /* it would wait for nothing */
 	if (err)
 		return err;
 	err = bpfring_producer_try(p, size, ret);
-	if (err == -ENOSPC) {
+	*full = err == -ENOSPC;
+	return err;
+}
+
+int bpfring_producer_reserve_now(struct bpfring_producer *p, size_t size, void **ret)
+{
+	bool full;
+	int err = reserve_now(p, size, ret, &full);
+
+	return err ? bpfring_producer_refuse_space(p, err) : 0;
+}
+
+int bpfring_priv_producer_reserve(struct bpfring_producer *p, size_t size, void **ret)
+{
+	bool full;
+	int err = reserve_now(p, size, ret, &full);
+
+	if (full) {
 		err = make_space(p);
 		if (!err)
 			err = bpfring_producer_try(p, size, ret);
@@ -110,20 +122,20 @@ static int reserve_batch(struct bpfring_producer *p, struct bpfring_sample *samp
 	unsigned int n;
 	int err = 0;
 
-	enter_to_reserve(p);
+	enter(p);
 	for (n = 0; n < count && n < INT32_MAX && !err; n += !err)
 		err = take(p, samples[n].size, &samples[n].data);
 	leave(p);
 	return n ? (int)n : err;
 }
 
-int bpfring_priv_producer_reserve_batch(struct bpfring_producer *p, struct bpfring_sample *samples,
-					unsigned int count)
+int bpfring_producer_reserve_batch(struct bpfring_producer *p, struct bpfring_sample *samples,
+				   unsigned int count)
 {
 	int err = may_reserve(p);
 
-	if (err)
-		return err;
+	if (err || (!samples && count))
+		return err ? err : -EINVAL;
 	err = reserve_batch(p, samples, count);
 	if (err == -ENOSPC) {
 		err = make_space(p);
@@ -142,7 +154,9 @@ int bpfring_priv_producer_end(struct bpfring_producer *p, void *data, uint32_t d
 	enter(p);
 	err = end(p, data, discard);
 	leave_and_kick(p, !err);
-	return err ? bpfring_priv_producer_refuse_end(p, err) : 0;
+	if (err)
+		bpfring_priv_producer_explain_end(p, err);
+	return err;
 }
 
 /*
@@ -166,7 +180,7 @@ static int output_inside(struct bpfring_producer *p, const void *data, size_t si
 	int err;
 
 	touch(data, size);
-	enter_to_reserve(p);
+	enter(p);
 	err = take(p, size, &sample);
 	if (!err) {
 		if (size)
@@ -198,25 +212,25 @@ int bpfring_priv_producer_output(struct bpfring_producer *p, const void *data, s
 	return bpfring_priv_producer_end(p, sample, 0);
 }
 
-int bpfring_priv_producer_submit_batch(struct bpfring_producer *p,
-				       const struct bpfring_sample *samples, unsigned int count)
+int bpfring_producer_submit_batch(struct bpfring_producer *p, const struct bpfring_sample *samples,
+				  unsigned int count)
 {
 	int err = bpfring_producer_usable(p), done = 0;
 
 	if (err)
 		return bpfring_producer_refuse_use(p, err);
+	if (!samples && count)
+		return -EINVAL;
 	enter(p);
-	/* The first one last, as bpfring_prod_submit_batch(). */
+	/* The first one last: the others are noted only, the first publishes them with one store. */
 	for (unsigned int i = 0; i < count && (!err || err == -EINVAL); i++) {
 		err = end(p, samples[i + 1 < count ? i + 1 : 0].data, 0);
 		done += !err;
 	}
 	leave_and_kick(p, done);
-	if (err && err != -EINVAL)
-		return bpfring_priv_producer_refuse_end(p, err);
 	if ((unsigned int)done < count)
-		bpfring_priv_producer_refuse_end(p, -EINVAL);
-	return done ? done : err;
+		bpfring_priv_producer_explain_end(p, err ? err : -EINVAL);
+	return err && err != -EINVAL ? err : done ? done : err;
 }
 
 /*

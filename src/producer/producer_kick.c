@@ -37,6 +37,7 @@ int bpfring_producer_kick_init(struct bpfring_producer *p, const struct bpfring_
 	k->ctx = opts->kick_ctx;
 	k->every_samples = opts->kick_samples;
 	k->every_bytes = opts->kick_bytes;
+	k->last_pos = p->prod.published;
 	k->next_pos = p->prod.published; /* the first sample looks at the fill */
 	return opts->kick_prog_fd ? take_program(&k->prog_fd, opts->kick_prog_fd) : 0;
 }
@@ -86,28 +87,43 @@ static void note_error(struct bpfring_producer *p, int err)
 			 bpfring_errname(err), causes[cause]);
 }
 
-int bpfring_producer_kick(struct bpfring_producer *p)
+int bpfring_producer_run_kick(const struct kick *k)
 {
-	int err = bpfring_producer_usable(p);
-	int drained;
+	int drained, err;
 
-	if (err)
-		return bpfring_producer_refuse_use(p, err);
-	if (!bpfring_producer_can_kick(p))
-		return bpfring_producer_refuse(p, REFUSED_NO_KICK, -EOPNOTSUPP);
-	if (p->kick.prog_fd < 0)
-		drained = p->kick.fn(p->kick.ctx);
-	else
-		err = bpfring_sys_prog_run(p->kick.prog_fd, &drained);
-	if (err)
-		drained = err;
+	if (k->fn)
+		return k->fn(k->ctx);
+	err = bpfring_sys_prog_run(k->prog_fd, &drained);
+	return err ? err : drained;
+}
+
+void bpfring_producer_note_kick(struct bpfring_producer *p, int drained)
+{
 	atomic_fetch_add_explicit(&p->kick.kicks, 1, memory_order_relaxed);
 	if (drained < 0)
 		note_error(p, drained);
 	else
 		atomic_fetch_add_explicit(&p->kick.drained, (uint64_t)drained,
 					  memory_order_relaxed);
-	return drained;
+}
+
+int bpfring_producer_kick(struct bpfring_producer *p)
+{
+	int err = bpfring_producer_usable(p);
+
+	if (err)
+		return bpfring_producer_refuse_use(p, err);
+	if (!bpfring_producer_can_kick(p))
+		return bpfring_producer_refuse(p, REFUSED_NO_KICK, -EOPNOTSUPP);
+	err = bpfring_producer_run_kick(&p->kick);
+	bpfring_producer_note_kick(p, err);
+	return err;
+}
+
+static void note_samples(struct bpfring_producer *p)
+{
+	p->kick.last_samples = p->prod.samples + p->prod.discards;
+	p->kick.last_pos = p->prod.published;
 }
 
 static bool samples_due(struct bpfring_producer *p)
@@ -117,7 +133,9 @@ static bool samples_due(struct bpfring_producer *p)
 
 	if (!k->every_samples || ended - k->last_samples < k->every_samples)
 		return false;
-	k->last_samples = ended;
+	if (k->last_pos == p->prod.published) /* they wait for one that is open */
+		return false;
+	note_samples(p);
 	return true;
 }
 
@@ -159,13 +177,13 @@ bool bpfring_producer_kick_may_help(struct bpfring_producer *p)
 	uint64_t cons = p->prod.cons; /* it has just been read */
 	int64_t now;
 
-	if ((!k->every_samples && !k->every_bytes) || cons == p->prod.published)
+	if (!bpfring_producer_kicks_by_itself(p) || cons == p->prod.published)
 		return false;
 	now = bpfring_sys_now();
 	if (cons == k->refused_at &&
 	    now < atomic_load_explicit(&k->refused_until, memory_order_relaxed))
 		return false;
-	k->last_samples = p->prod.samples + p->prod.discards; /* counted anew */
+	note_samples(p);
 	k->next_pos = p->prod.published;
 	k->refused_at = cons;
 	/* As long as a hook is given to come back: it may have left by an exception. */

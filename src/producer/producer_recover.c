@@ -5,8 +5,6 @@
  * rules are those of __bpf_user_ringbuf_peek() in kernel/bpf/ringbuf.c.
  */
 #include <errno.h>
-#include <string.h>
-#include <sys/mman.h>
 
 #include "base/options.h"
 #include "producer/producer.h"
@@ -163,17 +161,6 @@ int bpfring_producer_check(const struct bpfring_producer *p, struct bpfring_reco
 	return err;
 }
 
-/* None are open. What is noted of some comes from headers that were written over. */
-static void forget_samples(struct bpfring_producer *p)
-{
-	const size_t size = BPFRING_STATES_SIZE(p->mapping.size);
-
-	if (bpfring_sys_madvise(p->prod.states, size, MADV_DONTNEED))
-		memset(p->prod.states, 0, size);
-	bpfring_priv_forget_run(&p->prod);
-	p->prod.latest = 1;
-}
-
 /* With nothing reserved. Takes up the position anew, which another producer may have moved. */
 static int recover_held(struct bpfring_producer *p, struct bpfring_recovery *ret)
 {
@@ -187,7 +174,6 @@ static int recover_held(struct bpfring_producer *p, struct bpfring_recovery *ret
 	p->opened_at += p->prod.published;
 	p->prod.reserve_pos = p->prod.published;
 	p->prod.cons = bpfring_priv_load_cons(&p->prod, p->prod.published);
-	forget_samples(p);
 	p->prod.lost = 0;
 	p->kick.next_pos = p->prod.published; /* look at the fill: it may be far back now */
 	return blocked;

@@ -64,7 +64,7 @@ static int watch_space(struct bpfring_producer *p)
 int bpfring_producer_arm(struct bpfring_producer *p, size_t size)
 {
 	int err = bpfring_producer_usable(p);
-	struct space_watch *watch = &p->watch;
+	struct space_watch *watch;
 	struct epoll_event events[2];
 	int64_t now;
 	uint64_t total;
@@ -73,6 +73,7 @@ int bpfring_producer_arm(struct bpfring_producer *p, size_t size)
 		return bpfring_producer_refuse_use(p, err);
 	if (size > p->prod.max_sample)
 		return bpfring_producer_refuse_space(p, -E2BIG);
+	watch = &p->watch;
 	if (watch->epoll_fd < 0)
 		return bpfring_producer_refuse(p, REFUSED_NO_FD, -EINVAL);
 	total = bpfring_priv_total((uint32_t)size);

@@ -17,6 +17,8 @@
 
 #include "user_stress.h"
 
+UNWINDS_STACKS
+
 #define RING	(16 * PAGE)
 #define CROWD	4
 #define RT_LOOK (2000 / SLOW)

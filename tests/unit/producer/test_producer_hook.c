@@ -11,6 +11,8 @@
 
 #include "producer_rig.h"
 
+UNWINDS_STACKS
+
 enum way { RETURN, THROW, JUMP, EXIT, FORK, CLOSE };
 
 enum call { RESERVE, OUTPUT, BATCH, SUBMIT, SUBMIT_BATCH, KICK, WAIT, ARM, CALLS };

@@ -2,24 +2,30 @@
 /* producer.h where it is not inline, for many threads: batches, closed producers, failing descriptors. */
 #include <unistd.h>
 
-#include "producer/prod_lock.h"
+#include "producer/producer.h"
 #include "producer_rig.h"
 
-static void open_for_threads(const struct start *start, bpfring_kick_fn kick, void *ctx)
+static void open_for(bool threads, const struct start *start, bpfring_kick_fn kick, void *ctx)
 {
-	BPFRING_OPTS(bpfring_producer_opts, opts, .flags = BPFRING_PRODUCER_THREADS);
+	BPFRING_OPTS(bpfring_producer_opts, opts);
 
 	ring(PAGE, start);
+	opts.flags = threads ? BPFRING_PRODUCER_THREADS : 0;
 	opts.kick = kick;
 	opts.kick_ctx = ctx;
 	opts.kick_samples = kick ? 4 : 0;
 	assert_int_equal(open_with(&opts), 0);
 }
 
+static void open_for_threads(const struct start *start)
+{
+	open_for(true, start, NULL, NULL);
+}
+
 /* The lock is free, whatever happened. */
 static void assert_left(void)
 {
-	assert_int_equal(bpfring_producer_prod(p)->lock, 0);
+	assert_int_equal(p->lock.taken, 0);
 }
 
 static int drain_counted(void *ctx)
@@ -28,15 +34,14 @@ static int drain_counted(void *ctx)
 	return sim_drain(r, NULL, NULL, 0);
 }
 
-static void batches(void **state)
+static void batches_of(bool threads)
 {
-	(void)state;
 	for_each_start(s)
 	{
 		struct bpfring_sample samples[4];
 		unsigned int kicks = 0;
 
-		open_for_threads(s, drain_counted, &kicks);
+		open_for(threads, s, drain_counted, &kicks);
 		for (int round = 0; round < 100; round++) {
 			for (unsigned int i = 0; i < 4; i++)
 				samples[i] = (struct bpfring_sample){.size = 8 * i};
@@ -62,13 +67,19 @@ static void batches(void **state)
 	}
 }
 
-static void batches_that_do_not_fit(void **state)
+static void batches(void **state)
+{
+	(void)state;
+	batches_of(false);
+	batches_of(true);
+}
+
+static void that_do_not_fit(bool threads)
 {
 	struct bpfring_sample samples[3] = {{.size = 2000}, {.size = 2000}, {.size = 2000}};
 	struct bpfring_sample large[2] = {{.size = 8}, {.size = PAGE}};
 
-	(void)state;
-	open_for_threads(NULL, NULL, NULL);
+	open_for(threads, NULL, NULL, NULL);
 	assert_int_equal(bpfring_producer_reserve_batch(p, &large[1], 1), -E2BIG);
 	assert_left();
 	assert_logged("-E2BIG");
@@ -79,27 +90,43 @@ static void batches_that_do_not_fit(void **state)
 	assert_int_equal(bpfring_producer_reserve_batch(p, samples, 3), 2);
 	assert_int_equal(bpfring_producer_reserve_batch(p, &samples[2], 1), -ENOSPC);
 	assert_left();
+	assert_true(samples[2].data == NULL); /* written only on success */
 	/* somebody waits: nobody else gets space, even if there is some */
-	bpfring_producer_prod(p)->waiters = 1;
+	p->queue.claimed = true;
 	assert_int_equal(bpfring_producer_reserve_batch(p, large, 1), -ENOSPC);
-	bpfring_producer_prod(p)->waiters = 0;
+	p->queue.claimed = false;
 	assert_int_equal(bpfring_producer_reserve_batch(p, large, 1), 1);
 	assert_int_equal(bpfring_producer_submit_batch(p, large, 1), 1);
 	assert_int_equal(bpfring_producer_submit_batch(p, samples, 2), 2);
 	assert_int_equal(sim_drain(r, NULL, NULL, 0), 3);
 	done();
+	sim_sys_reset();
 }
 
-static void batches_that_may_not_be_ended(void **state)
+static void batches_that_do_not_fit(void **state)
+{
+	(void)state;
+	that_do_not_fit(false);
+	that_do_not_fit(true);
+}
+
+static void that_may_not_be_ended(bool threads)
 {
 	struct bpfring_sample samples[3] = {{.size = 8}, {.size = 8}, {.size = 8}};
+	struct bpfring_sample twice[3];
 
-	(void)state;
-	open_for_threads(NULL, NULL, NULL);
+	open_for(threads, NULL, NULL, NULL);
+	assert_int_equal(bpfring_producer_reserve_batch(p, NULL, 1), -EINVAL);
+	assert_int_equal(bpfring_producer_submit_batch(p, NULL, 1), -EINVAL);
+	assert_int_equal(bpfring_producer_reserve_batch(p, samples, 3), 3);
+	twice[0] = twice[1] = samples[0], twice[2] = samples[1];
+	assert_int_equal(bpfring_producer_submit_batch(p, twice, 3), 2);
+	assert_logged("-EINVAL", "not a sample");
+	assert_int_equal(bpfring_producer_submit(p, samples[2].data), 0);
+	assert_int_equal(sim_drain(r, NULL, NULL, 0), 3);
 	assert_int_equal(bpfring_producer_reserve_batch(p, samples, 3), 3);
 	assert_int_equal(bpfring_producer_submit(p, samples[1].data), 0);
 	assert_int_equal(bpfring_producer_submit_batch(p, samples, 3), 2);
-	assert_logged("-EINVAL", "not a sample");
 	assert_left();
 	assert_int_equal(bpfring_producer_submit_batch(p, samples, 3), -EINVAL);
 	assert_left();
@@ -111,6 +138,14 @@ static void batches_that_may_not_be_ended(void **state)
 	assert_logged("-EBUSY", "another producer");
 	assert_left();
 	done();
+	sim_sys_reset();
+}
+
+static void batches_that_may_not_be_ended(void **state)
+{
+	(void)state;
+	that_may_not_be_ended(false);
+	that_may_not_be_ended(true);
 }
 
 static void after_close(void **state)
@@ -119,7 +154,7 @@ static void after_close(void **state)
 	void *data;
 
 	(void)state;
-	open_for_threads(NULL, NULL, NULL);
+	open_for_threads(NULL);
 	assert_int_equal(bpfring_producer_reserve(p, 8, &data), 0);
 	bpfring_producer_close(p);
 	assert_int_equal(bpfring_producer_reserve_batch(p, &batch, 1), -EBADF);
@@ -215,12 +250,12 @@ static void a_child_while_others_are_inside(void **state)
 	void *held;
 
 	(void)state;
-	open_for_threads(NULL, NULL, NULL);
+	open_for_threads(NULL);
 	assert_int_equal(put_sample(1, 8), 0);
 	assert_int_equal(bpfring_producer_reserve(p, 8, &held), 0);
-	bpfring_prod_lock(bpfring_producer_prod(p));
+	bpfring_prod_lock(&p->lock);
 	assert_int_equal(in_child(with_the_lock_taken, held), 0);
-	bpfring_prod_unlock(bpfring_producer_prod(p));
+	bpfring_prod_unlock(&p->lock);
 	assert_int_equal(bpfring_producer_submit(p, held), 0);
 	assert_int_equal(sim_drain(r, NULL, NULL, 0), 2);
 	done();

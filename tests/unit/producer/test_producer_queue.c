@@ -10,6 +10,8 @@
 
 #include "producer_rig.h"
 
+UNWINDS_STACKS
+
 #define WAITERS 4
 
 static sem_t in_hook;
@@ -141,7 +143,13 @@ static int stay(void *ctx)
 	sem_post(&in_hook);
 	if (hook_jumps)
 		longjmp(self->back, 1);
-	sleep_for(200 * MSEC); /* a cancellation point */
+	for (int i = 0; i < 20; i++) {
+		/* not in the sleep itself: ThreadSanitizer would take it that it goes on */
+		pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
+		sleep_for(10 * MSEC);
+		pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, NULL);
+		pthread_testcancel();
+	}
 	return 0;
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /* producer.h on the replaced system: waiting for space, output, and what a forked child may not. */
+#include "producer/producer.h"
 #include "producer_rig.h"
 
 /* Drains and puts an answer, or a full ring's worth of them, into the ring itself. */
@@ -10,7 +11,7 @@ static int drain_and_put(void *ctx)
 	int n = sim_drain(r, NULL, NULL, SIM_NO_WAKEUP);
 
 	assert_true(n >= 0);
-	assert_int_equal(bpfring_producer_prod(p)->lock, 0);
+	assert_int_equal(p->lock.taken, 0);
 	if (++*calls % 2) { /* else it would be called for its own sample, for ever */
 		int err = bpfring_producer_reserve(p, 8, &data);
 
@@ -88,7 +89,7 @@ static void output(void **state)
 
 			assert_int_equal(bpfring_producer_output(p, size ? payload : NULL, size),
 					 0);
-			assert_int_equal(bpfring_producer_prod(p)->lock, 0);
+			assert_int_equal(p->lock.taken, 0);
 			assert_int_equal(sim_drain(r, same_bytes, &size, 0), 1);
 		}
 		assert_int_equal(bpfring_producer_output(p, payload, PAGE - 7), -E2BIG);
@@ -116,12 +117,12 @@ static void what_never_fits(void **state)
 		ring(PAGE, NULL);
 		assert_int_equal(open_with(threads ? &opts : NULL), 0);
 		/* others wait for space: what can never have any is refused at once all the same */
-		bpfring_producer_prod(p)->waiters = (uint32_t)threads;
+		p->queue.claimed = threads;
 		assert_int_equal(bpfring_producer_reserve(p, PAGE - 7, &data), -E2BIG);
 		assert_int_equal(bpfring_producer_reserve(p, SIZE_MAX, &data), -E2BIG);
 		assert_int_equal(bpfring_producer_reserve_wait(p, SIZE_MAX, -1, &data), -E2BIG);
 		assert_int_equal(bpfring_producer_reserve(p, 8, &data), threads ? -ENOSPC : 0);
-		bpfring_producer_prod(p)->waiters = 0;
+		p->queue.claimed = false;
 		assert_int_equal(bpfring_producer_reserve_batch(p, &batch, 1), -E2BIG);
 		assert_logged("-E2BIG");
 		done();

@@ -148,56 +148,6 @@ static void space(void **state)
 	}
 }
 
-static void batches(void **state)
-{
-	(void)state;
-	for_each_start(s)
-	{
-		struct bpfring_sample samples[8];
-		struct user_rig rig;
-
-		user_rig_open(&rig, PAGE, s);
-		for (uint32_t i = 0; i < 8; i++)
-			samples[i] = (struct bpfring_sample){.size = 1000 + i};
-		assert_int_equal(bpfring_prod_reserve_batch(&rig.p, samples, 0), 0);
-		assert_int_equal(bpfring_prod_reserve_batch(&rig.p, samples, 8), 4);
-		for (uint8_t i = 0; i < 4; i++)
-			memset(samples[i].data, i + 1, samples[i].size);
-		assert_null(samples[4].data);
-		assert_int_equal(bpfring_prod_reserve_batch(&rig.p, samples + 4, 4), -ENOSPC);
-		for (int i = 3; i >= 0; i--)
-			assert_int_equal(submit(&rig, samples[i].data), 0);
-		assert_drained(&rig, 1, 2, 3, 4);
-		/* what cannot be is returned when it is the first */
-		samples[1].size = PAGE;
-		assert_int_equal(bpfring_prod_reserve_batch(&rig.p, samples, 8), 1);
-		assert_int_equal(bpfring_prod_reserve_batch(&rig.p, samples + 1, 7), -E2BIG);
-		assert_int_equal(discard(&rig, samples[0].data), 0);
-		user_rig_close(&rig);
-	}
-}
-
-static void batches_are_ended(void **state)
-{
-	struct bpfring_sample samples[3] = {{.size = 8}, {.size = 16}, {.size = 24}};
-	struct bpfring_sample twice[3];
-	struct user_rig rig;
-
-	(void)state;
-	user_rig_open(&rig, PAGE, NULL);
-	assert_int_equal(bpfring_prod_reserve_batch(&rig.p, samples, 3), 3);
-	for (uint8_t i = 0; i < 3; i++)
-		memset(samples[i].data, i + 1, samples[i].size);
-	twice[0] = samples[0], twice[1] = samples[0], twice[2] = samples[1];
-	assert_int_equal(bpfring_prod_submit_batch(&rig.p, samples, 0), 0);
-	assert_int_equal(bpfring_prod_submit_batch(&rig.p, twice, 3), 2);
-	assert_int_equal(bpfring_prod_submit_batch(&rig.p, twice, 3), -EINVAL);
-	assert_drained(&rig, 1, 2);
-	assert_int_equal(bpfring_prod_submit_batch(&rig.p, samples, 3), 1);
-	assert_drained(&rig, 3);
-	user_rig_close(&rig);
-}
-
 /* Reserved, even submitted out of order, then killed: the next producer finds a ring that flows. */
 static void a_producer_dies(void **state)
 {
@@ -242,8 +192,6 @@ int main(void)
 		cmocka_unit_test(only_the_longest_prefix_is_published),
 		cmocka_unit_test(every_order),
 		cmocka_unit_test(space),
-		cmocka_unit_test(batches),
-		cmocka_unit_test(batches_are_ended),
 		cmocka_unit_test(a_producer_dies),
 		cmocka_unit_test(the_largest_sample),
 	};

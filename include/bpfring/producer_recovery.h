@@ -5,8 +5,8 @@
  * fails at a header that makes no sense; either blocks all that follows, for ever. A producer of this
  * library leaves neither behind.
  */
-#ifndef BPFRING_RECOVERY_H
-#define BPFRING_RECOVERY_H
+#ifndef BPFRING_PRODUCER_RECOVERY_H
+#define BPFRING_PRODUCER_RECOVERY_H
 
 #include <bpfring/common.h>
 
@@ -70,4 +70,4 @@ BPFRING_API int bpfring_producer_recover(struct bpfring_producer *p, struct bpfr
 }
 #endif
 
-#endif /* BPFRING_RECOVERY_H */
+#endif /* BPFRING_PRODUCER_RECOVERY_H */
