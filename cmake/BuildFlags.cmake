@@ -33,9 +33,10 @@ if(BPFRING_COVERAGE)
 endif()
 
 function(bpfring_build_flags target)
-	set_target_properties(${target} PROPERTIES C_STANDARD 11 C_STANDARD_REQUIRED ON)
+	set_target_properties(${target} PROPERTIES
+		C_STANDARD 11 C_STANDARD_REQUIRED ON CXX_STANDARD 17 CXX_STANDARD_REQUIRED ON)
 	# Empty, so that a source that says "#define _GNU_SOURCE" says the same thing.
-	target_compile_definitions(${target} PRIVATE _GNU_SOURCE=)
+	target_compile_definitions(${target} PRIVATE $<$<COMPILE_LANGUAGE:C>:_GNU_SOURCE=>)
 	target_compile_options(${target} PRIVATE ${BPFRING_C_FLAGS})
 	target_link_options(${target} PRIVATE ${BPFRING_LINK_FLAGS})
 endfunction()

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 #
-# What `cmake --install` puts where: libraries, headers, bpfring.pc, the CMake package.
+# What `cmake --install` puts where: libraries, headers, pkg-config modules, the CMake package, bpfring-run.
 
 include(CMakePackageConfigHelpers)
 
@@ -9,17 +9,28 @@ set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/bpfring)
 install(TARGETS ${libraries} EXPORT bpfring)
 install(DIRECTORY include/bpfring DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
 
-# bpfring.pc. `cmake --install --prefix` may still change the prefix, so that is filled in only then.
+# pkg-config modules. `cmake --install --prefix` may still change the prefix, so that is filled in only then.
 # An absolute CMAKE_INSTALL_LIBDIR or _INCLUDEDIR replaces ${prefix} in cmake_path(APPEND).
-set(pc_file ${PROJECT_BINARY_DIR}/bpfring.pc)
 set(pc_prefix "@CMAKE_INSTALL_PREFIX@")
 set(pc_libdir "\${prefix}")
 set(pc_includedir "\${prefix}")
 cmake_path(APPEND pc_libdir "${CMAKE_INSTALL_LIBDIR}")
 cmake_path(APPEND pc_includedir "${CMAKE_INSTALL_INCLUDEDIR}")
-configure_file(bpfring.pc.in ${pc_file}.in @ONLY)
-install(CODE "configure_file(\"${pc_file}.in\" \"${pc_file}\" @ONLY)")
-install(FILES ${pc_file} DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+function(bpfring_install_module name)
+	set(pc_file ${PROJECT_BINARY_DIR}/${name}.pc)
+	configure_file(${name}.pc.in ${pc_file}.in @ONLY)
+	install(CODE "configure_file(\"${pc_file}.in\" \"${pc_file}\" @ONLY)")
+	install(FILES ${pc_file} DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+endfunction()
+bpfring_install_module(bpfring)
+
+# libbpfring-compat.so stands beside the libraries, so that LD_PRELOAD=libbpfring-compat.so finds it.
+if(BPFRING_BUILD_COMPAT)
+	install(TARGETS bpfring_compat EXPORT bpfring)
+	install(TARGETS bpfring_preload LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+	install(TARGETS bpfring-run)
+	bpfring_install_module(bpfring-compat)
+endif()
 
 # find_package(bpfring). Until 1.0 a minor version may change the interface.
 configure_package_config_file(cmake/bpfring-config.cmake.in

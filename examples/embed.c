@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
-/* Example of a bpfring loop inside another event loop; the BPF side is minimal.bpf.c. */
+/* Example of a bpfring loop inside another event loop; the BPF side is that of minimal/. */
 #include <bpfring/bpfring.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,11 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 #
-# lint.sh: clang-tidy over library, examples and tests, shellcheck over scripts. No finding is left.
+# lint.sh: codespell over all text, shellcheck over scripts, clang-tidy over library, examples and tests. No
+# finding is left.
 set -eu
 
 cd "$(dirname "$0")/.."
-scripts/setup.sh clang-tidy shellcheck libcmocka-dev git
+scripts/setup.sh clang-tidy codespell shellcheck libcmocka-dev git
+
+git ls-files -z ':!LICENSE' ':!tests/fuzz/corpus' | xargs -0 codespell --ignore-words-list=readd
 
 # Skeletons are generated headers: they have to be there.
 cmake --preset dev >/dev/null

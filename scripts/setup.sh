@@ -3,9 +3,10 @@
 #
 # setup.sh [PACKAGE...]: installs what building needs and the named packages, as far as they are
 # missing. Without a missing package it touches neither network nor system. Debian 12 or newer.
+# While another program installs packages it waits for that, up to ten minutes.
 set -eu
 
-build="gcc g++ libc6-dev cmake ninja-build pkgconf libbpf-dev libelf-dev zlib1g-dev clang-19 bpftool
+build="gcc g++ libc6-dev make cmake ninja-build pkgconf libbpf-dev libelf-dev zlib1g-dev clang-19 bpftool
 	libsystemd-dev"
 
 installed()
@@ -24,12 +25,12 @@ for package in $build "$@"; do
 done
 [ -n "$missing" ] || exit 0
 
-as_root=""
-[ "$(id -u)" -eq 0 ] || as_root=sudo
+cd "$(dirname "$0")"
+apt="./apt.sh apt-get"
+[ "$(id -u)" -eq 0 ] || apt="sudo $apt"
 echo "setup: installing$missing"
-export DEBIAN_FRONTEND=noninteractive
 # shellcheck disable=SC2086
 {
-	$as_root apt-get update -qq
-	$as_root apt-get install -y -qq --no-install-recommends $missing
+	$apt update -qq
+	$apt install -y -qq --no-install-recommends $missing
 }

@@ -8,9 +8,10 @@ set -euo pipefail
 usage()
 {
 	cat <<-END
-		usage: $0 [-b BUILD] [-j N] [-l LABELS] [-r TESTS] [-w] [KERNEL...]
+		usage: $0 [-1] [-b BUILD] [-j N] [-l LABELS] [-r TESTS] [-w] [KERNEL...]
 		  KERNEL     names in tests/vm/kernels.txt (default: 5.10 6.1 6.12 6.18 newest), or live:
 		             this machine's own, as root, alone and at full speed
+		  -1         one processor in each machine, on which the kernel preempts itself
 		  -b BUILD   build directory, default build/dev; it is built first
 		  -j N       so many machines at a time, of two processors each (default 2)
 		  -l LABELS  tests by label, a regular expression of ctest; default: $labels
@@ -21,10 +22,11 @@ usage()
 }
 
 cd "$(dirname "$0")/.."
-build=build/dev labels='kernel' tests=. write='' jobs=2
+build=build/dev labels='kernel' tests=. write='' jobs=2 machine=()
 boot_limit=60 test_limit=200 run_limit=1500
-while getopts b:j:l:r:wh option; do
+while getopts 1b:j:l:r:wh option; do
 	case $option in
+	1) machine=(-c 1 -a preempt=full) ;;
 	b) build=$OPTARG ;;
 	j) jobs=$OPTARG ;;
 	l) labels=$OPTARG ;;
@@ -71,7 +73,7 @@ in_guest() # KERNEL IMAGE
 {
 	local status=0 pid
 
-	tests/vm/run.sh -k "$2" -b "$boot_limit" -t "$run_limit" -l "$out/$1" "${files[@]}" \
+	tests/vm/run.sh -k "$2" "${machine[@]}" -b "$boot_limit" -t "$run_limit" -l "$out/$1" "${files[@]}" \
 		-f "$guest" -f "$list" -f "$features" -f "$probe" -- \
 		sh "$guest" "$list" "$features" "$probe" "$test_limit" &
 	pid=$!

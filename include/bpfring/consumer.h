@@ -10,6 +10,14 @@
  * Threads: one thread at a time owns a consumer. Only bpfring_consumer_wakeup() may be called from
  * any thread and from signal handlers.
  *
+ * Leaving: a callback may leave the call by a C++ exception, longjmp() or pthread_exit(), and a thread may
+ * be cancelled; bpfring_consumer_wait() is the only call that is a cancellation point. The record or
+ * batch that was handed out counts as consumed, as with an error, and the consumer can be used and
+ * closed as if the call had returned. After longjmp() this is so from the next wait, consume, add or
+ * close on, by the same thread or after its end, and peek and release belong behind that. A callback
+ * that has closed its own consumer must return, throw or end its thread: after longjmp() nobody would
+ * be left to free it.
+ *
  * Fork: a child process must not consume a ring of its parent. Every function that could touch the
  * ring returns -ECHILD there; the parent is not disturbed. The child may close the consumer and
  * open one of its own.
@@ -35,18 +43,19 @@ struct bpfring_consumer;
 
 /* Flags of struct bpfring_consumer_opts. */
 enum {
-	/* Refuse (-EBUSY) to open while another consumer holds this claim on the same map. The
-	 * kernel drops the claim when the consumer is closed or its process dies; a child that was
-	 * forked without exec keeps it alive. Without privileges, across containers. Consumers that
-	 * do not ask for the claim are not kept out.
+	/* Refuse (-EBUSY) to open while another consumer has this claim on the same map. It ends when
+	 * the consumer is closed or its process dies. Without privileges, across containers. Consumers
+	 * that do not ask for the claim are not kept out.
 	 */
 	BPFRING_CONSUMER_EXCLUSIVE = 1U << 0,
-	/* Never leave the quiet mark (see ring.h) in the ring: publish true positions only, at the
-	 * price of a notification per record while the consumer keeps up. For pinned rings that a
-	 * consumer of another library may take over after this process was killed with SIGKILL:
-	 * such a consumer does not know the mark.
+	/* Open also a ring whose positions contradict each other (-EBADMSG otherwise), as a consumer
+	 * of another library may have left it, and repair it. Goes on where a consumer of this library
+	 * stood last, if those records are still there, or else with the oldest record that the kernel
+	 * still points at. What is given up is logged as a warning and in the statistics. A ring in
+	 * order is not touched. Implies BPFRING_CONSUMER_EXCLUSIVE; needs a kernel that says where
+	 * records begin: Linux 6.10, or a stable one that was brought up to that.
 	 */
-	BPFRING_CONSUMER_LOUD = 1U << 1,
+	BPFRING_CONSUMER_RECOVER = 1U << 1,
 };
 
 struct bpfring_consumer_opts {
@@ -62,18 +71,19 @@ struct bpfring_consumer_opts {
  *          keeps and may close its own
  * @opts:   NULL for defaults
  *
- * Resumes where the ring stands: records that an earlier consumer did not release come again.
- * Does not block.
+ * Resumes where the ring stands: records that an earlier consumer did not release come again, however
+ * it ended. Does not block. Who opens a ring only to look at it (statistics, bytes available, snapshot,
+ * peek and cancel) and closes it again does not disturb the consumer at work.
  *
  * Return: 0, or
  * -EINVAL: @ret is NULL, unknown flags, not a BPF map, or not a ring buffer (the log names the type);
  * -E2BIG: @opts is from a newer library and asks for something unknown, or the ring is too large for
  * the address space; -EBADF: @map_fd is closed; -EACCES: the descriptor is read-only or write-only;
- * -EPERM: the map is frozen, or neither bpf() nor /proc says what it is; -EOPNOTSUPP: an
- * overwrite-mode map (BPF_F_RB_OVERWRITE), which needs another kind of reader, or
- * BPFRING_CONSUMER_EXCLUSIVE where the kernel does not tell the map's id;
- * -EBADMSG: the positions in the ring contradict each other; -EBUSY: claimed by another
- * (BPFRING_CONSUMER_EXCLUSIVE); -ENOMEM, -EMFILE, -ENFILE: out of memory or descriptors.
+ * -EPERM: the map is frozen, or neither bpf() nor /proc says what it is; -EOPNOTSUPP: an overwrite-mode
+ * map (BPF_F_RB_OVERWRITE), which needs another kind of reader; -EBADMSG: the positions in the ring
+ * contradict each other, or the consumer position is not that of a record (BPFRING_CONSUMER_RECOVER
+ * repairs that); -EBUSY: claimed by another (BPFRING_CONSUMER_EXCLUSIVE); -ENOMEM, -EMFILE, -ENFILE: out
+ * of memory or descriptors; -ENOLCK: out of file locks.
  */
 BPFRING_API int bpfring_consumer_open(struct bpfring_consumer **ret, int map_fd,
 				      const struct bpfring_consumer_opts *opts);
@@ -98,7 +108,7 @@ BPFRING_API int bpfring_consumer_open_id(struct bpfring_consumer **ret, uint32_t
 					 const struct bpfring_consumer_opts *opts);
 
 /**
- * bpfring_consumer_close() - leave the ring at the last released record, for the next consumer.
+ * bpfring_consumer_close() - leave the ring behind the last released record, for the next consumer.
  * @c: NULL is fine
  *
  * Removes it from its loop. May be called from its own callback: what is being consumed ends first.
@@ -138,7 +148,7 @@ typedef int (*bpfring_batch_fn)(void *ctx, const struct bpfring_record *records,
  * @sz:      sizeof(struct bpfring_budget)
  * @records: records
  * @bytes:   ring bytes: payload, header and padding; the record that crosses it is still handled, and
- *           discarded records on the way to the next record are passed over whatever they take
+ *           discarded records on the way to the next one, up to 1/32 of the ring
  * @ns:      time; looked at after every record while callbacks are slow, else every 128 at the latest
  */
 struct bpfring_budget {
@@ -182,7 +192,8 @@ struct bpfring_outcome {
  * Space is given back to producers in batches while it runs, and at the end. Does not block.
  *
  * Return: number of records (at most INT_MAX), or the negative value of the callback, or
- * -EINVAL: records are held, @fn is NULL, a bad budget, or called from its own callback;
+ * -EINVAL: records are held, @fn is NULL, a bad budget, or called from its own callback or while another
+ * thread is in one of its calls;
  * -E2BIG: a budget from a newer library; -EBADMSG: the ring is corrupt; -EBUSY: a second consumer
  * moved the position; -ECHILD: in a forked child.
  */
@@ -210,7 +221,7 @@ static inline struct bpfring_cons *bpfring_consumer_cons(struct bpfring_consumer
 
 /**
  * bpfring_consumer_peek() - look at the next record, in place; see bpfring_cons_peek().
- * Return: 1 with a record, 0 when there is none now, -EBADMSG, -ECHILD.
+ * Return: 1 with a record, 0 when there is none now, -EBADMSG, -EBUSY, -ECHILD.
  */
 BPFRING_PRIV_HOT int bpfring_consumer_peek(struct bpfring_consumer *c, struct bpfring_record *ret)
 {
@@ -219,7 +230,7 @@ BPFRING_PRIV_HOT int bpfring_consumer_peek(struct bpfring_consumer *c, struct bp
 
 /**
  * bpfring_consumer_peek_batch() - look at several records; see bpfring_cons_peek_batch().
- * Return: number of records, 0, -EBADMSG, -ECHILD.
+ * Return: number of records, 0, -EBADMSG, -EBUSY, -ECHILD.
  */
 static inline int bpfring_consumer_peek_batch(struct bpfring_consumer *c,
 					      struct bpfring_record *ret, unsigned int max)
@@ -250,11 +261,14 @@ static inline void bpfring_consumer_cancel(struct bpfring_consumer *c)
  * @timeout_ns: -1 for ever, 0 to look only
  *
  * Sleeps through a busy head. While one is busy it looks again by itself after 1 ms, then ever more
- * rarely up to every 64 ms, because its commit may carry BPF_RB_NO_WAKEUP. Between a return of 1 and
- * the next wait the consumer is quiet: commits do not notify (see ring.h).
+ * rarely up to every 64 ms, because its commit may carry BPF_RB_NO_WAKEUP. Discarded records are given
+ * back, and notifications without a record (BPF_RB_FORCE_WAKEUP) do not end the wait. From a return of 1
+ * to the next wait the consumer is quiet: commits do not notify (see ring.h). After a return of 0 it is
+ * not: the next commit makes an edge on bpfring_consumer_map_fd().
  *
- * Return: 1: there is a record; 0: time is up, or bpfring_consumer_wakeup() was called;
- * -EINVAL: records are held, or the consumer is in a loop; -EBADMSG, -EBUSY, -ECHILD as
+ * Return: 1: there is a record to read; 0: time is up, or bpfring_consumer_wakeup() was called;
+ * -EINVAL: records are held, the consumer is in a loop, this is one of its callbacks, another thread
+ * is in one of its calls, or a time-out below -1; -EBADMSG, -EBUSY, -ECHILD as
  * bpfring_consumer_consume(); -ENOMEM, -EMFILE, -ENFILE: at the first wait.
  */
 BPFRING_API int bpfring_consumer_wait(struct bpfring_consumer *c, int64_t timeout_ns);
@@ -289,10 +303,12 @@ typedef int (*bpfring_snapshot_fn)(void *ctx, const struct bpfring_record *recor
  * @fn:  called for every record from the first one not released, also for those behind a busy one
  * @ctx: for @fn
  *
- * For diagnosis: what is stuck in the ring, and who holds it up.
+ * For diagnosis: what is stuck in the ring, and who holds it up. A consumer that has not taken anything
+ * yet can look on while another one consumes: what that one releases meanwhile may be written over, the
+ * payload that is being looked at too.
  *
- * Return: number of records seen, or -EINVAL: @fn is NULL; -EBADMSG: the ring is corrupt;
- * -ECHILD: in a forked child; or the value of the callback.
+ * Return: number of records seen, or -EINVAL: @fn is NULL; -EBADMSG: the ring is corrupt; -EBUSY: a
+ * second consumer moved the position; -ECHILD: in a forked child; or the value of the callback.
  */
 BPFRING_API int bpfring_consumer_snapshot(struct bpfring_consumer *c, bpfring_snapshot_fn fn,
 					  void *ctx);
@@ -311,6 +327,8 @@ BPFRING_API int bpfring_consumer_snapshot(struct bpfring_consumer *c, bpfring_sn
  * @asleep_ns:     time it spent armed, waiting for a notification
  * @max_fill:      most bytes found waiting in the ring: compare with bpfring_consumer_ring_size()
  * @ring_size:     bytes of data area
+ * @repaired:      1 if BPFRING_CONSUMER_RECOVER had to repair the ring when it was opened
+ * @given_up:      most bytes of unread records that the repair passed over
  */
 struct bpfring_consumer_stats {
 	size_t sz;
@@ -325,6 +343,8 @@ struct bpfring_consumer_stats {
 	uint64_t asleep_ns;
 	uint64_t max_fill;
 	uint64_t ring_size;
+	uint64_t repaired;
+	uint64_t given_up;
 };
 
 BPFRING_PRIV_NAMESAKE_BEGIN

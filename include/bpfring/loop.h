@@ -10,7 +10,23 @@
  * bpfring_loop_stop() and bpfring_loop_wakeup(). Callbacks run on the thread that polls; they may
  * add, remove and close anything, themselves included.
  *
- * Needs: Linux 5.8; time-outs below a millisecond cost a second system call before 5.11.
+ * Time: windows, ticks and time-outs are ended by a timer, which knows no timer slack
+ * (PR_SET_TIMERSLACK). A thread that gets no processor, or is stopped, looks late all the same. How late
+ * it was lately is taken into account: see max_latency_ns.
+ *
+ * Leaving: a callback may leave poll, run and dispatch by a C++ exception, longjmp() or pthread_exit(), and a
+ * thread in them may be cancelled; they are the only calls that are cancellation points, while they sleep.
+ * The record or batch that was handed out counts as consumed, as with an error; the rest, and whatever
+ * else was ready, comes with the next poll. Asynchronous cancellation is not supported.
+ * After longjmp() the loop belongs to the thread that jumped until that polls it again, frees it, or ends.
+ *
+ * Fork: in a child every function that could disturb the parent returns -ECHILD. Counters can be read, and
+ * bpfring_loop_free() gives back memory and descriptors, also if another thread was polling at the time.
+ *
+ * Log: what is refused is explained once per object and cause. With BPFRING_LOG_LEVEL=debug loops and
+ * consumers tell what they do: armed, window, sleeping, woken and why; at most 40 lines a second each.
+ *
+ * Needs: Linux 5.8.
  */
 #ifndef BPFRING_LOOP_H
 #define BPFRING_LOOP_H
@@ -45,7 +61,8 @@ enum bpfring_wait {
  * @wait:           enum bpfring_wait
  * @max_latency_ns: longest window: how long a committed record may wait before the loop looks, not
  *                  counting the time until the scheduler runs the thread. 0: 200 us. The window is
- *                  shorter while the ring could fill in it, given its size and the rate measured.
+ *                  shorter while the ring could fill in it, given its size, the rate measured, and by
+ *                  how much looks came late; where no window is short enough the ring is armed.
  * @tick_ns:        look at least this often even if nothing notifies, for BPF programs that use
  *                  BPF_RB_NO_WAKEUP. 0: no tick, an idle loop makes no system call. (While a busy
  *                  head is in the way the loop looks again by itself, every 1 to 64 ms.)
@@ -76,7 +93,9 @@ BPFRING_API int bpfring_loop_new(struct bpfring_loop **ret, const struct bpfring
 
 /**
  * bpfring_loop_free() - free a loop. Consumers and descriptors in it stay open and are removed.
- * @l: NULL is fine; not from one of its callbacks
+ * @l: NULL is fine
+ *
+ * Not from one of its callbacks, nor while another thread polls: the log says so, and it stays.
  */
 BPFRING_API void bpfring_loop_free(struct bpfring_loop *l);
 
@@ -91,8 +110,7 @@ BPFRING_API void bpfring_loop_free(struct bpfring_loop *l);
  * that comes up inside one of its own callbacks, fails with -EINVAL.
  *
  * Return: 0, or -EINVAL: NULL, @c holds records, or this is its own callback; -EEXIST: @c is in a loop
- * already; -ENOMEM,
- * -ENOSPC: too many epoll watches of this user; -ECHILD: in a forked child.
+ * already; -ENOMEM; -ENOSPC: too many epoll watches of this user; -ECHILD: in a forked child.
  */
 BPFRING_API int bpfring_loop_add(struct bpfring_loop *l, struct bpfring_consumer *c,
 				 bpfring_record_fn fn, void *ctx);
@@ -128,7 +146,7 @@ typedef int (*bpfring_fd_fn)(void *ctx, int fd, uint32_t events);
  * @fn:     called while it is ready
  * @ctx:    for @fn
  *
- * Return: 0, or -EINVAL: NULL; -EEXIST: watched already; -EBADF: closed; -EPERM: such a file cannot
+ * Return: 0, or -EINVAL: NULL, or the loop's own descriptor; -EEXIST: watched already; -EBADF: closed; -EPERM: such a file cannot
  * be watched (regular files); -ELOOP: two loops that watch each other; -ENOMEM, -ENOSPC; -ECHILD: in a
  * forked child.
  */
@@ -145,19 +163,22 @@ BPFRING_API int bpfring_loop_remove_fd(struct bpfring_loop *l, int fd);
 /**
  * bpfring_loop_poll() - wait for work and do one round of it: each ready ring and descriptor once.
  * @l:          the loop
- * @timeout_ns: longest wait; -1 for ever; 0 to do only what is ready now
+ * @timeout_ns: longest wait, in nanoseconds; -1 for ever; 0 to do only what is ready now
  *
- * Work that a budget left is done by the next call, which then does not wait. A ring that is quiet is
- * ready when its window is over: to take all that is in the rings, before closing them for example,
- * call bpfring_loop_wakeup() first.
+ * Work that a budget left is done by the next call, which then does not wait. When the time is up it looks
+ * at all rings once more, so that `while (bpfring_loop_poll(l, 100000000) >= 0)` also finds what nobody
+ * is notified of: records committed with BPF_RB_NO_WAKEUP, or behind one that was discarded with it.
+ * With a time-out of 0, which is up at once, it does so if nothing else was ready, and leaves out rings
+ * that are quiet: those are ready when their windows are over. To take all that is in the rings, before
+ * closing them for example, call bpfring_loop_wakeup() first.
  *
  * Return: records handled (at most INT_MAX), one at which a callback returned BPFRING_STOP included. 0:
  * time is up, bpfring_loop_wakeup() or bpfring_loop_stop() was called, or only descriptors were ready.
  * Negative: what a callback returned (records before it are counted in the consumers' statistics,
  * other rings keep their turn for the next call); -EBADMSG, -EBUSY: a ring is corrupt or has a second
  * consumer: it has been removed from the loop, the log names it; -ECHILD: in a forked child;
- * -EINVAL: NULL, a time-out below -1, called from one of its own callbacks, or a ring whose records are
- * held outside the loop.
+ * -EINVAL: NULL, a time-out below -1, called from one of its own callbacks or while another thread polls,
+ * or a ring whose records are held outside the loop.
  */
 BPFRING_API int bpfring_loop_poll(struct bpfring_loop *l, int64_t timeout_ns);
 
@@ -192,7 +213,8 @@ BPFRING_API int bpfring_loop_wakeup(struct bpfring_loop *l);
  * bpfring_loop_fd() - a descriptor for an outer event loop (sd-event, libuv, epoll, poll).
  * @l: the loop
  *
- * Readable when there is work, work left by a budget included: call bpfring_loop_dispatch() then.
+ * Readable when there is work, work left by a budget included: call bpfring_loop_dispatch() then. It
+ * stays readable while a dispatch is under way, and if that is left by longjmp() or an exception.
  * Level- or edge-triggered. It belongs to the loop: do not read or close it. Between dispatches do
  * not call bpfring_loop_poll().
  *
@@ -203,6 +225,9 @@ BPFRING_API int bpfring_loop_fd(struct bpfring_loop *l);
 
 /**
  * bpfring_loop_dispatch() - do the work for which bpfring_loop_fd() is readable; never blocks.
+ *
+ * Called although there was none, when the outer loop's time-out is over for example, it looks at all rings
+ * that are armed, as bpfring_loop_poll() does.
  *
  * Return: as bpfring_loop_poll(); -EINVAL also if bpfring_loop_fd() was never called.
  */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
 /*
- * Probe: what this kernel offers and what this process may do, found out by trying.
+ * Probe: what this kernel offers and what this process may do, found out by trying: maps, and empty
+ * BPF programs of the kind that is needed. For ring buffers, which programs of all kinds can use, maps
+ * alone: a program that traces needs CAP_PERFMON besides CAP_BPF.
  *
  * Distributions carry features back and build them out, containers forbid them: version numbers
  * tell neither. Where trying would change the system (schedulers), the kernel's own types are
@@ -33,7 +35,7 @@ enum bpfring_feature {
 enum bpfring_probe_state {
 	BPFRING_PROBE_NO = 0,		 /* the kernel does not have it */
 	BPFRING_PROBE_YES = 1,		 /* it works */
-	BPFRING_PROBE_NOT_PERMITTED = 2, /* this process may not use it; nor, often, find out */
+	BPFRING_PROBE_NOT_PERMITTED = 2, /* this process cannot use it, nor, often, find out */
 };
 
 struct bpfring_probe_result {

@@ -21,7 +21,7 @@
  * same reason a thread whose cancellation is asynchronous must not use a producer.
  *
  * Processes: one at a time. Opening takes an exclusive claim on the producer's end of the map, which
- * the kernel drops when the producer is closed or its process dies; -EBUSY for the second. To pass
+ * ends when the producer is closed or its process dies; -EBUSY for the second. To pass
  * the ring on, see bpfring_producer_claim_fd(). A forked child must not produce: what uses the ring
  * returns -ECHILD there. libbpf's user_ring_buffer knows no claim: if it moves the position of a
  * ring in use here, the next submit returns -EBUSY.
@@ -133,7 +133,6 @@ struct bpfring_producer_opts {
  * the address space; -EBADF: a descriptor is closed; -EACCES: the map's descriptor is read-only or
  * write-only; -EPERM: the map is frozen; -EBADMSG: the positions in the ring contradict each other,
  * see BPFRING_PRODUCER_RECOVER; -EBUSY: another producer holds the claim, or @claim_fd is not it;
- * -EOPNOTSUPP: the kernel does not tell the map's id, which the claim needs;
  * -ENOMEM, -EMFILE, -ENFILE, -ENOLCK: out of memory, descriptors or locks.
  */
 BPFRING_API int bpfring_producer_open(struct bpfring_producer **ret, int map_fd,

@@ -16,32 +16,28 @@
  * Quiet publishing. When the kernel commits a record it notifies the consumer only if the published
  * consumer position equals the position of that very record: the consumer has caught up and may be
  * asleep (kernel/bpf/ringbuf.c, bpf_ringbuf_commit()). A consumer that is awake has no use for that
- * interrupt, but the traced program pays for it. While it is awake, a quiet consumer therefore
- * publishes its position minus one. Records start at multiples of 8, so the kernel never finds them
- * equal and no commit notifies. The missing byte costs no reservation: sizes are multiples of 8 and
- * the kernel asks whether `new_producer_pos - consumer_pos <= size - 1`, for which `- 1` makes no
- * difference. Before the consumer sleeps, bpfring_cons_arm() publishes the true position. A position
- * that is not a multiple of 8 tells the next consumer, after a crash, that it was left quiet, and
- * where the next record starts.
+ * interrupt, but the traced program pays for it. While it is awake, a quiet consumer therefore keeps
+ * back the last record it released: it publishes where that record starts, not where it ends. A record
+ * that is being committed lies behind it and less than a ring ahead, so the kernel never finds the two
+ * equal. Before the consumer sleeps, bpfring_cons_arm() publishes the true position.
  *
- * Memory order: the labels A1, A2, R3, F4 stand for the edges in docs/memory-model.md.
+ * What is published is always the start of a committed record, so any consumer can take over from a
+ * process that was killed while it was quiet: one of another library sees one record twice. One of this
+ * library sees none twice, for the true position stands in a note beside the published one; see
+ * bpfring_cons_set_note(). What is kept back is at most 1/16 of the ring; a larger record is given back
+ * as a whole, and the next commit notifies.
+ *
+ * Memory order: the labels A1, A2, R3, R7, F4 stand for the edges in docs/memory-model.md.
  */
 #ifndef BPFRING_RING_H
 #define BPFRING_RING_H
 
-#include <errno.h>
-#include <stddef.h>
-#include <stdint.h>
+#include <bpfring/ring_words.h>
 #include <string.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-/* The header word of a record, as in the kernel's uapi (linux/bpf.h). */
-#define BPFRING_BUSY_BIT    (1U << 31) /* reserved, not yet submitted or discarded */
-#define BPFRING_DISCARD_BIT (1U << 30) /* to be skipped */
-#define BPFRING_HEADER_SIZE 8U	       /* bytes before the payload */
 
 /**
  * struct bpfring_record - one record, in place.
@@ -57,131 +53,6 @@ struct bpfring_record {
 };
 
 /**
- * struct bpfring_cons - consumer's end of a ring. Initialise with bpfring_cons_init(); the members
- * are for the functions below and for reading in a debugger.
- */
-struct bpfring_cons {
-	uint64_t pos;		/* next header to look at; [released, pos) is held by the caller */
-	uint64_t prod;		/* producer position as last read */
-	const uint8_t *data;	/* data area, mapped twice */
-	uint64_t mask;		/* size - 1 */
-	uint64_t released;	/* all before this is given back */
-	uint64_t published;	/* the word this consumer last stored as consumer position */
-	void *cons_word;	/* the shared consumer position */
-	const void *prod_word;	/* the shared producer position */
-	const uint32_t *owner;	/* reads 0 in a forked child */
-	uint64_t records;	/* released so far */
-	uint64_t discards;	/* skipped so far, released */
-	uint64_t max_fill;	/* most bytes ever found waiting */
-	uint32_t held_records;	/* records in [released, pos) */
-	uint32_t held_discards; /* discarded ones in [released, pos) */
-	uint8_t word_size;	/* of the positions: the kernel's sizeof(long), 8 or 4 */
-	uint8_t quiet;		/* publish pos - 1, see above */
-	uint8_t busy;		/* the last peek or arm met a busy record */
-	uint8_t reserved[5];
-};
-
-#if UINTPTR_MAX > 0xffffffffU && defined(__STDC_VERSION__) && __STDC_VERSION__ >= 201112L
-_Static_assert(sizeof(struct bpfring_cons) == 112, "layout is ABI: it is inlined into programs");
-_Static_assert(offsetof(struct bpfring_cons, owner) == 64, "the second cache line is the cold one");
-#endif
-
-/* For what runs per record: a compiler that finds it called twice may think that a call is cheaper. */
-#define BPFRING_PRIV_HOT static inline __attribute__((always_inline))
-
-/* Ordered accesses. GCC's builtins, so that C and C++ agree on one implementation. */
-
-static inline uint32_t bpfring_priv_load_header(const void *header)
-{
-	/* A2: acquire, so that the payload is read after the header says it is complete. Partner:
-	 * xchg(&hdr->len) in bpf_ringbuf_commit(). Relaxed would let the CPU read payload from
-	 * before the commit.
-	 */
-	return __atomic_load_n((const uint32_t *)header, __ATOMIC_ACQUIRE);
-}
-
-static inline uint64_t bpfring_priv_widen(uint64_t near, uint32_t word)
-{
-	return near + (uint64_t)(int64_t)(int32_t)(word - (uint32_t)near);
-}
-
-static inline uint64_t bpfring_priv_load_prod(const struct bpfring_cons *c)
-{
-	/* A1: acquire, so that the header is read after the position that covers it. Partner:
-	 * smp_store_release(&rb->producer_pos) in __bpf_ringbuf_reserve(). Relaxed could find the
-	 * header of a record of the previous lap, without BUSY.
-	 */
-	if (c->word_size == 8)
-		return __atomic_load_n((const uint64_t *)c->prod_word, __ATOMIC_ACQUIRE);
-	return bpfring_priv_widen(
-		c->released, __atomic_load_n((const uint32_t *)c->prod_word, __ATOMIC_ACQUIRE));
-}
-
-/*
- * Our own word, read to see whether somebody else wrote it: no order needed. Somebody who only opens the
- * ring and closes it, to look at what is pending, removes our quiet mark: that does no harm.
- */
-static inline int bpfring_priv_cons_moved(const struct bpfring_cons *c)
-{
-	uint64_t clean = (c->published + 7) & ~(uint64_t)7;
-
-	if (c->word_size == 8) {
-		uint64_t word = __atomic_load_n((const uint64_t *)c->cons_word, __ATOMIC_RELAXED);
-
-		return word != c->published && word != clean;
-	} else {
-		uint32_t word = __atomic_load_n((const uint32_t *)c->cons_word, __ATOMIC_RELAXED);
-
-		return word != (uint32_t)c->published && word != (uint32_t)clean;
-	}
-}
-
-static inline int bpfring_priv_publish(struct bpfring_cons *c, uint64_t word)
-{
-	if (word == c->published)
-		return 0;
-	if (!*c->owner)
-		return -ECHILD;
-	if (bpfring_priv_cons_moved(c))
-		return -EBUSY;
-	/* R3: release, so that all reads of the payload are done before the kernel may overwrite it.
-	 * Partner: smp_load_acquire(&rb->consumer_pos) in __bpf_ringbuf_reserve(). Relaxed would let
-	 * the CPU still read a payload that is being replaced.
-	 */
-	if (c->word_size == 8)
-		__atomic_store_n((uint64_t *)c->cons_word, word, __ATOMIC_RELEASE);
-	else
-		__atomic_store_n((uint32_t *)c->cons_word, (uint32_t)word, __ATOMIC_RELEASE);
-	c->published = word;
-	return 0;
-}
-
-/* Bytes in the ring of a record with this header. */
-static inline uint64_t bpfring_priv_total(uint32_t len)
-{
-	uint32_t size = len & ~(BPFRING_BUSY_BIT | BPFRING_DISCARD_BIT);
-
-	return ((uint64_t)size + BPFRING_HEADER_SIZE + 7) & ~(uint64_t)7;
-}
-
-/* Reads the producer position again; 1 if there is something behind c->pos. */
-static inline int bpfring_priv_refresh(struct bpfring_cons *c)
-{
-	uint64_t prod, fill;
-
-	if (!*c->owner)
-		return -ECHILD;
-	prod = bpfring_priv_load_prod(c);
-	fill = prod - c->released;
-	if (fill > c->mask + 1 || prod - c->pos > fill || (prod & 7))
-		return -EBADMSG;
-	c->prod = prod;
-	if (fill > c->max_fill)
-		c->max_fill = fill;
-	return prod != c->pos;
-}
-
-/**
  * bpfring_cons_init() - take up the consumer's end of a ring where its position stands.
  * @c:         written; no lifetime of its own
  * @cons_word: the consumer position, writable, word_size bytes, naturally aligned
@@ -193,7 +64,8 @@ static inline int bpfring_priv_refresh(struct bpfring_cons *c)
  *             forked child if its page is MADV_WIPEONFORK. NULL: no such guard.
  *
  * Return: 0; -EINVAL for a size or word size that cannot be; -EBADMSG if the positions contradict
- * each other (more data than the ring holds, a producer position that is no multiple of 8).
+ * each other (more data than the ring holds, a position that is no multiple of 8); -EBUSY: somebody is
+ * consuming the ring at this moment; -ECHILD in a forked child.
  */
 static inline int bpfring_cons_init(struct bpfring_cons *c, void *cons_word, const void *prod_word,
 				    const void *data, uint64_t size, unsigned int word_size,
@@ -218,11 +90,39 @@ static inline int bpfring_cons_init(struct bpfring_cons *c, void *cons_word, con
 	else
 		word = __atomic_load_n((const uint32_t *)cons_word, __ATOMIC_RELAXED);
 	c->published = word;
-	c->released = (word + 7) & ~(uint64_t)7; /* the mark of a consumer that died quiet */
-	c->pos = c->released;
-	c->prod = c->released;
-	err = bpfring_priv_refresh(c);
-	return err < 0 ? err : 0;
+	c->released = word;
+	c->pos = word;
+	c->last = word;
+	c->prod = word;
+	err = word & 7 ? -EBADMSG : bpfring_priv_refresh(c);
+	return err < 0 ? bpfring_priv_why(c, err) : 0;
+}
+
+/**
+ * bpfring_cons_set_note() - name a place for the true position while another is published.
+ * @c:    the ring, just initialised
+ * @note: a word of word_size bytes, naturally aligned, in memory that all consumers share and that is
+ *        zero at first: in a map, BPFRING_NOTE_OFFSET bytes into the page of the consumer position
+ *
+ * If the consumer before was killed while it was quiet, this one goes on where that one really stood.
+ * The note is believed only if it is the end of the one committed record that starts at the published
+ * position: a stale one is never that, and a forged one hides no more than a record.
+ */
+static inline void bpfring_cons_set_note(struct bpfring_cons *c, void *note)
+{
+	uint64_t end = c->released;
+	uint32_t len;
+
+	c->note = note;
+	if (c->prod == end)
+		return;
+	len = bpfring_priv_load_header(c->data + (end & c->mask));
+	end += bpfring_priv_total(len);
+	if ((len & BPFRING_BUSY_BIT) || end - c->released > c->prod - c->released ||
+	    !bpfring_priv_noted(c, end))
+		return;
+	c->released = c->pos = c->last = end;
+	c->max_fill = c->prod - end;
 }
 
 /*
@@ -242,10 +142,15 @@ BPFRING_PRIV_HOT struct bpfring_priv_cursor bpfring_priv_cursor_at_pos(const str
 	return cursor;
 }
 
+/* From bpfring_priv_next(): 1/32 of the ring were discarded records. Give back what can be, go on. */
+#define BPFRING_PRIV_SKIPPED (-4097)
+
 /* The next record, for callers that keep the cursor over many. */
 BPFRING_PRIV_HOT int bpfring_priv_next(struct bpfring_cons *c, struct bpfring_priv_cursor *cursor,
 				       struct bpfring_record *ret)
 {
+	const uint64_t from = cursor->pos;
+
 	for (;;) {
 		const uint8_t *header = cursor->at;
 		uint64_t start = cursor->pos, total;
@@ -275,6 +180,7 @@ BPFRING_PRIV_HOT int bpfring_priv_next(struct bpfring_cons *c, struct bpfring_pr
 		if (cursor->at > c->data + c->mask)
 			cursor->at -= c->mask + 1;
 		c->pos = cursor->pos;
+		c->last = start;
 		if (!(len & BPFRING_DISCARD_BIT)) {
 			c->held_records++;
 			ret->data = header + BPFRING_HEADER_SIZE;
@@ -283,13 +189,50 @@ BPFRING_PRIV_HOT int bpfring_priv_next(struct bpfring_cons *c, struct bpfring_pr
 			ret->pos = start;
 			return 1;
 		}
-		if (c->released == start) { /* nothing held before it: give it back with the next */
-			c->released = cursor->pos;
-			c->discards++;
-		} else {
-			c->held_discards++;
-		}
+		c->held_discards++;
+		if (cursor->pos - from > c->mask / 32)
+			return BPFRING_PRIV_SKIPPED;
 	}
+}
+
+/* The position to publish after all before c->pos was released. */
+BPFRING_PRIV_HOT uint64_t bpfring_priv_word(const struct bpfring_cons *c)
+{
+	return c->quiet && c->pos - c->last <= (c->mask + 1) / 16 ? c->last : c->pos;
+}
+
+BPFRING_PRIV_HOT void bpfring_priv_released(struct bpfring_cons *c)
+{
+	if (c->note)
+		bpfring_priv_write_note(c, c->pos);
+	c->released = c->pos;
+	c->records += c->held_records;
+	c->discards += c->held_discards;
+	c->held_records = 0;
+	c->held_discards = 0;
+}
+
+/*
+ * There was nothing to read: gives the discarded records on the way back, for there will be no release
+ * for them, unless records are held before them. But who has taken nothing yet may be only looking, while
+ * the consumer whose note stands there is at work. It leaves them to that one, once.
+ */
+__attribute__((noinline, cold, unused)) static int bpfring_priv_nothing(struct bpfring_cons *c,
+									int why)
+{
+	int err, tentative = !(c->records | c->discards) && !c->looked && bpfring_priv_has_note(c);
+
+	if (!c->held_discards || c->held_records || (tentative && why == BPFRING_PRIV_SKIPPED))
+		return bpfring_priv_why(c, why);
+	err = tentative ? 0 : bpfring_priv_publish_shared(c, bpfring_priv_word(c));
+	if (err || tentative) {
+		c->looked = 1;
+		c->pos = c->released;
+		c->held_discards = 0;
+		return err ? err : bpfring_priv_why(c, why);
+	}
+	bpfring_priv_released(c);
+	return bpfring_priv_why(c, why);
 }
 
 /**
@@ -302,16 +245,29 @@ BPFRING_PRIV_HOT int bpfring_priv_next(struct bpfring_cons *c, struct bpfring_pr
  * again at the first.
  *
  * Return: 1 with a record; 0 when there is none now, either because the ring is empty or because
- * the next record is still being written (bpfring_cons_head_busy() tells which); -EBADMSG if the
- * ring is corrupt: nothing of it is read, and the position does not move; -ECHILD in a forked child.
+ * the next record is still being written (bpfring_cons_head_busy() tells which): discarded records
+ * before it are given back then, unless records are held before them (a consumer that has taken nothing
+ * yet does so the second time, if a consumer of this library was there before: it may be at work); -EBADMSG
+ * if the ring is corrupt: nothing of it is read, and the position does not move; -EBUSY: somebody else
+ * consumes the ring, which is noticed here only if producers went on over our position or discarded
+ * records are in it; -ECHILD in a forked child.
  */
 BPFRING_PRIV_HOT int bpfring_cons_peek(struct bpfring_cons *c, struct bpfring_record *ret)
 {
-	struct bpfring_priv_cursor cursor = bpfring_priv_cursor_at_pos(c);
+	int more;
 
 	if (!*c->owner)
 		return -ECHILD;
-	return bpfring_priv_next(c, &cursor, ret);
+	do {
+		struct bpfring_priv_cursor cursor = bpfring_priv_cursor_at_pos(c);
+
+		more = bpfring_priv_next(c, &cursor, ret);
+		if (more == 1)
+			return 1;
+		if (__builtin_expect(more < 0 || c->held_discards, 0))
+			more = bpfring_priv_nothing(c, more);
+	} while (__builtin_expect(more == BPFRING_PRIV_SKIPPED, 0));
+	return more < 0 ? more : 0; /* compilers see that @ret is written for 1 only */
 }
 
 /**
@@ -320,23 +276,24 @@ BPFRING_PRIV_HOT int bpfring_cons_peek(struct bpfring_cons *c, struct bpfring_re
  * @ret: array of @max records, in ring order
  * @max: its length
  *
- * Return: number of records, 0 when there is none now; -EBADMSG, -ECHILD as bpfring_cons_peek(),
- * but only if no record came before the error (the next call returns it then).
+ * Return: number of records, 0 when there is none now; -EBADMSG, -EBUSY, -ECHILD as
+ * bpfring_cons_peek(), but only if no record came before the error (the next call returns it then).
  */
 static inline int bpfring_cons_peek_batch(struct bpfring_cons *c, struct bpfring_record *ret,
 					  unsigned int max)
 {
-	struct bpfring_priv_cursor cursor = bpfring_priv_cursor_at_pos(c);
-	unsigned int n;
+	struct bpfring_priv_cursor cursor;
+	unsigned int n = 1;
+	int more;
 
-	if (!*c->owner)
-		return -ECHILD;
-	for (n = 0; n < max && n < INT32_MAX; n++) {
-		int more = bpfring_priv_next(c, &cursor, &ret[n]);
-
-		if (more <= 0)
-			return n ? (int)n : more;
-	}
+	if (!max)
+		return *c->owner ? 0 : -ECHILD;
+	more = bpfring_cons_peek(c, ret);
+	if (more <= 0)
+		return more;
+	cursor = bpfring_priv_cursor_at_pos(c);
+	while (n < max && n < INT32_MAX && bpfring_priv_next(c, &cursor, &ret[n]) == 1)
+		n++;
 	return (int)n;
 }
 
@@ -351,15 +308,15 @@ static inline int bpfring_cons_peek_batch(struct bpfring_cons *c, struct bpfring
  */
 BPFRING_PRIV_HOT int bpfring_cons_release(struct bpfring_cons *c)
 {
-	int err = bpfring_priv_publish(c, c->pos - c->quiet);
+	uint64_t word = bpfring_priv_word(c);
+	int err;
 
+	if (!*c->owner)
+		return -ECHILD;
+	err = bpfring_priv_publish(c, word);
 	if (err)
 		return err;
-	c->released = c->pos;
-	c->records += c->held_records;
-	c->discards += c->held_discards;
-	c->held_records = 0;
-	c->held_discards = 0;
+	bpfring_priv_released(c);
 	return 0;
 }
 
@@ -377,7 +334,8 @@ static inline void bpfring_cons_cancel(struct bpfring_cons *c)
 /**
  * bpfring_cons_set_quiet() - say that this consumer is awake and needs no notifications.
  * @c:     the ring
- * @quiet: non-zero: from the next release on commits do not notify, until bpfring_cons_arm()
+ * @quiet: non-zero: after the next record released commits do not notify, until bpfring_cons_arm();
+ *         0: from the next release on they do
  */
 static inline void bpfring_cons_set_quiet(struct bpfring_cons *c, int quiet)
 {
@@ -388,10 +346,10 @@ static inline void bpfring_cons_set_quiet(struct bpfring_cons *c, int quiet)
  * bpfring_cons_arm() - ask for a notification before going to sleep.
  * @c: the ring; no records held
  *
- * Publishes the true position and looks once more. After a 0, the commit of the next record makes
- * an edge on the map's file descriptor (epoll with EPOLLET), unless the BPF program suppresses it
- * with BPF_RB_NO_WAKEUP. Sleep edge-triggered only: level-triggered readiness is true all the time
- * that a head is busy.
+ * Publishes the true position and looks once more, past discarded records. After a 0, the commit of
+ * the next record makes an edge on the map's file descriptor (epoll with EPOLLET), unless the BPF
+ * program suppresses it with BPF_RB_NO_WAKEUP. Sleep edge-triggered only: level-triggered readiness is
+ * true all the time that a head is busy. The consumer is not quiet any more.
  *
  * Return: 1: there is a record to read, do not sleep; 0: sleep, the ring is empty or its head is
  * busy (bpfring_cons_head_busy()); -EINVAL: records are held; -EBUSY, -ECHILD as
@@ -399,29 +357,38 @@ static inline void bpfring_cons_set_quiet(struct bpfring_cons *c, int quiet)
  */
 static inline int bpfring_cons_arm(struct bpfring_cons *c)
 {
-	int more;
-
 	if (c->pos != c->released)
 		return -EINVAL;
 	c->quiet = 0;
-	more = bpfring_priv_publish(c, c->released);
-	if (more)
-		return more;
-	/* F4: full fence between our store of the consumer position (R3) and the loads of producer
-	 * position and header. Partner: the full barrier of xchg(&hdr->len) between the header and
-	 * the load of consumer_pos in bpf_ringbuf_commit(). Either the kernel sees our position and
-	 * notifies, or we see its record: without the fence both can miss, and we sleep for ever.
-	 */
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	more = bpfring_priv_refresh(c);
-	c->busy = 0;
-	if (more <= 0)
-		return more;
-	if (bpfring_priv_load_header(c->data + (c->pos & c->mask)) & BPFRING_BUSY_BIT) {
-		c->busy = 1;
-		return 0;
+	for (;;) {
+		struct bpfring_priv_cursor cursor;
+		struct bpfring_record record;
+		int more = bpfring_priv_publish_shared(c, c->released);
+
+		if (more)
+			return more;
+		/* F4: full fence between our store of the consumer position (R3) and the loads of
+		 * producer position and header. Partner: the full barrier of xchg(&hdr->len) between
+		 * the header and the load of consumer_pos in bpf_ringbuf_commit(). Either the kernel
+		 * sees our position and notifies, or we see its record: without the fence both can
+		 * miss, and we sleep for ever.
+		 */
+		__atomic_thread_fence(__ATOMIC_SEQ_CST);
+		more = bpfring_priv_refresh(c);
+		c->busy = 0;
+		if (more <= 0)
+			return bpfring_priv_why(c, more);
+		cursor = bpfring_priv_cursor_at_pos(c);
+		more = bpfring_priv_next(c, &cursor, &record);
+		if (more == 1) { /* for the next peek */
+			c->pos = record.pos;
+			c->last = record.pos;
+			c->held_records = 0;
+		}
+		if (c->pos == c->released)
+			return bpfring_priv_why(c, more);
+		bpfring_priv_released(c); /* discarded ones: publish, and look again */
 	}
-	return 1;
 }
 
 /**

@@ -39,7 +39,8 @@ struct bpfring_struct_ops_report {
  * struct bpfring_struct_ops_value - a member of the map's struct.
  * @member:  which
  * @data:    @member->size bytes as the kernel gave them
- * @prog_id: function members: id of the program, 0: none. The rest is about that program, and 0 or ""
+ * @prog_id: function members: id of the program, 0: none. The rest is about that program, and 0 or
+ * ""
  *           if it is not permitted to look at it (CAP_SYS_ADMIN)
  * @prog_name: its name, up to 15 characters
  * @prog_tag:  hash of its instructions, 16 hexadecimal digits
@@ -63,8 +64,8 @@ struct bpfring_struct_ops_value {
  * @ret: free it with bpfring_struct_ops_report_free(). Uses the types of the handle: free it before
  *       these, or before the handle if it was opened without.
  *
- * Return: 0; -EINVAL: NULL, or the object is not loaded; -ENOENT: the handle has no map, or the kernel
- * has no BTF for its type; -EPERM; -ENOMEM; or as bpfring_struct_ops_types_load().
+ * Return: 0; -EINVAL: NULL, or the object is not loaded; -ENOENT: the handle has no map, or the
+ * kernel has no BTF for its type; -EPERM; -ENOMEM; or as bpfring_struct_ops_types_load().
  */
 BPFRING_API int bpfring_struct_ops_inspect(struct bpfring_struct_ops *ops,
 					   struct bpfring_struct_ops_report **ret);
@@ -73,7 +74,8 @@ BPFRING_API int bpfring_struct_ops_inspect(struct bpfring_struct_ops *ops,
 BPFRING_API void bpfring_struct_ops_report_free(struct bpfring_struct_ops_report *report);
 
 /**
- * bpfring_struct_ops_report_get_value() - a member by its number, from 0, in the order of the struct.
+ * bpfring_struct_ops_report_get_value() - a member by its number, from 0, in the order of the
+ * struct.
  * Return: 0; -ENOENT: there are not so many; -EINVAL: NULL.
  */
 BPFRING_API int bpfring_struct_ops_report_get_value(const struct bpfring_struct_ops_report *report,
@@ -81,20 +83,22 @@ BPFRING_API int bpfring_struct_ops_report_get_value(const struct bpfring_struct_
 						    const struct bpfring_struct_ops_value **ret);
 
 /**
- * bpfring_struct_ops_report_text() - print it for people: a line per fact, members that are 0 left out.
+ * bpfring_struct_ops_report_text() - print it for people: a line per fact, members that are 0 left
+ * out.
  * Return: 0; -EINVAL: NULL; -EIO: the stream failed.
  */
 BPFRING_API int bpfring_struct_ops_report_text(const struct bpfring_struct_ops_report *report,
 					       FILE *stream);
 
 /**
- * bpfring_struct_ops_report_json() - print it for programs: one JSON object, all members, no newline.
+ * bpfring_struct_ops_report_json() - print it for programs: one JSON object, all members, no
+ * newline.
  * Return: 0; -EINVAL: NULL; -EIO: the stream failed.
  *
  * {"map":{"id","name","flags","mode"},"type","module","state","refcnt","links":[ids] or null,
  * "members":{name: value}}. A function is null or {"prog":{"id","name","tag","run_count",
- * "run_time_ns","recursion_misses"}}; data is what its BTF type says: numbers, booleans, strings for
- * arrays of char, names for enumerators, arrays and objects of these.
+ * "run_time_ns","recursion_misses"}}; data is what its BTF type says: numbers, booleans, strings
+ * for arrays of char, names for enumerators, arrays and objects of these.
  */
 BPFRING_API int bpfring_struct_ops_report_json(const struct bpfring_struct_ops_report *report,
 					       FILE *stream);

@@ -76,8 +76,8 @@ struct bpfring_struct_ops_member {
  *
  * Takes some tens of milliseconds and some megabytes: load once, hand it to every handle.
  *
- * Return: 0, or -EINVAL: @ret is NULL; -ENOENT, or what libbpf says: the kernel has no BTF; -ENOMEM.
- * BTF of a module that cannot be read is skipped with a warning.
+ * Return: 0, or -EINVAL: @ret is NULL; -ENOENT, or what libbpf says: the kernel has no BTF;
+ * -ENOMEM. BTF of a module that cannot be read is skipped with a warning.
  */
 BPFRING_API int bpfring_struct_ops_types_load(struct bpfring_struct_ops_types **ret);
 

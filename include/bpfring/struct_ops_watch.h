@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
-/* Watch a registered struct_ops: a source of a loop that tells when the kernel or somebody ends it. */
+/*
+ * Watch a registered struct_ops: a source of a loop that tells when the kernel or somebody ends
+ * it.
+ */
 #ifndef BPFRING_STRUCT_OPS_WATCH_H
 #define BPFRING_STRUCT_OPS_WATCH_H
 
@@ -12,7 +15,7 @@ extern "C" {
 #endif
 
 enum bpfring_struct_ops_event_kind {
-	/* It is no longer registered, or sched_ext has ejected the scheduler (then the link is still
+	/* It is no longer registered, or sched_ext has ejected the scheduler (whose link is still
 	 * to be closed). The watch has ended.
 	 */
 	BPFRING_STRUCT_OPS_DETACHED = 0,
@@ -24,7 +27,8 @@ enum bpfring_struct_ops_event_kind {
  * @kind:   enum bpfring_struct_ops_event_kind
  * @map_id: the map that is in the link now, 0: none
  * @reason: what the subsystem says about it, "" for those that say nothing. sched_ext: its state, or
- *          that it has another scheduler by now; why it ejected one it tells only the scheduler's exit()
+ *          that it has another scheduler by now; only the scheduler's exit() hears why it was
+ *          ejected
  */
 struct bpfring_struct_ops_event {
 	uint32_t kind;
@@ -59,10 +63,15 @@ struct bpfring_struct_ops_watch_opts {
  * @l:    the loop; must outlive the watch
  * @opts: NULL for defaults
  *
- * A detach before the call is told too. While the handle is open its link exists: somebody has to
- * detach it to end it, closing all others does not.
+ * The callback hears of a detach or an ejection from before the call too. While the handle is open
+ * its link exists: somebody has to detach it to end it, closing all others does not. If the handle
+ * itself registers anew after that, before the callback was called, the watch goes on with the new
+ * link.
  *
- * Return: 0, or -EEXIST: it is watched already; -ENOLINK: nothing is registered through this handle;
+ * Ejected schedulers are recognised as for bpfring_struct_ops_unregister().
+ *
+ * Return: 0, or -EEXIST: it is watched already; -ENOLINK: nothing is registered through this
+ * handle;
  * -EINVAL: NULL, or a negative time; -E2BIG: @opts; -ECHILD: in a forked child; -ENOMEM, -ENOSPC,
  * -EMFILE, -ENFILE; or as bpfring_struct_ops_status().
  */

@@ -29,9 +29,10 @@
  * Reuse: a cell is given to another thread only when BPF can no longer write to it on behalf of
  * the thread that had it; docs/task_storage.md has the argument.
  *
- * Exit: a thread that bound itself is unbound when it ends (pthread_exit() or return), a process
- * that dies takes its elements with it. exec() keeps the element of the calling thread: BPF sees
- * the last values until the new program binds or ends; unbind first if that matters.
+ * Exit: a thread that bound itself is unbound when it ends (pthread_exit() or return); one that
+ * ended in another way is found when others bind. A process that dies takes its elements with it.
+ * exec() keeps the element of the calling thread: BPF sees the last values until the new program
+ * binds or ends; unbind first if that matters.
  *
  * Fork: the child shares nothing. Until its first bind, memory behind inherited pointers is a
  * private copy; then the same address (UPTR) or a new one (FALLBACK) is shared on behalf of the
@@ -42,12 +43,14 @@
  * from the function that bpfring_set_log() was given. One lock for all handles of a process is held
  * over the system calls; bind takes it only when the thread is not bound yet. Nothing waits for
  * other programs, but for a grace period of RCU (milliseconds) once in some thousand binds on the
- * fall-back. Cancellation is put off until a call is done.
- * All users of one map in a process share one handle: open returns the one that is there.
+ * fall-back, and for a process that sets a member of the same thread at the same time. Cancellation
+ * is put off until a call is done. All users of one map in a process share one handle: open returns
+ * the one that is there. On the fall-back it moves there to the arrays that are named, if they are
+ * others, as bpfring_task_storage_replace() does.
  *
- * Unloading: the shared library stays when it is closed with dlclose(), because threads that are
- * bound run its code when they end. A plugin that contains the static library has to close its
- * handles before it is unloaded.
+ * Unloading: once a handle was opened, the shared library stays when it is closed with dlclose(),
+ * and so does a plugin that contains the static library: threads that are bound run its code when
+ * they end.
  *
  * Needs: no capability for who was handed the map's descriptor or its pin, but the kernel shows
  * the map's BTF only to CAP_SYS_ADMIN: others declare the members in the options.
@@ -91,10 +94,12 @@ struct bpfring_task_prepare_opts {
  *
  * Return: the path taken (> 0), or -EINVAL: NULL, unknown path, the object was not built with
  * bpf/task_storage.bpf.h, or a compiler dropped the tags of its __uptr members (clang before 15);
- * -ENOENT: no such map, or a member without BPFRING_TASK_MEMBER(); -EOPNOTSUPP: UPTR was asked for
- * and the kernel lacks it, or an __uptr inside a nested struct or array; -EPERM: it could not be
- * tried because this process may not create maps; -EBUSY: loaded already, or UPTR was asked for
- * after FALLBACK; -E2BIG: newer options; -ENOMEM; -EMFILE, -ENFILE.
+ * -ENOENT: no such map, or a member without BPFRING_TASK_MEMBER(), or no map NAME_grace;
+ * -EOPNOTSUPP: UPTR was asked for and the kernel lacks it, an __uptr inside a nested struct or
+ * array, or, for FALLBACK, a value with a __kptr or a lock; -EPERM: this process may not try, and
+ * cannot read the kernel's types either: ask for one path (not for AUTO; UPTR is then believed);
+ * -EBUSY: loaded already, or UPTR was asked for after FALLBACK; -E2BIG: newer options; -ENOMEM;
+ * -EMFILE, -ENFILE.
  */
 BPFRING_API int bpfring_task_storage_prepare(struct bpf_object *obj, const char *name,
 					     const struct bpfring_task_prepare_opts *opts);
@@ -104,7 +109,7 @@ BPFRING_API int bpfring_task_storage_prepare(struct bpf_object *obj, const char 
  * @obj:  loaded
  * @name: of the map
  * @path: in a BPF file system, for bpfring_task_storage_open_pinned(); the fall-back adds
- *        path_owner, path_bind and path_MEMBER
+ *        path_owner, path_bind, path_grace and path_MEMBER
  *
  * A pin that is there is replaced: programs that refresh find the new map.
  *
@@ -115,12 +120,18 @@ BPFRING_API int bpfring_task_storage_prepare(struct bpf_object *obj, const char 
 BPFRING_API int bpfring_task_storage_pin(const struct bpf_object *obj, const char *name,
 					 const char *path);
 
-/* Flags of struct bpfring_task_member. */
+/* Flags of struct bpfring_task_member. A member without any is ordinary. */
 enum {
-	BPFRING_TASK_MEMBER_UPTR = 1U
-				   << 0, /* a pointer; offset is its own, size what it points to */
-	BPFRING_TASK_MEMBER_PROCESS = 1U
-				      << 1, /* points to one memory for all threads of a process */
+	/* A pointer: offset is its own, size what it points to. */
+	BPFRING_TASK_MEMBER_UPTR = 1U << 0,
+	/* One that points to one memory for all threads of a process. */
+	BPFRING_TASK_MEMBER_PROCESS = 1U << 1,
+	/* Neither shared nor read or written from here: a bit field, a lock, a __kptr. */
+	BPFRING_TASK_MEMBER_OPAQUE = 1U << 2,
+	/* A __kptr, or contains one: the kernel drops it when the element is written from here. */
+	BPFRING_TASK_MEMBER_KPTR = 1U << 3,
+	/* Of a map that was open before: the one that is open now has no such member. */
+	BPFRING_TASK_MEMBER_GONE = 1U << 4,
 };
 
 /* A member of the map's value. */
@@ -152,13 +163,15 @@ struct bpfring_task_storage_opts {
 	/* The members, for processes that may not read the map's BTF. They must all be given. */
 	const struct bpfring_task_member *members;
 	uint32_t member_count;
-	/* By descriptor only: the fall-back's map of owners, program, and array of slots per __uptr
-	 * member, in the order of the members; all are duplicated. 0, 0, NULL: the path is UPTR.
-	 * bind_fd 0: without the program, which takes pidfds of threads (Linux 6.9).
+	/* By descriptor only: the fall-back's map of owners, program, map of maps, and array of
+	 * slots per __uptr member, in the order of the members; all are duplicated. 0, 0, 0, NULL:
+	 * the path is UPTR. bind_fd 0: without the program, which takes pidfds of threads (Linux
+	 * 6.9). grace_fd 0: membarrier() waits for BPF programs instead, which it does not on
+	 * nohz_full kernels and with one processor; there each slot is used once.
 	 */
 	int owner_fd;
 	int bind_fd;
-	uint32_t reserved;
+	int grace_fd;
 	const int *slot_fds;
 };
 
@@ -169,13 +182,14 @@ struct bpfring_task_storage_opts {
  * @opts:   NULL for defaults; read during the call; if the map is open in this process already, its
  *          options stay
  *
- * Members that are given are believed: the first bind finds out whether the kernel knows them.
+ * Members are checked by the first bind, which finds out whether the kernel knows them.
  *
  * Return: 0, or -EINVAL: NULL, unknown flags, not a task storage map, no __uptr member, members
  * that do not fit the value, or parts of the fall-back that are missing or of another shape;
- * -E2BIG: newer options; -EPERM: the members were not given and the map's BTF cannot be read
- * without CAP_SYS_ADMIN; -EOPNOTSUPP: an __uptr inside a nested struct or array; -EBADF; -ENOMEM;
- * -EMFILE, -ENFILE; -EAGAIN: no thread-specific key is left (PTHREAD_KEYS_MAX).
+ * -E2BIG: newer options, or arrays that do not fit the address space; -EPERM: the members were not
+ * given and the map's BTF cannot be read without CAP_SYS_ADMIN; -EOPNOTSUPP: an __uptr inside a
+ * nested struct or array; -EBUSY: the map is open in this process for the other path; -EBADF;
+ * -ENOMEM; -EMFILE, -ENFILE; -EAGAIN: no thread-specific key is left (PTHREAD_KEYS_MAX).
  */
 BPFRING_API int bpfring_task_storage_open(struct bpfring_task_storage **ret, int map_fd,
 					  const struct bpfring_task_storage_opts *opts);
@@ -245,13 +259,13 @@ BPFRING_API int bpfring_task_storage_find(const struct bpfring_task_storage *ts,
  * into the element before keep their values, but the kernel replaces the element as a whole: what
  * BPF changes in ordinary members in the very moment is lost.
  *
- * Return: 0, or -EINVAL: not an __uptr member, NULL, or a member that was given at open is no
- * __uptr to the kernel; -ENOMEM: no memory for cell or element; -ENOSPC: the fall-back has no slot
- * left (max_threads); -EOPNOTSUPP: the kernel has no pidfds of threads (6.9), there is no program
- * of the fall-back, and this is not the first thread of the process; -EMFILE, -ENFILE: no
- * descriptor for a pidfd; -EPERM: the descriptor is read-only, or a seccomp filter forbids
- * pidfd_open(); -EFAULT: the map is not prepared for this path; -EAGAIN, -EBUSY: others made and
- * deleted elements of the thread all the time; try again.
+ * Return: 0, or -EINVAL: not an __uptr member, NULL, or a member that is no __uptr to the kernel;
+ * -EEXIST: the value has a __kptr, and BPF made the element before; -ENOMEM: no memory for cell or
+ * element; -ENOSPC: the fall-back has no slot left (max_threads); -EOPNOTSUPP: the kernel has no
+ * pidfds of threads (6.9), there is no program of the fall-back, and this is not the first thread
+ * of the process; -EMFILE, -ENFILE: no descriptor for a pidfd; -EPERM: the descriptor is read-only,
+ * or a seccomp filter forbids pidfd_open(); -EFAULT: the map is not prepared for this path;
+ * -EAGAIN, -EBUSY: others made and deleted elements of the thread all the time; try again.
  */
 BPFRING_API int bpfring_task_storage_bind(struct bpfring_task_storage *ts, int member, void **ret);
 
@@ -311,13 +325,15 @@ BPFRING_API int bpfring_task_storage_share(struct bpfring_task_storage *ts, int 
  * @member: index of an ordinary member
  * @data:   @size bytes
  *
- * The other members keep their values, as with bpfring_task_storage_bind(). With another process on
- * the UPTR path, the element must not exist before the first call: what that process shares through
- * it would be cut off, and the kernel does not tell.
+ * The other members keep their values, as with bpfring_task_storage_bind(). On the UPTR path the
+ * element of a thread of another process must not exist before the first call, and cannot be
+ * written again once that process has bound the thread: what it shares would be cut off, and the
+ * kernel does not show it. That it has bound the thread is noticed if it does so with this library.
  *
  * Return: 0, or -EINVAL: not an ordinary member, NULL; -ERANGE: wrong size; -ESRCH: no such
- * thread; -EEXIST: the other process's element exists; -EOPNOTSUPP: no pidfds of threads (6.9);
- * -ENOMEM, -EMFILE, -ENFILE, -EPERM, -EAGAIN, -EBUSY.
+ * thread; -EEXIST: the other process's element exists, or the value has a __kptr and the element
+ * exists; -EOPNOTSUPP: no pidfds of threads (6.9); -ENOMEM, -EMFILE, -ENFILE, -EPERM, -EAGAIN,
+ * -EBUSY.
  */
 BPFRING_API int bpfring_task_storage_set(struct bpfring_task_storage *ts, pid_t tid, int member,
 					 const void *data, size_t size);
@@ -333,18 +349,23 @@ BPFRING_API int bpfring_task_storage_get(struct bpfring_task_storage *ts, pid_t 
 
 /**
  * bpfring_task_storage_replace() - move all bound threads to another map, say of a new scheduler.
- * @map_fd: a map with the same members
+ * @map_fd: a map with the same __uptr members; all others may differ, come and go
  * @opts:   as at open, if the path is FALLBACK; else NULL
+ *
+ * Indices of members stay good; new members get new ones. One that the new map lacks has the flag
+ * BPFRING_TASK_MEMBER_GONE from then on. Ordinary members are moved by name. If it is the map that
+ * is open, nothing happens.
  *
  * Pointers stay valid and memory keeps its contents; on the fall-back a store in this very moment
  * may be lost. Before Linux 6.9, which has no pidfds of threads, only the first thread of the
  * process is moved: the others come when they next call bpfring_task_storage_bind(), without their
  * ordinary members.
  *
- * Return: number of threads moved, or as bpfring_task_storage_open(); -EINVAL: other members;
- * -EBUSY: on the fall-back, another process has taken slots of the same numbers; then nothing
- * changed. Another error of bpfring_task_storage_bind(): the map is the new one, but some threads
- * could not be moved; each follows when it next calls bpfring_task_storage_bind().
+ * Return: number of threads moved, or as bpfring_task_storage_open(); -EINVAL: other __uptr
+ * members; -EBUSY: another handle of this process has the map, or, on the fall-back, another
+ * process has taken slots of the same numbers; then nothing changed. Another error of
+ * bpfring_task_storage_bind(): the map is the new one, but some threads could not be moved; each
+ * follows when it next calls bpfring_task_storage_bind().
  */
 BPFRING_API int bpfring_task_storage_replace(struct bpfring_task_storage *ts, int map_fd,
 					     const struct bpfring_task_storage_opts *opts);
@@ -369,8 +390,12 @@ BPFRING_API int bpfring_task_storage_replace_object(struct bpfring_task_storage 
 BPFRING_API int bpfring_task_storage_refresh(struct bpfring_task_storage *ts);
 
 /**
- * bpfring_task_storage_reap() - take back the cells of dead threads that others had bound.
- * Return: number of cells.
+ * bpfring_task_storage_reap() - take back the cells of dead threads now.
+ *
+ * Of those that others had bound, and those that ended without running destructors. Calls that bind
+ * or set do it too, now and then.
+ *
+ * Return: number of cells; -EINVAL: NULL.
  */
 BPFRING_API int bpfring_task_storage_reap(struct bpfring_task_storage *ts);
 

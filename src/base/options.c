@@ -15,17 +15,19 @@ int bpfring_options_read(void *ret, size_t known, const void *given, const char 
 		return 0;
 	memcpy(&size, given, sizeof(size));
 	if (size < sizeof(size)) {
-		log_error("%s: size %zu is too small; declare it with BPFRING_OPTS()\n", what,
-			  size);
+		if (what)
+			log_error("%s: size %zu is too small; declare it with BPFRING_OPTS()\n",
+				  what, size);
 		return -EINVAL;
 	}
 	for (size_t i = known; i < size; i++) {
-		if (((const unsigned char *)given)[i]) {
+		if (!((const unsigned char *)given)[i])
+			continue;
+		if (what)
 			log_error("%s: byte %zu is set, but libbpfring %s knows %zu bytes; update "
 				  "the library\n",
 				  what, i, bpfring_version_string(), known);
-			return -E2BIG;
-		}
+		return -E2BIG;
 	}
 	memcpy(ret, given, size < known ? size : known);
 	memcpy(ret, &known, sizeof(known));

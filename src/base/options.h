@@ -7,7 +7,7 @@
 
 /*
  * Copies what the caller gave, by its size, into a struct of this library's size; what the caller's
- * version lacks stays as it is in @ret. @given may be NULL. 0, -EINVAL: @given's size is too small
+ * version lacks stays as it is in @ret. @given may be NULL. @what: its name for the log, NULL: silence. 0, -EINVAL: @given's size is too small
  * to hold its own size member; -E2BIG: bytes set that this version does not know.
  */
 int bpfring_options_read(void *ret, size_t known, const void *given, const char *what);

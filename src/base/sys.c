@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <poll.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +16,6 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/personality.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
@@ -26,10 +26,6 @@
 #include "base/sys_errno.h"
 
 #define NSEC_PER_SEC 1000000000LL
-
-#ifndef SYS_epoll_pwait2
-#define SYS_epoll_pwait2 441 /* one number on all architectures but alpha */
-#endif
 
 int bpfring_sys_fd_or_errno(int fd)
 {
@@ -42,6 +38,23 @@ int bpfring_sys_fd_or_errno(int fd)
 	high = bpfring_sys_dup(fd);
 	close(fd);
 	return high;
+}
+
+/*
+ * Only a sleep may be the end of a thread that is cancelled: elsewhere it would leave what it has just opened.
+ * Async-signal-safe.
+ */
+static int keep_thread(void)
+{
+	int state;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+	return state;
+}
+
+static void release_thread(int state)
+{
+	pthread_setcancelstate(state, &state);
 }
 
 void *bpfring_sys_alloc(size_t size)
@@ -81,23 +94,33 @@ int bpfring_sys_dup(int fd)
 
 void bpfring_sys_close(int fd)
 {
+	int state = keep_thread();
+
 	if (fd >= 0)
 		close(fd);
+	release_thread(state);
 }
 
 int bpfring_sys_open(const char *path)
 {
-	return bpfring_sys_fd_or_errno(open(path, O_RDONLY | O_CLOEXEC));
+	int state = keep_thread();
+	int fd = bpfring_sys_fd_or_errno(open(path, O_RDONLY | O_CLOEXEC));
+
+	release_thread(state);
+	return fd;
 }
 
 int bpfring_sys_read(int fd, void *buf, size_t size)
 {
+	int state = keep_thread(), ret;
 	ssize_t n;
 
 	do
 		n = read(fd, buf, size);
 	while (n < 0 && errno == EINTR);
-	return n < 0 ? -errno : (int)n;
+	ret = n < 0 ? -errno : (int)n;
+	release_thread(state);
+	return ret;
 }
 
 /*
@@ -193,19 +216,6 @@ int bpfring_sys_same_inode(int fd, int other)
 	return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
-/* Locks one byte for this open file, without waiting: -EAGAIN while another open file has it. */
-int bpfring_sys_lock_byte(int fd, uint64_t offset)
-{
-	struct flock lock = {
-		.l_type = F_WRLCK,
-		.l_whence = SEEK_SET,
-		.l_start = (off_t)offset,
-		.l_len = 1,
-	};
-
-	return ret_or_errno(fcntl(fd, F_OFD_SETLK, &lock));
-}
-
 int bpfring_sys_eventfd(void)
 {
 	return bpfring_sys_fd_or_errno(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
@@ -215,12 +225,13 @@ int bpfring_sys_eventfd(void)
 void bpfring_sys_eventfd_set(int fd)
 {
 	const uint64_t one = 1;
-	int saved = errno;
+	int saved = errno, state = keep_thread();
 	ssize_t n;
 
 	do
 		n = write(fd, &one, sizeof(one));
 	while (n < 0 && errno == EINTR);
+	release_thread(state);
 	errno = saved;
 }
 
@@ -259,44 +270,31 @@ int bpfring_sys_epoll_add(int epoll_fd, int fd, uint32_t events, void *data)
 	return ret_or_errno(epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event));
 }
 
+int bpfring_sys_epoll_mod(int epoll_fd, int fd, uint32_t events, void *data)
+{
+	struct epoll_event event = {.events = events, .data.ptr = data};
+
+	return ret_or_errno(epoll_ctl(epoll_fd, EPOLL_CTL_MOD, fd, &event));
+}
+
 int bpfring_sys_epoll_del(int epoll_fd, int fd)
 {
 	return ret_or_errno(epoll_ctl(epoll_fd, EPOLL_CTL_DEL, fd, NULL));
 }
 
-/* Before 5.11 epoll counts milliseconds only; ppoll() on the epoll descriptor counts nanoseconds. */
-static int epoll_wait_by_ppoll(int epoll_fd, struct epoll_event *ret, int max,
-			       const struct timespec *timeout)
+int bpfring_sys_epoll_wait(int epoll_fd, struct epoll_event *ret, int max, bool sleep)
 {
-	struct pollfd fd = {.fd = epoll_fd, .events = POLLIN};
-	int n = ppoll(&fd, 1, timeout, NULL);
-
-	return n <= 0 ? ret_or_errno(n) : ret_or_errno(epoll_wait(epoll_fd, ret, max, 0));
-}
-
-int bpfring_sys_epoll_wait(int epoll_fd, struct epoll_event *ret, int max, int64_t timeout_ns)
-{
-	/* The kernel's own struct, 64-bit on every ABI for this call. */
-	struct {
-		int64_t sec;
-		int64_t nsec;
-	} wide = {timeout_ns / NSEC_PER_SEC, timeout_ns % NSEC_PER_SEC};
-	struct timespec timeout = {.tv_sec = (time_t)wide.sec, .tv_nsec = (long)wide.nsec};
-	long n;
-
-	if (timeout_ns <= 0)
-		return ret_or_errno(epoll_wait(epoll_fd, ret, max, timeout_ns ? -1 : 0));
-	n = syscall(SYS_epoll_pwait2, epoll_fd, ret, max, &wide, NULL, (size_t)0);
-	if (n < 0 && (errno == ENOSYS || errno == EPERM)) /* EPERM: an old seccomp filter */
-		return epoll_wait_by_ppoll(epoll_fd, ret, max, &timeout);
-	return ret_or_errno(n);
+	return ret_or_errno(epoll_wait(epoll_fd, ret, max, sleep ? -1 : 0));
 }
 
 bool bpfring_sys_readable(int fd)
 {
 	struct pollfd ready = {.fd = fd, .events = POLLIN};
+	int state = keep_thread();
+	int n = poll(&ready, 1, 0);
 
-	return poll(&ready, 1, 0) > 0;
+	release_thread(state);
+	return n > 0;
 }
 
 #ifdef SYS_futex_time64
@@ -331,20 +329,43 @@ uint32_t bpfring_sys_cpu(void)
 	return (uint32_t)sched_getcpu();
 }
 
+int32_t bpfring_sys_thread(void)
+{
+	/* Kept, for the kernel has to be asked. A forked child inherits it: it goes on in the same call. */
+	static _Thread_local int32_t thread;
+
+	if (!thread)
+		thread = (int32_t)syscall(SYS_gettid);
+	return thread;
+}
+
+bool bpfring_sys_thread_lives(int32_t thread)
+{
+	return !syscall(SYS_tgkill, getpid(), thread, 0) || errno != ESRCH;
+}
+
+bool bpfring_sys_on_stack(uintptr_t at)
+{
+	int state = keep_thread(), err;
+	pthread_attr_t attr;
+	void *stack = NULL;
+	size_t size = 0;
+
+	err = pthread_getattr_np(pthread_self(), &attr);
+	if (!err) {
+		pthread_attr_getstack(&attr, &stack, &size);
+		pthread_attr_destroy(&attr);
+	}
+	release_thread(state);
+	return err || at - (uintptr_t)stack <= size;
+}
+
 int64_t bpfring_sys_now(void)
 {
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return (int64_t)now.tv_sec * NSEC_PER_SEC + now.tv_nsec;
-}
-
-/* How late the kernel may end a sleep of this thread on purpose; 0 for real-time threads. */
-int64_t bpfring_sys_timer_slack(void)
-{
-	int slack = prctl(PR_GET_TIMERSLACK, 0, 0, 0, 0);
-
-	return slack > 0 ? slack : 0;
 }
 
 /*

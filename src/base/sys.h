@@ -14,6 +14,13 @@
 #include <stdint.h>
 #include <sys/epoll.h>
 
+/* A process, so that another with the same number is not taken for it. */
+struct process {
+	uint64_t pid;
+	uint64_t pid_ns;  /* the namespace in which that is its number */
+	uint64_t started; /* ticks since boot */
+};
+
 /* Memory: zeroed, NULL when there is none. */
 void *bpfring_sys_alloc(size_t size);
 void bpfring_sys_free(void *mem);
@@ -37,6 +44,13 @@ int bpfring_sys_prog_type(int fd, uint32_t *ret);
 int bpfring_sys_prog_run(int fd, int *ret);
 int bpfring_sys_same_inode(int fd, int other); /* 1, 0 */
 int bpfring_sys_lock_byte(int fd, uint64_t offset);
+void bpfring_sys_unlock_byte(int fd, uint64_t offset);
+/* What lock of another open file is on this byte: *@size 0 if none. */
+int bpfring_sys_lock_query(int fd, uint64_t offset, uint64_t *start, uint64_t *size);
+/* This process, as another one in its PID namespace can check it. */
+int bpfring_sys_self(struct process *ret);
+/* 1: it runs; 0: it has ended; or an error: it cannot be told from here. */
+int bpfring_sys_process_runs(const struct process *process);
 
 int bpfring_sys_eventfd(void);
 void bpfring_sys_eventfd_set(int fd);
@@ -45,9 +59,13 @@ int bpfring_sys_timerfd(void);
 int bpfring_sys_timerfd_set(int fd, int64_t at_ns);
 int bpfring_sys_epoll(void);
 int bpfring_sys_epoll_add(int epoll_fd, int fd, uint32_t events, void *data);
+int bpfring_sys_epoll_mod(int epoll_fd, int fd, uint32_t events, void *data);
 int bpfring_sys_epoll_del(int epoll_fd, int fd);
-/* Can return -EINTR: the caller knows how much of its time is left. */
-int bpfring_sys_epoll_wait(int epoll_fd, struct epoll_event *ret, int max, int64_t timeout_ns);
+/*
+ * What is ready, or, with @sleep, what is ready first. Can return -EINTR. The only cancellation point of the
+ * library. It knows no time-out: the thread's timer slack makes those late, see waiter.h.
+ */
+int bpfring_sys_epoll_wait(int epoll_fd, struct epoll_event *ret, int max, bool sleep);
 
 /* Sleeps while *word is @value, until @at_ns, INT64_MAX: for ever. May return early. */
 void bpfring_sys_futex_wait(uint32_t *word, uint32_t value, int64_t at_ns);
@@ -55,9 +73,12 @@ void bpfring_sys_futex_wake(uint32_t *word);
 
 void bpfring_sys_yield(void);	/* lets other threads run on this processor, if there are any */
 uint32_t bpfring_sys_cpu(void); /* that this thread runs on, just now */
+int32_t bpfring_sys_thread(
+	void); /* kernel's number of this thread; in a forked child that of the parent's */
+bool bpfring_sys_thread_lives(int32_t thread);
+bool bpfring_sys_on_stack(uintptr_t at); /* of this thread; true too if nothing tells */
 bool bpfring_sys_readable(int fd);
 int64_t bpfring_sys_now(void);
-int64_t bpfring_sys_timer_slack(void);
 unsigned int bpfring_sys_kernel_word_size(void);
 size_t bpfring_sys_page_size(void);
 

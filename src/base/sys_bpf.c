@@ -1,23 +1,36 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /* The system calls of task storage and of the probe; as sys.c, a file that knows errno. */
 #define _GNU_SOURCE
+#define _FILE_OFFSET_BITS 64 /* inodes do not fit into 32 bits */
 #include "base/sys_bpf.h"
 
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
+#include <fcntl.h>
+#include <dlfcn.h>
+#include <linux/capability.h>
 #include <linux/membarrier.h>
 #include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "base/sys.h"
 #include "base/sys_errno.h"
 
 #ifndef SYS_pidfd_open
 #define SYS_pidfd_open 434
 #endif
+
+#define PIDFS_MAGIC  0x50494446
+#define NSEC_PER_SEC 1000000000LL
 
 #define RETRIES 16 /* of an update that raced with another */
 
@@ -48,6 +61,47 @@ bool bpfring_sys_pidfd_ended(int pidfd)
 	return poll(&fd, 1, 0) == 1;
 }
 
+uint64_t bpfring_sys_pidfd_inode(int pidfd)
+{
+	struct statfs fs;
+	struct stat file;
+
+	/* Before pidfds had a file system of their own, all of them shared an inode. */
+	if (fstatfs(pidfd, &fs) || fs.f_type != PIDFS_MAGIC || fstat(pidfd, &file))
+		return 0;
+	return file.st_ino;
+}
+
+int64_t bpfring_sys_thread_began(pid_t tid)
+{
+	char path[64], text[1024], *field;
+	int fd, size;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", (int)tid);
+	fd = bpfring_sys_open(path);
+	if (fd < 0)
+		return fd;
+	size = bpfring_sys_read(fd, text, sizeof(text) - 1);
+	bpfring_sys_close(fd);
+	if (size < 0)
+		return size;
+	text[size] = '\0';
+	field = strrchr(text, ')'); /* of the name, which may contain anything */
+	for (int i = 2; field && i < 22; i++)
+		field = strchr(field + 1, ' ');
+	if (!field)
+		return -EINVAL;
+	return (int64_t)strtoull(field, NULL, 10) * (NSEC_PER_SEC / sysconf(_SC_CLK_TCK));
+}
+
+int64_t bpfring_sys_boottime(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	return (int64_t)now.tv_sec * NSEC_PER_SEC + now.tv_nsec;
+}
+
 int bpfring_sys_mmap_at(void *addr, size_t size, int prot, int flags, int fd)
 {
 	return mmap(addr, size, prot, flags | MAP_FIXED, fd, 0) == MAP_FAILED ? -errno : 0;
@@ -65,9 +119,19 @@ int bpfring_sys_madvise(void *addr, size_t size, int advice)
 	return ret_or_errno(madvise(addr, size, advice));
 }
 
-/* Returns when every RCU read-side section that had begun has ended: synchronize_rcu(). */
-int bpfring_sys_wait_for_rcu(void)
+/*
+ * Returns when every RCU read-side section that had begun has ended. An update of a map of maps does
+ * that (maybe_wait_bpf_programs() in the kernel). membarrier() does it too, but with one processor it
+ * returns at once, although programs can be preempted there.
+ */
+int bpfring_sys_wait_for_rcu(int outer_fd, int inner_fd)
 {
+	const uint32_t first = 0;
+
+	if (outer_fd >= 0)
+		return bpf_map_update_elem(outer_fd, &first, &inner_fd, BPF_ANY) ? -errno : 0;
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
+		return -EOPNOTSUPP;
 	return ret_or_errno(syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0));
 }
 
@@ -120,6 +184,19 @@ void bpfring_sys_unlink(const char *path)
 	unlink(path);
 }
 
+/* A static program has no dlopen(), nor anything that could be unloaded. */
+#pragma weak dlopen
+
+/* What this code is part of, libbpfring.so or a plugin with libbpfring.a in it, survives dlclose(). */
+void bpfring_sys_stay_loaded(void)
+{
+	void *here = (void *)(uintptr_t)bpfring_sys_stay_loaded;
+	Dl_info info;
+
+	if (dlopen && dladdr(here, &info) && info.dli_fname)
+		dlopen(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
+}
+
 int bpfring_sys_btf_by_id(struct btf **ret, uint32_t id)
 {
 	struct btf *btf = btf__load_from_kernel_by_id(id);
@@ -151,6 +228,38 @@ int bpfring_sys_map_create(enum bpf_map_type type, uint32_t key_size, uint32_t v
 {
 	return bpfring_sys_fd_or_errno(
 		bpf_map_create(type, "bpfring_probe", key_size, value_size, max_entries, opts));
+}
+
+int bpfring_sys_prog_load_empty(uint32_t type, uint32_t btf_id, uint32_t member)
+{
+	const struct bpf_insn insns[] = {
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K}, /* r0 = 0 */
+		{.code = BPF_JMP | BPF_EXIT},
+	};
+	struct bpf_prog_load_opts opts = {.sz = sizeof(opts), .attach_btf_id = btf_id};
+
+	opts.expected_attach_type = (enum bpf_attach_type)member;
+	return bpfring_sys_fd_or_errno(
+		bpf_prog_load((enum bpf_prog_type)type, "bpfring_probe", "GPL", insns, 2, &opts));
+}
+
+#define INIT_USER_NAMESPACE 0xEFFFFFFDU /* inode of the first one, on every system */
+
+struct privileges bpfring_sys_privileges(void)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct caps[2] = {{0}};
+	struct privileges ret = {0};
+	struct stat ns;
+	bool admin;
+
+	syscall(SYS_capget, &header, caps);
+	admin = caps[0].effective & 1U << CAP_SYS_ADMIN;
+	ret.bpf = admin || caps[CAP_BPF / 32].effective & 1U << CAP_BPF % 32;
+	ret.perfmon = admin || caps[CAP_PERFMON / 32].effective & 1U << CAP_PERFMON % 32;
+	ret.user_namespace = stat("/proc/self/ns/user", &ns) ? -1
+							     : ns.st_ino != INIT_USER_NAMESPACE;
+	return ret;
 }
 
 int bpfring_sys_bpf(int cmd, union bpf_attr *attr, uint32_t size)

@@ -16,6 +16,9 @@
 #define BTF_DIRECTORY "/sys/kernel/btf"
 #define NSEC_PER_SEC  1000000000LL
 
+/* Since libbpf 1.5; the one that is loaded may be older than that, and so may be the headers. */
+extern int bpf_map__set_autoattach(struct bpf_map *map, bool autoattach) __attribute__((weak));
+
 static const uint32_t the_key; /* 0, the only one */
 
 int bpfring_sys_value_lookup(int map_fd, void *ret)
@@ -155,6 +158,11 @@ int bpfring_sys_libbpf_attach(const struct bpf_map *map, int *ret)
 	bpf_link__disconnect(link);
 	bpf_link__destroy(link);
 	return 0;
+}
+
+int bpfring_sys_libbpf_leave(struct bpf_map *map)
+{
+	return bpf_map__set_autoattach ? bpf_map__set_autoattach(map, false) : 0;
 }
 
 void bpfring_sys_sleep(int64_t ns)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
 /*
- * What struct_ops need of the system beyond sys.h: bpf() commands, BTF, libbpf's maps. The same rules:
- * >= 0 or -errno, and each an external function that tests can replace.
+ * What struct_ops need of the system beyond sys.h: bpf() commands, BTF, libbpf's maps. The same
+ * rules: >= 0 or -errno, and each an external function that tests can replace.
  *
- * Numbers of newer kernels are written out where the headers of the oldest supported ones lack them.
+ * Numbers of newer kernels are written out where the headers of the oldest supported ones lack
+ * them.
  */
 #ifndef BPFRING_SYS_STRUCT_OPS_H
 #define BPFRING_SYS_STRUCT_OPS_H
@@ -44,7 +45,10 @@ int bpfring_sys_next_map(uint32_t after, uint32_t *ret);
 int bpfring_sys_next_link(uint32_t after, uint32_t *ret);
 int bpfring_sys_prog_by_id(uint32_t id);
 int bpfring_sys_prog_info(int fd, struct bpf_prog_info *ret);
-/* An empty map of a type of the kernel's own BTF. The kernel wants to see some BTF of the object too. */
+/*
+ * An empty map of a type of the kernel's own BTF. The kernel wants to see some BTF of the object
+ * too.
+ */
 int bpfring_sys_struct_ops_map(uint32_t value_type_id, uint32_t value_size, uint32_t flags,
 			       int btf_fd);
 
@@ -60,6 +64,8 @@ int bpfring_sys_btf_name(uint32_t id, char *ret, size_t size);
  * *@ret is then the link, else -1.
  */
 int bpfring_sys_libbpf_attach(const struct bpf_map *map, int *ret);
+/* From now on libbpf leaves attaching this map to us. */
+int bpfring_sys_libbpf_leave(struct bpf_map *map);
 
 void bpfring_sys_sleep(int64_t ns);
 

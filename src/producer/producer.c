@@ -7,7 +7,6 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "base/claim.h"
 #include "base/log.h"
 #include "base/options.h"
 #include "base/sys.h"
@@ -49,7 +48,7 @@ static struct bpfring_producer *take_closed(void)
 static void clear(struct bpfring_producer *p)
 {
 	memset(p, 0, offsetof(struct bpfring_producer, queue));
-	p->claim_fd = -1;
+	p->claim = CLAIM_NONE;
 }
 
 static struct bpfring_producer *producer_alloc(void)
@@ -95,9 +94,8 @@ static int take_claim(struct bpfring_producer *p, const struct bpfring_producer_
 {
 	if (p->flags & BPFRING_PRODUCER_UNCLAIMED)
 		return 0;
-	p->claim_fd =
-		bpfring_claim_take(&p->map, CLAIM_PRODUCER, opts->claim_fd ? opts->claim_fd : -1);
-	return p->claim_fd < 0 ? p->claim_fd : 0;
+	return bpfring_claim_take(&p->claim, &p->map, bpfring_mapping_claim(p->mapping.prod),
+				  opts->claim_fd ? opts->claim_fd : -1);
 }
 
 static int make_open_bits(struct bpfring_producer *p)
@@ -159,18 +157,18 @@ static int producer_new(struct bpfring_producer **ret, struct map *map,
 	p->map = *map;
 	p->flags = opts->flags;
 	p->watch.epoll_fd = -1;
-	err = take_claim(p, opts);
-	if (err)
-		goto free_producer;
 	err = bpfring_guard_new(&p->guard);
 	if (err)
-		goto close_claim;
+		goto free_producer;
 	err = bpfring_mapping_new(&p->mapping, map);
 	if (err)
 		goto free_guard;
-	err = make_open_bits(p);
+	err = take_claim(p, opts);
 	if (err)
 		goto free_mapping;
+	err = make_open_bits(p);
+	if (err)
+		goto drop_claim;
 	err = attach(p);
 	if (err)
 		goto free_bits;
@@ -184,12 +182,12 @@ static int producer_new(struct bpfring_producer **ret, struct map *map,
 
 free_bits:
 	bpfring_sys_munmap(p->prod.open, BPFRING_OPEN_SIZE(p->mapping.size));
+drop_claim:
+	bpfring_claim_drop(&p->claim, true);
 free_mapping:
 	bpfring_mapping_free(&p->mapping);
 free_guard:
 	bpfring_guard_free(p->guard);
-close_claim:
-	bpfring_sys_close(p->claim_fd);
 free_producer:
 	producer_free(p);
 close_map:
@@ -298,9 +296,9 @@ void bpfring_producer_close(struct bpfring_producer *p)
 	bpfring_producer_watch_fini(p);
 	bpfring_sys_close(p->kick.prog_fd);
 	bpfring_sys_munmap(p->prod.open, BPFRING_OPEN_SIZE(p->mapping.size));
+	bpfring_claim_drop(&p->claim, *p->guard);
 	bpfring_mapping_free(&p->mapping);
 	bpfring_guard_free(p->guard);
-	bpfring_sys_close(p->claim_fd);
 	bpfring_map_close(&p->map);
 	producer_free(p);
 	pthread_setcancelstate(cancel, NULL);
@@ -312,7 +310,10 @@ int bpfring_producer_claim_fd(const struct bpfring_producer *p)
 		return -EINVAL;
 	if (atomic_load(&p->closed))
 		return bpfring_producer_refuse(p, REFUSED_CLOSED, -EBADF);
-	return p->claim_fd < 0 ? bpfring_producer_refuse(p, REFUSED_CLAIM, -ENOENT) : p->claim_fd;
+	if (p->claim.fd < 0)
+		return bpfring_producer_refuse(p, REFUSED_CLAIM, -ENOENT);
+	bpfring_claim_share(&p->claim);
+	return p->claim.fd;
 }
 
 int bpfring_producer_map_fd(const struct bpfring_producer *p)

@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
+#include "base/claim.h"
 #include "base/map.h"
 #include "base/mapping.h"
 #include "base/waiter.h"
@@ -60,7 +61,7 @@ struct bpfring_producer {
 	struct mapping mapping;
 	uint32_t *guard;
 	uint32_t flags;
-	int claim_fd;	    /* -1: none */
+	struct claim claim;
 	uint64_t opened_at; /* position */
 	atomic_bool closed;
 	atomic_uint refused; /* what was logged: a bit for each enum refusal */

@@ -63,7 +63,7 @@ static int may_reserve(struct bpfring_producer *p)
 
 	if (err)
 		return bpfring_producer_refuse_use(p, err);
-	return bpfring_queue_is_claimed(&p->queue) ? -ENOSPC : 0;
+	return bpfring_queue_keeps_space(&p->queue) ? -ENOSPC : 0;
 }
 
 /* There was no space. 0: it was tried to make some; -ENOSPC: no; or what a hook did: -ECHILD, -EBADF. */
@@ -253,7 +253,7 @@ void bpfring_producer_let_go(const struct bpfring_producer *p, bool held)
 
 int bpfring_producer_stats(const struct bpfring_producer *p, struct bpfring_producer_stats *ret)
 {
-	const struct bpfring_prod *prod = &p->prod;
+	const struct bpfring_prod *prod;
 	struct bpfring_producer_stats now;
 	uint64_t fill;
 	bool held;
@@ -262,6 +262,7 @@ int bpfring_producer_stats(const struct bpfring_producer *p, struct bpfring_prod
 		return -EINVAL;
 	if (atomic_load(&p->closed))
 		return bpfring_producer_refuse(p, REFUSED_CLOSED, -EBADF);
+	prod = &p->prod;
 	held = bpfring_producer_hold(p);
 	fill = prod->published - bpfring_priv_load_cons(prod, prod->published);
 	if (fill > prod->mask + 1 || fill < prod->max_fill)

@@ -186,7 +186,7 @@ int bpfring_producer_recover(struct bpfring_producer *p, struct bpfring_recovery
 
 	if (err)
 		return bpfring_producer_refuse_use(p, err);
-	if (p->claim_fd < 0)
+	if (p->claim.fd < 0)
 		return bpfring_producer_refuse(p, REFUSED_RECOVER_CLAIM, -EPERM);
 	if (ret && ret->sz < MIN_RESULT) /* before anything is discarded */
 		return bpfring_producer_refuse(p, REFUSED_STRUCT, -EINVAL);

@@ -97,11 +97,11 @@ static int wait_for_space(struct bpfring_producer *p, struct wait *w, size_t siz
 	bpfring_patience_init(&patience, p);
 	while (err >= 0) {
 		struct epoll_event event;
-		int64_t now = bpfring_sys_now(), left;
+		int64_t now = bpfring_sys_now(), until;
 
 		err = try_space(p, size, ret);
 		if (err == -ENOSPC) {
-			bpfring_queue_claim(&p->queue, w);
+			bpfring_queue_keep_space(&p->queue, w);
 			if (bpfring_patience_kicks(&patience, p, now))
 				err = kick_and_try(p, w, size, ret);
 		}
@@ -112,10 +112,10 @@ static int wait_for_space(struct bpfring_producer *p, struct wait *w, size_t siz
 		if (now >= deadline)
 			return -ETIMEDOUT;
 		pthread_testcancel();
-		left = bpfring_patience_next(&patience);
-		if (left > deadline - now)
-			left = deadline - now;
-		err = bpfring_waiter_wait(waiter, &event, 1, left);
+		until = now + bpfring_patience_next(&patience);
+		if (until > deadline)
+			until = deadline;
+		err = bpfring_waiter_wait(waiter, &event, 1, until);
 	}
 	return err;
 }

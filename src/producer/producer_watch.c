@@ -81,7 +81,7 @@ int bpfring_producer_arm(struct bpfring_producer *p, size_t size)
 	if (err)
 		return err;
 	/* Takes the edges back; one that comes after this makes the descriptor readable again. */
-	bpfring_sys_epoll_wait(watch->epoll_fd, events, 2, 0);
+	bpfring_sys_epoll_wait(watch->epoll_fd, events, 2, false);
 	now = bpfring_sys_now();
 	if (bpfring_producer_free_space(p) < total &&
 	    bpfring_patience_kicks(&watch->patience, p, now)) {

@@ -26,9 +26,9 @@ static void set_away(struct wait_queue *q, int64_t until)
 	atomic_store_explicit(&q->away_until, until, memory_order_relaxed);
 }
 
-static void set_claimed(struct wait_queue *q, bool claimed)
+static void set_keeps_space(struct wait_queue *q, bool keeps)
 {
-	atomic_store_explicit(&q->claimed, claimed, memory_order_relaxed);
+	atomic_store_explicit(&q->keeps_space, keeps, memory_order_relaxed);
 }
 
 /* Inside the lock, as what follows: whoever is first has the turn, unless the place is kept. */
@@ -37,7 +37,7 @@ static void settle_turn(struct wait_queue *q, int64_t now)
 	if (away_until(q) > now || !q->first)
 		return;
 	if (away_until(q)) { /* somebody did not come back */
-		set_claimed(q, false);
+		set_keeps_space(q, false);
 		set_away(q, 0);
 	}
 	/* P4: release, with the acquire in bpfring_queue_wait(): what the first one knew of the ring.
@@ -110,8 +110,8 @@ void bpfring_queue_leave(struct wait_queue *q, struct wait *w)
 	if (w->life == q->life) {
 		if (w->away)
 			set_away(q, 0);
-		if (w->claim)
-			set_claimed(q, false);
+		if (w->keeps_space)
+			set_keeps_space(q, false);
 		settle_turn(q, bpfring_sys_now());
 		if (q->closed && !q->first) {
 			q->empty = 1;
@@ -144,19 +144,19 @@ int bpfring_queue_step_in(struct wait_queue *q, struct wait *w)
 	return w->queued ? 0 : -EBADF;
 }
 
-void bpfring_queue_claim(struct wait_queue *q, struct wait *w)
+void bpfring_queue_keep_space(struct wait_queue *q, struct wait *w)
 {
-	w->claim = true;
-	set_claimed(q, true);
+	w->keeps_space = true;
+	set_keeps_space(q, true);
 }
 
-bool bpfring_queue_still_claimed(struct wait_queue *q)
+bool bpfring_queue_still_keeps_space(struct wait_queue *q)
 {
 	int64_t until = away_until(q);
 
 	if (!until || bpfring_sys_now() < until)
 		return true;
-	set_claimed(q, false); /* for one that did not come back from its hook */
+	set_keeps_space(q, false); /* for one that did not come back from its hook */
 	return false;
 }
 

@@ -30,8 +30,8 @@ struct wait {
 	struct wait *next;
 	uint32_t turn; /* futex: 1 when it is the first */
 	bool queued;
-	bool away;  /* in its hook */
-	bool claim; /* others are refused for its sake */
+	bool away;	  /* in its hook */
+	bool keeps_space; /* others are refused for its sake */
 	pid_t thread;
 	unsigned int life; /* of the queue */
 };
@@ -42,7 +42,7 @@ struct wait_queue {
 	struct wait *first;
 	struct wait **last;
 	_Atomic(int64_t) away_until; /* the place at the head is kept. 0: it is not */
-	atomic_bool claimed;	     /* space is for the first; whoever does not wait is refused */
+	atomic_bool keeps_space;     /* for the first; whoever does not wait is refused */
 	atomic_bool stopped;
 	bool closed;	   /* nobody is to join any more */
 	uint32_t empty;	   /* futex of bpfring_queue_close() */
@@ -72,16 +72,16 @@ int bpfring_queue_step_in(struct wait_queue *q, struct wait *w);
  * looked, there may be enough for all, and if whoever comes now had to queue up as well, the queue would
  * never end.
  */
-void bpfring_queue_claim(struct wait_queue *q, struct wait *w);
+void bpfring_queue_keep_space(struct wait_queue *q, struct wait *w);
 
-/* Whether who does not wait is to be refused, when the queue is claimed. */
-bool bpfring_queue_still_claimed(struct wait_queue *q);
+/* Whether that is still so: the first may not come back from its hook. */
+bool bpfring_queue_still_keeps_space(struct wait_queue *q);
 
-static inline bool bpfring_queue_is_claimed(struct wait_queue *q)
+static inline bool bpfring_queue_keeps_space(struct wait_queue *q)
 {
 	/* Relaxed: a thread that does not see it yet came before. */
-	return atomic_load_explicit(&q->claimed, memory_order_relaxed) &&
-	       bpfring_queue_still_claimed(q);
+	return atomic_load_explicit(&q->keeps_space, memory_order_relaxed) &&
+	       bpfring_queue_still_keeps_space(q);
 }
 
 #endif /* BPFRING_SRC_WAIT_QUEUE_H */

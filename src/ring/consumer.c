@@ -5,13 +5,15 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "base/claim.h"
 #include "base/log.h"
 #include "ring/loop.h"
 #include "base/options.h"
 #include "base/sys.h"
+#include "ring/positions.h"
 
-#define KNOWN_FLAGS ((uint32_t)(BPFRING_CONSUMER_EXCLUSIVE | BPFRING_CONSUMER_LOUD))
+#define KNOWN_FLAGS   ((uint32_t)(BPFRING_CONSUMER_EXCLUSIVE | BPFRING_CONSUMER_RECOVER))
+#define CLAIMED	      ((uint32_t)(BPFRING_CONSUMER_EXCLUSIVE | BPFRING_CONSUMER_RECOVER))
+#define TAKE_UP_TRIES 8
 
 #ifndef BPF_F_RB_OVERWRITE
 #define BPF_F_RB_OVERWRITE (1U << 19) /* Linux 6.19 */
@@ -37,22 +39,98 @@ static int check_map(const struct map *map)
 
 static int take_claim(struct bpfring_consumer *c)
 {
-	c->claim_fd = -1;
-	if (!(c->flags & BPFRING_CONSUMER_EXCLUSIVE))
+	c->claim = CLAIM_NONE;
+	if (!(c->flags & CLAIMED))
 		return 0;
-	c->claim_fd = bpfring_claim_take(&c->map, CLAIM_CONSUMER, -1);
-	return c->claim_fd < 0 ? c->claim_fd : 0;
+	return bpfring_claim_take(&c->claim, &c->map, bpfring_mapping_claim(c->mapping.cons), -1);
+}
+
+static int init(const struct bpfring_consumer *c, struct bpfring_cons *ret)
+{
+	return bpfring_cons_init(ret, c->mapping.cons, c->mapping.prod,
+				 bpfring_mapping_data(&c->mapping), c->mapping.size,
+				 bpfring_sys_kernel_word_size(), c->guard);
+}
+
+static void *note_of(const struct bpfring_consumer *c)
+{
+	return (char *)c->mapping.cons + BPFRING_NOTE_OFFSET;
+}
+
+/* Takes the ring up where it stands, if that is the position of a record. */
+static int take_up(struct bpfring_consumer *c)
+{
+	int err = init(c, &c->cons);
+
+	if (!err && !bpfring_position_fits(&c->cons, c->cons.published))
+		err = bpfring_priv_why(&c->cons, -EBADMSG);
+	if (!err)
+		bpfring_cons_set_note(&c->cons, note_of(c));
+	return err;
+}
+
+/* Most bytes of unread records that are passed over by going from one position to another. */
+static uint64_t bytes_between(const struct bpfring_cons *c, uint64_t from, uint64_t to)
+{
+	uint64_t size = c->mask + 1, rest = size - (c->prod - to);
+
+	if (c->prod - from <= c->prod - to)
+		return 0;
+	if (to - from <= size)
+		return to - from;
+	return rest < to ? rest : to; /* it was nowhere near: all that the ring can hold */
+}
+
+/* The positions contradict each other: goes on from another one, if it can be told which. */
+static int repair(struct bpfring_consumer *c)
+{
+	int err = -EBUSY;
+
+	for (int tries = 0; tries < TAKE_UP_TRIES && (err == -EBADMSG || err == -EBUSY); tries++) {
+		const uint64_t from = c->cons.published;
+		uint64_t to;
+
+		c->cons.note = note_of(c);
+		if (bpfring_position_find(&c->cons, &to)) {
+			log_error("map '%s' id %u: this kernel does not say where its records "
+				  "begin, so the ring cannot be repaired: create the map anew\n",
+				  c->map.name, c->map.id);
+			return -EBADMSG;
+		}
+		bpfring_priv_exchange(&c->cons, to);
+		err = take_up(c);
+		if (err)
+			continue;
+		c->repaired = true;
+		c->given_up = bytes_between(&c->cons, from, c->cons.released);
+		log_warn("map '%s' id %u: the consumer position %llu was that of no record, with "
+			 "the producer at %llu: it is %llu now; up to %llu bytes of records that "
+			 "nobody has read are given up\n",
+			 c->map.name, c->map.id, (unsigned long long)from,
+			 (unsigned long long)c->cons.prod, (unsigned long long)c->cons.released,
+			 (unsigned long long)c->given_up);
+	}
+	return err;
 }
 
 static int attach(struct bpfring_consumer *c)
 {
-	int err = bpfring_cons_init(&c->cons, c->mapping.cons, c->mapping.prod,
-				    bpfring_mapping_data(&c->mapping), c->mapping.size,
-				    bpfring_sys_kernel_word_size(), c->guard);
+	int err = take_up(c);
 
-	if (err)
+	/* Where somebody consumes, the producers may write over what we look at. */
+	for (int tries = 1; tries < TAKE_UP_TRIES && err == -EBUSY; tries++)
+		err = take_up(c);
+	if (err == -EBUSY) { /* we only look, then: and it moves, so it is all right */
+		err = init(c, &c->cons);
+		if (!err)
+			bpfring_cons_set_note(&c->cons, note_of(c));
+	}
+	if (err == -EBADMSG && (c->flags & BPFRING_CONSUMER_RECOVER))
+		err = repair(c);
+	else if (err)
 		bpfring_consumer_log_broken(c, err);
 	c->opened_at = c->cons.released;
+	c->cons.looked = c->claim.fd >= 0; /* then nobody else is at work */
 	return err;
 }
 
@@ -71,27 +149,31 @@ static int consumer_new(struct bpfring_consumer **ret, struct map *map,
 		goto close_map;
 	c->map = *map;
 	c->flags = opts->flags;
-	err = take_claim(c);
-	if (err)
-		goto free_consumer;
 	err = bpfring_guard_new(&c->guard);
 	if (err)
-		goto close_claim;
+		goto free_consumer;
 	err = bpfring_mapping_new(&c->mapping, map);
 	if (err)
 		goto free_guard;
-	err = attach(c);
+	err = take_claim(c);
 	if (err)
 		goto free_mapping;
+	err = attach(c);
+	if (err)
+		goto drop_claim;
+	log_info(
+		"map '%s' id %u: opened, a ring of %zu bytes, consumer at %llu, producer at %llu\n",
+		c->map.name, c->map.id, c->mapping.size, (unsigned long long)c->cons.released,
+		(unsigned long long)c->cons.prod);
 	*ret = c;
 	return 0;
 
+drop_claim:
+	bpfring_claim_drop(&c->claim, true);
 free_mapping:
 	bpfring_mapping_free(&c->mapping);
 free_guard:
 	bpfring_guard_free(c->guard);
-close_claim:
-	bpfring_sys_close(c->claim_fd);
 free_consumer:
 	bpfring_sys_free(c);
 close_map:
@@ -160,22 +242,51 @@ void bpfring_consumer_close(struct bpfring_consumer *c)
 		return;
 	if (c->source)
 		bpfring_source_detach(c->source);
-	if (c->consuming) { /* we are in its callback: the drain calls us again */
-		c->leaving = c->closing = true;
+	switch (bpfring_consumer_state(c, call_place_here())) {
+	case CALL_THEIRS:
+		log_warn("map '%s' id %u: closed while another thread is waiting for its records "
+			 "or taking them: it is freed when that thread returns. Join it first\n",
+			 c->map.name, c->map.id);
+		c->guard[GUARD_GOING] = 0;
+		c->closing = true;
+		bpfring_consumer_wakeup(c);
 		return;
+	case CALL_OURS: /* the call that called us back calls us again */
+	case CALL_MAYBE:
+		c->guard[GUARD_GOING] = 0;
+		c->closing = true;
+		return;
+	default:
+		break;
 	}
-	/*
-	 * Leave a position that any consumer understands. It fails in a forked child and where
-	 * another consumer has taken over; then the ring is not ours to touch.
-	 */
 	bpfring_cons_cancel(&c->cons);
-	bpfring_priv_publish(&c->cons, c->cons.released);
+	bpfring_consumer_leave(c);
+	log_info("map '%s' id %u: closed after %llu records\n", c->map.name, c->map.id,
+		 (unsigned long long)c->cons.records);
 	bpfring_waiter_free(c->waiter);
+	bpfring_claim_drop(&c->claim, *c->guard);
 	bpfring_mapping_free(&c->mapping);
 	bpfring_guard_free(c->guard);
-	bpfring_sys_close(c->claim_fd);
 	bpfring_map_close(&c->map);
 	bpfring_sys_free(c);
+}
+
+void bpfring_consumer_leave(struct bpfring_consumer *c)
+{
+	/*
+	 * It fails in a forked child and where another consumer has taken over; then the ring is not
+	 * ours to touch.
+	 */
+	if (c->cons.released != c->opened_at)
+		bpfring_priv_publish_shared(&c->cons, c->cons.released);
+}
+
+void bpfring_consumer_view(const struct bpfring_consumer *c, struct bpfring_cons *ret)
+{
+	if (c->cons.pos == c->opened_at && !init(c, ret))
+		bpfring_cons_set_note(ret, note_of(c));
+	else
+		*ret = c->cons;
 }
 
 void bpfring_consumer_log_broken(const struct bpfring_consumer *c, int err)
@@ -184,7 +295,8 @@ void bpfring_consumer_log_broken(const struct bpfring_consumer *c, int err)
 
 	if (err == -EBADMSG)
 		log_error("map '%s' id %u: the ring is corrupt: consumer at %llu, producer at "
-			  "%llu, %zu bytes; -EBADMSG\n",
+			  "%llu, %zu bytes: no record is there; -EBADMSG; "
+			  "BPFRING_CONSUMER_RECOVER repairs it\n",
 			  c->map.name, c->map.id, (unsigned long long)cons->pos,
 			  (unsigned long long)bpfring_priv_load_prod(cons), c->mapping.size);
 	else if (err == -EBUSY)
@@ -196,6 +308,7 @@ void bpfring_consumer_log_broken(const struct bpfring_consumer *c, int err)
 int bpfring_consumer_stats(const struct bpfring_consumer *c, struct bpfring_consumer_stats *ret)
 {
 	struct bpfring_consumer_stats now = {0};
+	int err;
 
 	if (!c)
 		return -EINVAL;
@@ -210,8 +323,17 @@ int bpfring_consumer_stats(const struct bpfring_consumer *c, struct bpfring_cons
 	now.asleep_ns = c->asleep_ns;
 	now.max_fill = c->cons.max_fill;
 	now.ring_size = c->mapping.size;
-	return bpfring_options_write(ret, &now, sizeof(now),
-				     offsetof(struct bpfring_consumer_stats, bytes));
+	now.repaired = c->repaired;
+	now.given_up = c->given_up;
+	err = bpfring_options_write(ret, &now, sizeof(now),
+				    offsetof(struct bpfring_consumer_stats, bytes));
+	if (err)
+		log_once(((struct bpfring_consumer *)(uintptr_t)c)->said, CONSUMER_SAID_STATS,
+			 ERROR,
+			 "map '%s' id %u: bpfring_consumer_stats() needs a struct whose @sz is "
+			 "set\n",
+			 c->map.name, c->map.id);
+	return err;
 }
 
 int bpfring_consumer_map_fd(const struct bpfring_consumer *c)
@@ -236,7 +358,12 @@ size_t bpfring_consumer_ring_size(const struct bpfring_consumer *c)
 
 size_t bpfring_consumer_avail_data(const struct bpfring_consumer *c)
 {
-	return c ? (size_t)bpfring_cons_avail_data(&c->cons) : 0;
+	struct bpfring_cons now;
+
+	if (!c)
+		return 0;
+	bpfring_consumer_view(c, &now);
+	return (size_t)bpfring_cons_avail_data(&now);
 }
 
 uint64_t bpfring_consumer_cons_pos(const struct bpfring_consumer *c)

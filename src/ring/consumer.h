@@ -6,6 +6,9 @@
 #include <bpfring/consumer.h>
 #include <stdbool.h>
 
+#include "base/call.h"
+#include "base/claim.h"
+#include "base/log.h"
 #include "base/map.h"
 #include "base/mapping.h"
 #include "base/waiter.h"
@@ -15,21 +18,54 @@ struct bpfring_source;
 #define BUSY_TICK_MIN_NS 1000000LL
 #define BUSY_TICK_MAX_NS 64000000LL
 
+/* Words of the guard. One look after each callback says whether to go on. */
+enum {
+	GUARD_OWNER, /* we may consume */
+	GUARD_GOING, /* a drain goes on: 0 when a callback closes it or takes it out of its loop */
+};
+
+/* What has been explained already. */
+enum {
+	CONSUMER_SAID_CHILD,
+	CONSUMER_SAID_NESTED,
+	CONSUMER_SAID_THREADS,
+	CONSUMER_SAID_HELD,
+	CONSUMER_SAID_HELD_IN_LOOP,
+	CONSUMER_SAID_IN_LOOP,
+	CONSUMER_SAID_NOT_IN_LOOP,
+	CONSUMER_SAID_TWICE,
+	CONSUMER_SAID_CANNOT_WATCH,
+	CONSUMER_SAID_CANNOT_WAIT,
+	CONSUMER_SAID_NO_CALLBACK,
+	CONSUMER_SAID_BUDGET_SIZE,
+	CONSUMER_SAID_BUDGET_NEWER,
+	CONSUMER_SAID_BUDGET_TIME,
+	CONSUMER_SAID_TIMEOUT,
+	CONSUMER_SAID_SHORT,
+	CONSUMER_SAID_STATS,
+};
+
 struct bpfring_consumer {
 	struct bpfring_cons cons; /* first: bpfring_consumer_cons() */
 	struct map map;
 	struct mapping mapping;
-	uint32_t *guard;
+	uint32_t *guard; /* GUARD_*, all 0 in a forked child */
 	uint32_t flags;
-	int claim_fd;	    /* -1: none */
+	struct claim claim;
 	uint64_t opened_at; /* position */
-	bool consuming;	    /* in a callback */
-	bool leaving;	    /* that callback closed it or took it out of its loop: stop */
-	bool closing;	    /* closed: free it afterwards */
+	bool repaired;	    /* when it was opened */
+	uint64_t given_up;  /* by that, at most */
+	struct call call;   /* in progress: a drain, a snapshot, a wait */
+	bool consuming;	    /* that call is a drain */
+	bool closing;	    /* closed: free it after the call */
 
 	_Atomic(struct waiter *) waiter; /* of bpfring_consumer_wait(), from its first call on */
 	atomic_bool woken;		 /* bpfring_consumer_wakeup() was called */
 	struct bpfring_source *source;	 /* place in a loop */
+
+	atomic_uint said; /* CONSUMER_SAID_* */
+	unsigned int short_waits;
+	struct story story;
 
 	bool armed;
 	int64_t armed_at;
@@ -52,6 +88,26 @@ struct limits {
 	bool chase;	  /* until the ring is empty, however small the rest */
 };
 
+/*
+ * Is a call of it in progress? If one was left, by an exception or otherwise, it is cleaned up first, and there
+ * is none: what its callback was given counts as consumed.
+ */
+enum call_state bpfring_consumer_state(struct bpfring_consumer *c, struct call_place here);
+void bpfring_consumer_left(struct bpfring_consumer *c);
+
+/* The handler of calls for __attribute__((cleanup)): *@c is NULL once they are through. */
+void bpfring_consumer_left_call(struct bpfring_consumer **c);
+
+/* The errors for a call that must not be made now, with a word of explanation. */
+int bpfring_consumer_refuse(struct bpfring_consumer *c, enum call_state state, const char *call);
+int bpfring_consumer_refuse_child(struct bpfring_consumer *c);
+
+/* 0, or -EINVAL if records are held. */
+int bpfring_consumer_check_held(struct bpfring_consumer *c, const char *call);
+
+/* All of the above: may @call be made? */
+int bpfring_consumer_check(struct bpfring_consumer *c, const char *call, struct call_place here);
+
 void bpfring_limits_init(struct limits *ret, const struct bpfring_budget *budget, int64_t now);
 
 /*
@@ -64,11 +120,26 @@ int bpfring_consumer_drain(struct bpfring_consumer *c, const struct handler *h,
 /* Asks for a notification; 1, 0, or an error, as bpfring_cons_arm(). */
 int bpfring_consumer_arm(struct bpfring_consumer *c, int64_t now);
 
-/* The sleep is over: be quiet again. */
+/* The sleep is over, for the statistics. */
+void bpfring_consumer_awake(struct bpfring_consumer *c, int64_t now);
+
+/* The same, and be quiet again. */
 void bpfring_consumer_disarm(struct bpfring_consumer *c, int64_t now);
 
 /* There is a record to read: a wait before a busy head, if there was one, ends at @now. */
 void bpfring_consumer_busy_over(struct bpfring_consumer *c, int64_t now);
+
+/*
+ * Leaves the true position to whoever comes next. If it has only looked so far, another consumer may be
+ * at work, and nothing is stored.
+ */
+void bpfring_consumer_leave(struct bpfring_consumer *c);
+
+/*
+ * The ring as it is now, for looking only. One that never took anything may stand where another
+ * consumer has been long ago; then this is where that one is now.
+ */
+void bpfring_consumer_view(const struct bpfring_consumer *c, struct bpfring_cons *ret);
 
 /* Says in the log what -EBADMSG or -EBUSY of the ring means. */
 void bpfring_consumer_log_broken(const struct bpfring_consumer *c, int err);

@@ -42,6 +42,7 @@ static int end(struct drain *d, enum bpfring_end why, int err)
 static int end_of_peek(struct drain *d, int err)
 {
 	if (err < 0) {
+		err = bpfring_priv_why(&d->c->cons, err);
 		bpfring_consumer_log_broken(d->c, err);
 		return end(d, BPFRING_END_BROKEN, err);
 	}
@@ -53,6 +54,8 @@ static int end_of_peek(struct drain *d, int err)
 
 static int end_of_callback(struct drain *d, int err)
 {
+	if (!d->c->guard[GUARD_OWNER]) /* forked in it, and this is the child */
+		return end(d, BPFRING_END_BROKEN, -ECHILD);
 	if (err == BPFRING_STOP || err >= 0) /* >= 0: it closed or removed its own consumer */
 		return end(d, BPFRING_END_STOPPED, err < 0 ? err : 0);
 	return end(d, BPFRING_END_ERROR, err);
@@ -160,6 +163,7 @@ static int drain_each(struct drain *d)
 {
 	struct bpfring_consumer *const c = d->c;
 	const bpfring_record_fn fn = d->h->each;
+	const uint32_t *const going = &c->guard[GUARD_GOING];
 	void *const ctx = d->h->ctx;
 	int err;
 
@@ -168,31 +172,30 @@ static int drain_each(struct drain *d)
 		struct bpfring_priv_cursor cursor = bpfring_priv_cursor_at_pos(&c->cons);
 		const uint64_t start = cursor.pos;
 		uint64_t n = 0;
+		int more;
 
 		do {
 			struct bpfring_record record;
 
-			err = bpfring_priv_next(&c->cons, &cursor, &record);
-			if (err <= 0) {
-				d->out->records += n;
-				return end_of_peek(d, err);
-			}
+			more = bpfring_priv_next(&c->cons, &cursor, &record);
+			if (more <= 0)
+				break;
 			n++;
 			err = fn(ctx, record.data, record.size);
-			if (err < 0 || c->leaving) {
+			if (err < 0 || !*going) {
 				d->out->records += n;
 				return end_of_callback(d, err);
 			}
 		} while (n < most.records && cursor.pos - start < most.bytes);
 		d->out->records += n;
+		if (more <= 0 && more != BPFRING_PRIV_SKIPPED)
+			return end_of_peek(d, more);
 		if (release_is_due(&c->cons)) {
 			err = release(d);
 			if (err)
 				return err;
 		}
-		if (!*c->guard) /* forked in a callback, and this is the child */
-			return end(d, BPFRING_END_BROKEN, -ECHILD);
-		if (spent(d) || late(d, n))
+		if (spent(d) || late(d, n ? n : 1))
 			return end(d, BPFRING_END_BUDGET, 0);
 	}
 	return end_of_peek(d, err);
@@ -226,26 +229,34 @@ static int drain_batches(struct drain *d)
 	while (cons->pos != cons->prod || (err = next_pass(d)) > 0) {
 		int count = gather(d, records);
 
-		if (count <= 0)
+		if (count <= 0 && count != BPFRING_PRIV_SKIPPED)
 			return end_of_peek(d, count);
-		d->out->records += (unsigned int)count;
-		err = d->h->batch(d->h->ctx, records, (unsigned int)count);
-		if (err < 0 || d->c->leaving)
-			return end_of_callback(d, err);
+		if (count > 0) {
+			d->out->records += (unsigned int)count;
+			err = d->h->batch(d->h->ctx, records, (unsigned int)count);
+			if (err < 0 || !d->c->guard[GUARD_GOING])
+				return end_of_callback(d, err);
+		}
 		err = release(d);
 		if (err)
 			return err;
-		if (spent(d) || late(d, (unsigned int)count))
+		if (spent(d) || late(d, count > 0 ? (unsigned int)count : 1))
 			return end(d, BPFRING_END_BUDGET, 0);
 	}
 	return end_of_peek(d, err);
 }
 
+/* A handler: a callback is left by an exception, or its thread is cancelled. */
+static void leave(struct drain *d)
+{
+	if (d->c)
+		bpfring_consumer_left(d->c);
+}
+
 int bpfring_consumer_drain(struct bpfring_consumer *c, const struct handler *h,
 			   const struct limits *limits, struct bpfring_outcome *ret, bool *closed)
 {
-	struct drain d = {
-		.c = c,
+	struct drain d __attribute__((cleanup(leave))) = {
 		.h = h,
 		.limits = limits,
 		.out = ret,
@@ -258,10 +269,13 @@ int bpfring_consumer_drain(struct bpfring_consumer *c, const struct handler *h,
 
 	*ret = (struct bpfring_outcome){0};
 	*closed = false;
+	if (!bpfring_call_begin(&c->call, call_place_here()))
+		return end(&d, BPFRING_END_ERROR,
+			   bpfring_consumer_refuse(c, CALL_THEIRS, "consume"));
+	d.c = c;
 	c->consuming = true;
-	c->leaving = false;
+	c->guard[GUARD_GOING] = 1;
 	err = h->each ? drain_each(&d) : drain_batches(&d);
-	c->consuming = false;
 	if (err != -EBUSY || ret->end != BPFRING_END_BROKEN) {
 		int release_err = release(&d);
 
@@ -271,6 +285,9 @@ int bpfring_consumer_drain(struct bpfring_consumer *c, const struct handler *h,
 	ret->bytes = c->cons.released - d.start;
 	if (ret->records)
 		c->batches++;
+	d.c = NULL;
+	c->consuming = false;
+	bpfring_call_end(&c->call);
 	if (c->closing) {
 		*closed = true;
 		bpfring_consumer_close(c);
@@ -278,8 +295,38 @@ int bpfring_consumer_drain(struct bpfring_consumer *c, const struct handler *h,
 	return err;
 }
 
+static int check_arguments(struct bpfring_consumer *c, const struct handler *h,
+			   const struct bpfring_budget *budget, struct bpfring_budget *ret)
+{
+	int err;
+
+	if (!h->each && !h->batch) {
+		log_once(c->said, CONSUMER_SAID_NO_CALLBACK, ERROR,
+			 "map '%s' id %u: consume needs a callback\n", c->map.name, c->map.id);
+		return -EINVAL;
+	}
+	err = bpfring_options_read(ret, sizeof(*ret), budget, NULL);
+	if (err == -E2BIG)
+		log_once(c->said, CONSUMER_SAID_BUDGET_NEWER, ERROR,
+			 "map '%s' id %u: struct bpfring_budget has members set that only a "
+			 "newer libbpfring knows: update the library\n",
+			 c->map.name, c->map.id);
+	else if (err)
+		log_once(c->said, CONSUMER_SAID_BUDGET_SIZE, ERROR,
+			 "map '%s' id %u: struct bpfring_budget without its size: declare it "
+			 "with BPFRING_OPTS()\n",
+			 c->map.name, c->map.id);
+	if (err || ret->ns >= 0)
+		return err;
+	log_once(c->said, CONSUMER_SAID_BUDGET_TIME, ERROR,
+		 "map '%s' id %u: struct bpfring_budget: a negative time; 0 means no limit\n",
+		 c->map.name, c->map.id);
+	return -EINVAL;
+}
+
 static int consume(struct bpfring_consumer *c, const struct handler *h,
-		   const struct bpfring_budget *budget, struct bpfring_outcome *ret)
+		   const struct bpfring_budget *budget, struct bpfring_outcome *ret,
+		   struct call_place here)
 {
 	struct bpfring_budget known = {.sz = sizeof(known)};
 	struct bpfring_outcome outcome = {.end = BPFRING_END_ERROR};
@@ -289,17 +336,13 @@ static int consume(struct bpfring_consumer *c, const struct handler *h,
 
 	if (ret)
 		*ret = outcome;
-	if (!c || (!h->each && !h->batch))
+	if (!c)
 		return -EINVAL;
-	if (!*c->guard)
-		return -ECHILD;
-	if (c->consuming || c->cons.pos != c->cons.released)
-		return -EINVAL;
-	err = bpfring_options_read(&known, sizeof(known), budget, "struct bpfring_budget");
+	err = bpfring_consumer_check(c, "consume", here);
+	if (!err)
+		err = check_arguments(c, h, budget, &known);
 	if (err)
 		return err;
-	if (known.ns < 0)
-		return -EINVAL;
 	bpfring_limits_init(&limits, &known, known.ns ? bpfring_sys_now() : 0);
 	err = bpfring_consumer_drain(c, h, &limits, &outcome, &closed);
 	if (ret)
@@ -314,7 +357,7 @@ int bpfring_consumer_consume(struct bpfring_consumer *c, bpfring_record_fn fn, v
 {
 	const struct handler h = {.each = fn, .ctx = ctx};
 
-	return consume(c, &h, budget, ret);
+	return consume(c, &h, budget, ret, call_place_here());
 }
 
 int bpfring_consumer_consume_batch(struct bpfring_consumer *c, bpfring_batch_fn fn, void *ctx,
@@ -322,5 +365,5 @@ int bpfring_consumer_consume_batch(struct bpfring_consumer *c, bpfring_batch_fn 
 {
 	const struct handler h = {.batch = fn, .ctx = ctx};
 
-	return consume(c, &h, budget, ret);
+	return consume(c, &h, budget, ret, call_place_here());
 }

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 
-#include "base/log.h"
 #include "base/mapping.h"
 #include "base/options.h"
 #include "base/sys.h"
@@ -12,7 +11,7 @@
 #define DEFAULT_BUDGET_RECORDS 4096
 #define DEFAULT_BUDGET_NS      10000000LL
 #define HOUR_NS		       3600000000000LL
-#define WAKE_COST_NS	       5000 /* going to sleep and coming back; less is not worth sleeping */
+#define MIN_SLEEP_NS	       5000 /* going to sleep and coming back; less is not worth sleeping */
 
 static int read_opts(struct bpfring_loop_opts *ret, const struct bpfring_loop_opts *opts)
 {
@@ -38,17 +37,12 @@ static int64_t min_ns(int64_t a, int64_t b)
 
 static void configure(struct bpfring_loop *l, const struct bpfring_loop_opts *opts)
 {
-	int64_t slack = bpfring_sys_timer_slack();
-
 	l->pace.wait = opts->wait;
 	l->pace.max_window = opts->max_latency_ns ? opts->max_latency_ns
 						  : BPFRING_DEFAULT_LATENCY_NS;
 	l->pace.max_window = min_ns(l->pace.max_window, HOUR_NS);
-	/* Bounded, or what is due would be looked at long before its time, again and again. */
-	l->slack = min_ns(slack, min_ns(l->pace.max_window / 2, BUSY_TICK_MIN_NS / 4));
-	l->pace.min_sleep = l->slack + WAKE_COST_NS;
+	l->pace.min_sleep = min_ns(MIN_SLEEP_NS, l->pace.max_window / 2);
 	l->tick_ns = min_ns(opts->tick_ns, HOUR_NS);
-	l->tick_slack = min_ns(l->slack, l->tick_ns / 2);
 	l->tick_due = opts->tick_ns ? bpfring_sys_now() + l->tick_ns : INT64_MAX;
 	l->budget.records = opts->budget_records ? opts->budget_records : DEFAULT_BUDGET_RECORDS;
 	l->budget.bytes = opts->budget_bytes;
@@ -66,8 +60,6 @@ int bpfring_loop_new(struct bpfring_loop **ret, const struct bpfring_loop_opts *
 	l = bpfring_sys_alloc(sizeof(*l));
 	if (!l)
 		return -ENOMEM;
-	l->timer_fd = -1;
-	l->timer_due = INT64_MAX;
 	configure(l, &known);
 	err = bpfring_guard_new(&l->guard);
 	if (err)
@@ -75,6 +67,7 @@ int bpfring_loop_new(struct bpfring_loop **ret, const struct bpfring_loop_opts *
 	err = bpfring_waiter_init(&l->waiter);
 	if (err)
 		goto free_guard;
+	log_info("loop %p: made\n", (void *)l);
 	*ret = l;
 	return 0;
 
@@ -85,18 +78,49 @@ free_loop:
 	return err;
 }
 
+void bpfring_loop_left(struct bpfring_loop *l)
+{
+	bpfring_call_end(&l->call);
+	bpfring_sources_free(&l->removed);
+	l->lost = true;
+	if (*l->guard && l->outer)
+		bpfring_waiter_touch(&l->waiter);
+	log_story(&l->story,
+		  "loop %p: a poll was left by an exception, longjmp() or the end of its thread\n",
+		  (void *)l);
+}
+
+static const char *why_not_freed(enum call_state state)
+{
+	switch (state) {
+	case CALL_OURS:
+		return "this is one of its own callbacks. Free it when the poll has returned";
+	case CALL_THEIRS:
+		return "another thread is polling it. Call bpfring_loop_stop() and join that "
+		       "thread first";
+	default:
+		return "this is one of its own callbacks, or deeper on a stack without unwind "
+		       "tables than a poll that longjmp() left. Free it where setjmp() was called";
+	}
+}
+
 void bpfring_loop_free(struct bpfring_loop *l)
 {
+	enum call_state state;
+
 	if (!l)
 		return;
-	if (l->polling) {
-		log_error("a loop was to be freed from one of its own callbacks; it stays\n");
+	state = bpfring_call_state(&l->call, call_place_here(), !*l->guard);
+	if (state != CALL_NONE && state != CALL_LEFT) {
+		log_error("loop %p: not freed: %s\n", (void *)l, why_not_freed(state));
 		return;
 	}
+	bpfring_call_end(&l->call);
 	while (l->sources)
 		bpfring_source_detach(l->sources);
+	bpfring_sources_free(&l->removed);
 	bpfring_sources_free(&l->stale);
-	bpfring_sys_close(l->timer_fd);
+	log_info("loop %p: freed after %llu polls\n", (void *)l, (unsigned long long)l->polls);
 	bpfring_waiter_fini(&l->waiter);
 	bpfring_guard_free(l->guard);
 	bpfring_sys_free(l);
@@ -125,6 +149,7 @@ int bpfring_loop_wakeup(struct bpfring_loop *l)
 int bpfring_loop_stats(const struct bpfring_loop *l, struct bpfring_loop_stats *ret)
 {
 	struct bpfring_loop_stats now = {0};
+	int err;
 
 	if (!l)
 		return -EINVAL;
@@ -135,6 +160,11 @@ int bpfring_loop_stats(const struct bpfring_loop *l, struct bpfring_loop_stats *
 	now.arms = l->arms;
 	now.rings = l->rings;
 	now.active = l->active;
-	return bpfring_options_write(ret, &now, sizeof(now),
-				     offsetof(struct bpfring_loop_stats, sleeps));
+	err = bpfring_options_write(ret, &now, sizeof(now),
+				    offsetof(struct bpfring_loop_stats, sleeps));
+	if (err)
+		log_once(((struct bpfring_loop *)(uintptr_t)l)->said, LOOP_SAID_STATS, ERROR,
+			 "loop %p: bpfring_loop_stats() needs a struct whose @sz is set\n",
+			 (const void *)l);
+	return err;
 }

@@ -13,22 +13,35 @@ static enum bpfring_record_state state_of(uint32_t header)
 	return header & BPFRING_DISCARD_BIT ? BPFRING_RECORD_DISCARDED : BPFRING_RECORD_READY;
 }
 
+/*
+ * Another consumer is at work and producers have written over what we were about to look at. Goes on
+ * where that one is now, if we only look ourselves.
+ */
+static int follow(const struct bpfring_consumer *c, struct bpfring_cons *ring)
+{
+	uint64_t published = ring->published;
+
+	if (bpfring_priv_load_published(ring) == published)
+		return -EBADMSG;
+	bpfring_consumer_view(c, ring);
+	return ring->published == published ? -EBUSY : 0;
+}
+
 static int walk(struct bpfring_consumer *c, bpfring_snapshot_fn fn, void *ctx)
 {
-	const struct bpfring_cons *cons;
+	struct bpfring_cons ring;
 	uint64_t pos, prod;
 	int seen = 0;
 
-	cons = &c->cons;
-	prod = bpfring_priv_load_prod(cons);
-	if (prod - cons->released > cons->mask + 1 || (prod & 7))
-		goto corrupt;
+	bpfring_consumer_view(c, &ring);
+again:
+	prod = bpfring_priv_load_prod(&ring);
 	/*
 	 * Nothing in [released, prod) is overwritten while we, the only consumer, stand here: the
 	 * kernel never goes beyond the published position, and a busy record has its length already.
 	 */
-	for (pos = cons->released; pos != prod;) {
-		const uint8_t *header = cons->data + (pos & cons->mask);
+	for (pos = ring.released; pos != prod;) {
+		const uint8_t *header = ring.data + (pos & ring.mask);
 		uint32_t word = bpfring_priv_load_header(header);
 		uint32_t size = word & ~(BPFRING_BUSY_BIT | BPFRING_DISCARD_BIT);
 		uint64_t total = bpfring_priv_total(word);
@@ -39,8 +52,14 @@ static int walk(struct bpfring_consumer *c, bpfring_snapshot_fn fn, void *ctx)
 		};
 		int err;
 
-		if (total > prod - pos)
-			goto corrupt;
+		if (total > prod - pos || (prod & 7) ||
+		    bpfring_priv_load_prod(&ring) - pos > ring.mask + 1) {
+			err = follow(c, &ring);
+			if (!err)
+				goto again;
+			bpfring_consumer_log_broken(c, err);
+			return err;
+		}
 		if (seen < INT_MAX)
 			seen++;
 		err = fn(ctx, &record, state_of(word));
@@ -51,26 +70,35 @@ static int walk(struct bpfring_consumer *c, bpfring_snapshot_fn fn, void *ctx)
 		pos += total;
 	}
 	return seen;
-
-corrupt:
-	bpfring_consumer_log_broken(c, -EBADMSG);
-	return -EBADMSG;
 }
 
 int bpfring_consumer_snapshot(struct bpfring_consumer *c, bpfring_snapshot_fn fn, void *ctx)
 {
-	bool outer;
+	struct bpfring_consumer *left __attribute__((cleanup(bpfring_consumer_left_call))) = NULL;
+	enum call_state state;
 	int seen;
 
-	if (!c || !fn)
+	if (!c)
 		return -EINVAL;
 	if (!*c->guard)
-		return -ECHILD;
-	outer = c->consuming; /* a snapshot from a callback */
-	c->consuming = true;
+		return bpfring_consumer_refuse_child(c);
+	if (!fn) {
+		log_once(c->said, CONSUMER_SAID_NO_CALLBACK, ERROR,
+			 "map '%s' id %u: bpfring_consumer_snapshot() needs a callback\n",
+			 c->map.name, c->map.id);
+		return -EINVAL;
+	}
+	state = bpfring_consumer_state(c, call_place_here());
+	if (state == CALL_OURS ||
+	    state == CALL_MAYBE) /* from a callback, which cleans up if need be */
+		return walk(c, fn, ctx);
+	if (state != CALL_NONE || !bpfring_call_begin(&c->call, call_place_here()))
+		return bpfring_consumer_refuse(c, CALL_THEIRS, "bpfring_consumer_snapshot()");
+	left = c;
 	seen = walk(c, fn, ctx);
-	c->consuming = outer;
-	if (c->closing && !outer)
+	left = NULL;
+	bpfring_call_end(&c->call);
+	if (c->closing)
 		bpfring_consumer_close(c);
 	return seen;
 }

@@ -9,7 +9,9 @@
 
 #include "struct_ops/types.h"
 
-/* Without typedefs, const and the like; *@id becomes the id of what is returned. */
+/*
+ * Without typedefs, const and the like; *@id becomes the id of what is returned. NULL: wrong BTF.
+ */
 const struct btf_type *bpfring_btf_skip(const struct btf *btf, uint32_t *id);
 
 /* Length of a type's name without "___suffix". */

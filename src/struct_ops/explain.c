@@ -75,12 +75,12 @@ static void explain_invalid(struct bpfring_struct_ops *ops, const void *value)
 
 	if (culprit)
 		log_error("struct_ops '%s': the kernel refuses member '%s' of its %s: -EINVAL\n",
-			  ops_name(ops), culprit, ops->type->name);
+			  bpfring_ops_name(ops), culprit, ops->type->name);
 	else
 		log_error(
 			"struct_ops '%s': the kernel refuses this %s: -EINVAL; %s, or a member is "
 			"set that the kernel does not let BPF set\n",
-			ops_name(ops), ops->type->name, requirements(ops->type));
+			bpfring_ops_name(ops), ops->type->name, requirements(ops->type));
 }
 
 void bpfring_ops_explain_store(struct bpfring_struct_ops *ops, const void *value, int err)
@@ -115,7 +115,7 @@ void bpfring_ops_explain_store(struct bpfring_struct_ops *ops, const void *value
 	default:
 		why = "the subsystem refuses it";
 	}
-	log_error("struct_ops '%s': cannot %s: %s; %s\n", ops_name(ops),
+	log_error("struct_ops '%s': cannot %s: %s; %s\n", bpfring_ops_name(ops),
 		  ops_in_link_mode(ops) ? "store the value" : "register", bpfring_errname(err),
 		  why);
 }
@@ -142,19 +142,28 @@ void bpfring_ops_explain_register(const struct bpfring_struct_ops *ops, int err)
 	default:
 		why = "the subsystem refuses it";
 	}
-	log_error("struct_ops '%s' id %u: cannot register: %s; %s\n", ops_name(ops), ops->map.id,
-		  bpfring_errname(err), why);
+	log_error("struct_ops '%s' id %u: cannot register: %s; %s\n", bpfring_ops_name(ops),
+		  ops->map.id, bpfring_errname(err), why);
+}
+
+static bool is_of_other_type(const struct map *a, const struct map *b)
+{
+	struct bpf_map_info info[2];
+
+	return !bpfring_sys_map_info(a->fd, &info[0]) && !bpfring_sys_map_info(b->fd, &info[1]) &&
+	       info[0].btf_vmlinux_value_type_id != info[1].btf_vmlinux_value_type_id;
 }
 
 void bpfring_ops_explain_replace(const struct bpfring_struct_ops *ops,
-				 const struct bpfring_struct_ops *with, int err)
+				 const struct bpfring_struct_ops *with, const struct map *old,
+				 int err)
 {
-	const bool other_type = ops->value_type_id && ops->value_type_id != with->value_type_id;
+	const bool other_type = is_of_other_type(old, &with->map);
 	const char *why;
 
 	switch (err) {
 	case -EPERM:
-		why = "the link has another map than expected";
+		why = "others keep replacing the map in it, or the kernel's policy refuses it";
 		break;
 	case -ENOLINK:
 		why = "the link was detached";
@@ -178,6 +187,6 @@ void bpfring_ops_explain_replace(const struct bpfring_struct_ops *ops,
 		why = "the subsystem refuses it";
 	}
 	log_error("struct_ops '%s' link id %u: cannot put map '%s' id %u in: %s; %s\n",
-		  ops_name(ops), ops->link_id, ops_name(with), with->map.id, bpfring_errname(err),
-		  why);
+		  bpfring_ops_name(ops), ops->link_id, bpfring_ops_name(with), with->map.id,
+		  bpfring_errname(err), why);
 }

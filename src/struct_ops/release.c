@@ -3,9 +3,10 @@
 #include <errno.h>
 
 #include "base/log.h"
-#include "struct_ops/struct_ops.h"
 #include "base/sys.h"
 #include "base/sys_struct_ops.h"
+#include "struct_ops/sched_ext.h"
+#include "struct_ops/struct_ops.h"
 
 #define LOOK_MIN_NS 1000000LL
 #define LOOK_MAX_NS 16000000LL
@@ -18,44 +19,91 @@ static int give_up_link(struct bpfring_struct_ops *ops)
 	bpfring_sys_close(ops->link_fd);
 	ops->link_fd = -1;
 	fd = bpfring_sys_link_by_id(ops->link_id);
-	if (fd < 0) /* gone; or, without CAP_SYS_ADMIN, nobody tells */
+	if (fd < 0) /* gone; or, without CAP_SYS_ADMIN, nobody can say */
 		return 0;
 	bpfring_sys_close(fd);
 	log_error("struct_ops '%s': another descriptor or a pin keeps link id %u; this kernel "
 		  "cannot detach it (6.11 can)\n",
-		  ops_name(ops), ops->link_id);
+		  bpfring_ops_name(ops), ops->link_id);
 	return -EBUSY;
 }
 
-static int unregister_link(struct bpfring_struct_ops *ops)
+static int detach(struct bpfring_struct_ops *ops)
 {
 	int err = bpfring_sys_link_detach(ops->link_fd);
 
 	if (err == -EOPNOTSUPP)
 		return give_up_link(ops);
 	if (err)
-		log_error("struct_ops '%s': cannot detach link id %u: %s\n", ops_name(ops),
+		log_error("struct_ops '%s': cannot detach link id %u: %s\n", bpfring_ops_name(ops),
 			  ops->link_id, bpfring_errname(err));
+	return err;
+}
+
+/* The handle goes on with the map that is in the link, if somebody has replaced the one it had. */
+static int follow_link(struct bpfring_struct_ops *ops, uint32_t map_id)
+{
+	const struct map *const no_others[] = {NULL};
+	struct map map;
+	int err;
+
+	if (ops->map.fd >= 0 && ops->map.id == map_id)
+		return 0;
+	err = bpfring_ops_open_linked(ops, no_others, &map);
+	return err ? err : bpfring_ops_set_map(ops, &map);
+}
+
+static int leave_ejected(struct bpfring_struct_ops *ops)
+{
+	ops->owns_link = true;
+	log_warn(
+		"struct_ops '%s': sched_ext has ejected it, and another scheduler runs, which this "
+		"kernel may end (7.2 does not); what registered it stays until that has ended\n",
+		bpfring_ops_name(ops));
+	return 0;
+}
+
+static int unregister_link(struct bpfring_struct_ops *ops)
+{
+	struct sys_link_info info;
+	int err = bpfring_sys_link_info(ops->link_fd, &info), lost;
+
+	if (err || !info.map_id) /* detached already */
+		return err;
+	lost = follow_link(ops, info.map_id);
+	if (bpfring_scx_ends_another(ops))
+		return leave_ejected(ops);
+	err = detach(ops);
+	if (!err &&
+	    lost) { /* what the handle has is not what was registered: no use to wait for it */
+		log_warn("struct_ops '%s': map id %u, which was in link id %u, cannot be opened: "
+			 "%s\n",
+			 bpfring_ops_name(ops), info.map_id, ops->link_id, bpfring_errname(lost));
+		bpfring_map_close(&ops->map);
+	}
 	return err;
 }
 
 static int unregister_map(struct bpfring_struct_ops *ops)
 {
-	int err = bpfring_sys_value_delete(ops->map.fd);
+	int err;
 
+	if (bpfring_scx_ends_another(ops))
+		return leave_ejected(ops);
+	err = bpfring_sys_value_delete(ops->map.fd);
 	switch (err) {
 	case 0:
 		break;
 	case -ENOENT:
-		log_error("struct_ops '%s' id %u was never registered\n", ops_name(ops),
+		log_error("struct_ops '%s' id %u was never registered\n", bpfring_ops_name(ops),
 			  ops->map.id);
 		break;
 	case -EINPROGRESS:
-		log_info("struct_ops '%s' id %u is unregistered already\n", ops_name(ops),
+		log_info("struct_ops '%s' id %u is unregistered already\n", bpfring_ops_name(ops),
 			 ops->map.id);
 		break;
 	default:
-		log_error("struct_ops '%s' id %u: cannot unregister: %s\n", ops_name(ops),
+		log_error("struct_ops '%s' id %u: cannot unregister: %s\n", bpfring_ops_name(ops),
 			  ops->map.id, bpfring_errname(err));
 	}
 	return err;
@@ -76,8 +124,39 @@ int bpfring_struct_ops_unregister(struct bpfring_struct_ops *ops)
 		return unregister_map(ops);
 	log_error("struct_ops '%s' id %u is registered by links, and this handle has none; open "
 		  "the link by its pin or id\n",
-		  ops_name(ops), ops->map.id);
+		  bpfring_ops_name(ops), ops->map.id);
 	return -ENOLINK;
+}
+
+/*
+ * Is the map still registered by the handle, but of a scheduler that was ejected? That keeps a
+ * reference to the map, and makes no use of it.
+ */
+static bool is_idle(struct bpfring_struct_ops *ops, uint32_t state)
+{
+	struct sys_link_info info;
+
+	if (bpfring_scx_standing(ops) == SCX_RUNNING)
+		return false;
+	if (!ops_in_link_mode(ops))
+		return state == BPFRING_STRUCT_OPS_INUSE;
+	return ops->link_fd >= 0 && !bpfring_sys_link_info(ops->link_fd, &info) &&
+	       info.map_id == ops->map.id;
+}
+
+/* 1: nothing in the kernel uses the map. */
+static int is_released(struct bpfring_struct_ops *ops)
+{
+	uint32_t state, refcnt;
+	int err = bpfring_ops_read_state(ops, &state, &refcnt);
+	bool idle;
+
+	if (err || !refcnt)
+		return err ? err : 1;
+	idle = is_idle(ops, state);
+	if (state == BPFRING_STRUCT_OPS_INUSE && !idle)
+		return -EBUSY;
+	return idle && refcnt == 1;
 }
 
 int bpfring_struct_ops_wait_released(struct bpfring_struct_ops *ops, int64_t timeout_ns)
@@ -88,16 +167,11 @@ int bpfring_struct_ops_wait_released(struct bpfring_struct_ops *ops, int64_t tim
 	if (!ops || timeout_ns < -1)
 		return -EINVAL;
 	for (;;) {
-		uint32_t state, refcnt;
 		int64_t left = timeout_ns - (bpfring_sys_now() - start);
-		int err = bpfring_ops_read_state(ops, &state, &refcnt);
+		int released = is_released(ops);
 
-		if (err)
-			return err;
-		if (state == BPFRING_STRUCT_OPS_INUSE)
-			return -EBUSY;
-		if (!refcnt)
-			return 0;
+		if (released)
+			return released < 0 ? released : 0;
 		if (timeout_ns >= 0 && left <= 0)
 			return -ETIMEDOUT;
 		bpfring_sys_sleep(timeout_ns >= 0 && left < pause ? left : pause);

@@ -212,17 +212,25 @@ int bpfring_struct_ops_type_get_member(const struct bpfring_struct_ops_type *typ
 	return 0;
 }
 
+int bpfring_type_member_index(const struct bpfring_struct_ops_type *type, const char *name)
+{
+	for (unsigned int i = 0; i < type->member_count; i++)
+		if (!strcmp(ops_type(type)->members[i].name, name))
+			return (int)i;
+	return -ENOENT;
+}
+
 int bpfring_struct_ops_type_find_member(const struct bpfring_struct_ops_type *type,
 					const char *name,
 					const struct bpfring_struct_ops_member **ret)
 {
+	int index;
+
 	if (!type || !name || !ret)
 		return -EINVAL;
-	for (unsigned int i = 0; i < type->member_count; i++) {
-		if (strcmp(ops_type(type)->members[i].name, name))
-			continue;
-		*ret = &ops_type(type)->members[i];
-		return 0;
-	}
-	return -ENOENT;
+	index = bpfring_type_member_index(type, name);
+	if (index < 0)
+		return index;
+	*ret = &ops_type(type)->members[index];
+	return 0;
 }

@@ -31,4 +31,7 @@ const struct bpfring_struct_ops_type *
 bpfring_struct_ops_types_of_value(const struct bpfring_struct_ops_types *types,
 				  uint32_t value_type_id, const char *module);
 
+/* A member by its name: its index, or -ENOENT. */
+int bpfring_type_member_index(const struct bpfring_struct_ops_type *type, const char *name);
+
 #endif /* BPFRING_SRC_STRUCT_OPS_TYPES_H */

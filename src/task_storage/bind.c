@@ -7,8 +7,6 @@
 #include "base/sys_bpf.h"
 #include "task_storage/task_storage.h"
 
-#define REAP_EVERY 64 /* binds */
-
 static const char *cure(int err)
 {
 	switch (err) {
@@ -33,12 +31,14 @@ static int start(struct bpfring_task_storage *ts, struct binding *b)
 	int err = bpfring_task_process_start(ts);
 
 	b->is_behind = false;
+	if (!err && ts->path->is_full(ts))
+		bpfring_task_reap_dead(ts);
 	if (!err)
 		err = ts->path->alloc(ts, &b->cell);
 	if (!err) {
-		err = bpfring_task_element_share(ts, b);
+		err = bpfring_task_element_publish(ts, b);
 		if (!err)
-			err = bpfring_task_element_check(ts, b);
+			err = bpfring_task_element_check(ts, (struct task_id){b->tid, b->pidfd});
 		if (err)
 			ts->path->retire(ts, &b->cell);
 	}
@@ -59,15 +59,15 @@ static int begin(struct bpfring_task_storage *ts)
 {
 	int err = task_forked(ts) ? bpfring_task_after_fork(ts) : 0;
 
-	if (!err && ts->with_pidfd && ts->binds % REAP_EVERY == 0)
-		bpfring_task_reap_dead(ts);
+	if (!err)
+		bpfring_task_reap_some(ts);
 	return err;
 }
 
 /* The element is made in the map that took the place of another (task_storage/replace.c). */
 static int catch_up(struct bpfring_task_storage *ts, struct binding *b)
 {
-	int err = b->is_behind ? bpfring_task_element_share(ts, b) : 0;
+	int err = b->is_behind ? bpfring_task_element_publish(ts, b) : 0;
 
 	if (!err)
 		b->is_behind = false;
@@ -75,37 +75,63 @@ static int catch_up(struct bpfring_task_storage *ts, struct binding *b)
 }
 
 /* A thread that others bound binds itself: from now on its end is noticed without a pidfd. */
-static void adopt(struct bpfring_task_storage *ts, struct binding *b)
+static void adopt(struct binding *b)
 {
-	ts->with_pidfd -= b->pidfd >= 0;
 	bpfring_sys_close(b->pidfd);
 	b->pidfd = -1;
+}
+
+/* By the program of the fall-back, which says who we are; else by a pidfd, which does so too. */
+static int start_self(struct bpfring_task_storage *ts, struct binding *b)
+{
+	int err;
+
+	if (ts->parts.bind_fd >= 0) {
+		err = start(ts, b);
+		if (!err)
+			b->seen = bpfring_task_see(ts->caller_inode);
+		return err;
+	}
+	b->pidfd = bpfring_task_pidfd(b->tid);
+	err = b->pidfd;
+	if (err < 0) {
+		bpfring_task_drop(ts, b);
+		return err;
+	}
+	b->seen = bpfring_task_see(bpfring_sys_pidfd_inode(b->pidfd));
+	err = start(ts, b);
+	if (!err)
+		adopt(b);
+	return err;
 }
 
 int bpfring_task_bind_self(struct bpfring_task_storage *ts, struct binding **ret)
 {
 	pid_t tid = bpfring_sys_gettid();
 	struct binding *b;
-	int err = begin(ts);
+	int err;
 
+	bpfring_task_meet_thread();
+	err = begin(ts);
 	if (err)
 		return err;
 	b = bpfring_task_current(ts, tid);
 	if (b && b->has_cell) {
-		adopt(ts, b);
+		adopt(b);
 		err = catch_up(ts, b);
 	} else {
 		if (b) /* unbound by another thread, or its number was of another process */
 			bpfring_task_drop(ts, b);
-		pthread_setspecific(ts->key, NULL); /* it may be what was dropped */
+		bpfring_task_set_own(ts, NULL); /* it may be what was dropped */
 		b = bpfring_task_add(ts, tid);
-		err = b ? start(ts, b) : -ENOMEM;
+		err = b ? start_self(ts, b) : -ENOMEM;
 	}
 	if (err)
 		return err;
-	if (pthread_setspecific(ts->key, b)) {
+	err = bpfring_task_set_own(ts, b);
+	if (err) {
 		bpfring_task_end(ts, b);
-		return -ENOMEM;
+		return err;
 	}
 	b->is_self = true;
 	*ret = b;
@@ -115,14 +141,14 @@ int bpfring_task_bind_self(struct bpfring_task_storage *ts, struct binding **ret
 int bpfring_task_storage_bind(struct bpfring_task_storage *ts, int member, void **ret)
 {
 	struct binding *b;
-	int shared, err;
+	int uptr, err;
 
 	if (!ts || !ret)
 		return -EINVAL;
-	shared = bpfring_task_layout_shared(&ts->layout, member);
-	if (shared < 0)
-		return shared;
-	b = pthread_getspecific(ts->key);
+	uptr = bpfring_task_layout_uptr(&ts->layout, member);
+	if (uptr < 0)
+		return -EINVAL;
+	b = task_own(ts);
 	/* T3: acquire, with T2 of another thread that bound this one. */
 	if (!b || !atomic_load_explicit(&b->has_cell, memory_order_acquire) ||
 	    atomic_load_explicit(&b->is_behind, memory_order_relaxed) || task_forked(ts)) {
@@ -132,7 +158,7 @@ int bpfring_task_storage_bind(struct bpfring_task_storage *ts, int member, void 
 		if (err)
 			return err;
 	}
-	*ret = __atomic_load_n(&b->cell.mem[shared], __ATOMIC_RELAXED);
+	*ret = __atomic_load_n(&b->cell.mem[uptr], __ATOMIC_RELAXED);
 	return 0;
 }
 
@@ -159,9 +185,9 @@ static int bind_other(struct bpfring_task_storage *ts, pid_t tid, struct binding
 		bpfring_sys_close(pidfd);
 		return -ENOMEM;
 	}
-	adopt(ts, b);
+	adopt(b);
 	b->pidfd = pidfd;
-	ts->with_pidfd++;
+	b->seen = bpfring_task_see(bpfring_sys_pidfd_inode(pidfd));
 	err = start(ts, b);
 	if (!err)
 		*ret = b;
@@ -172,19 +198,19 @@ int bpfring_task_storage_bind_thread(struct bpfring_task_storage *ts, pid_t tid,
 				     void **ret)
 {
 	struct binding *b;
-	int shared, err;
+	int uptr, err;
 
 	if (!ts || !ret)
 		return -EINVAL;
-	shared = bpfring_task_layout_shared(&ts->layout, member);
-	if (shared < 0)
-		return shared;
+	uptr = bpfring_task_layout_uptr(&ts->layout, member);
+	if (uptr < 0)
+		return -EINVAL;
 	if (tid == bpfring_sys_gettid())
 		return bpfring_task_storage_bind(ts, member, ret);
 	bpfring_task_lock();
 	err = bind_other(ts, tid, &b);
 	if (!err)
-		*ret = b->cell.mem[shared];
+		*ret = b->cell.mem[uptr];
 	bpfring_task_unlock();
 	return err;
 }
@@ -203,19 +229,19 @@ static int unbind(struct bpfring_task_storage *ts, pid_t tid)
 	else if (b && b->is_self && tid == bpfring_sys_gettid())
 		bpfring_task_drop(ts, b); /* unbound by another thread before */
 	if (tid == bpfring_sys_gettid())
-		pthread_setspecific(ts->key, NULL);
+		bpfring_task_set_own(ts, NULL);
 	bpfring_task_unlock();
 	return err;
 }
 
 int bpfring_task_storage_unbind(struct bpfring_task_storage *ts)
 {
-	return ts ? unbind(ts, bpfring_sys_gettid()) : -EINVAL;
+	return !ts ? -EINVAL : unbind(ts, bpfring_sys_gettid());
 }
 
 int bpfring_task_storage_unbind_thread(struct bpfring_task_storage *ts, pid_t tid)
 {
-	return ts ? unbind(ts, tid) : -EINVAL;
+	return !ts ? -EINVAL : unbind(ts, tid);
 }
 
 int bpfring_task_storage_reap(struct bpfring_task_storage *ts)

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /* The element of a thread in a task storage map. */
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -9,51 +8,33 @@
 #include "base/sys_bpf.h"
 #include "task_storage/task_storage.h"
 
-#define PIDFD_THREAD	O_EXCL /* Linux 6.9 */
-#define KERNEL_ENOTSUPP 524
-#define RETRIES		64 /* of the program that sets a thread's own element */
+#define KERNEL_ENOTSUPP	 524
+#define KERNEL_MAX_ERRNO 4095
+#define RETRIES		 64 /* of the program that sets a thread's own element */
 
 /* Of bpf/task_storage.bpf.h. */
 enum {
 	OP_GET = 0,
 	OP_SET = 1,
 	OP_DELETE = 2,
+	OP_SET_NEW = 3, /* -EEXIST if there is one */
 };
 
-/* The scratch is a request to NAME_bind: the value, then the operation. */
+/* Behind the value, a request to NAME_bind. */
+struct request_tail {
+	uint64_t op;
+	uint64_t
+		inode; /* of the calling thread; what we do with it must not depend on its being true */
+};
+
 size_t bpfring_task_scratch_size(const struct task_layout *layout)
 {
-	return layout->value_size + sizeof(uint64_t);
+	return layout->value_size + sizeof(struct request_tail);
 }
 
 void *bpfring_task_value(struct bpfring_task_storage *ts)
 {
 	return ts->scratch;
-}
-
-int bpfring_task_try_pidfd(pid_t tid)
-{
-	int fd = tid > 0 ? bpfring_sys_pidfd(tid, PIDFD_THREAD) : -ESRCH;
-
-	if (fd == -EINVAL)
-		fd = bpfring_sys_pidfd(tid, 0); /* before 6.9: the first thread of a process only */
-	return fd == -EINVAL ? -EOPNOTSUPP : fd;
-}
-
-int bpfring_task_pidfd(pid_t tid)
-{
-	int fd = bpfring_task_try_pidfd(tid);
-
-	if (fd == -EOPNOTSUPP)
-		log_error("thread %d: this kernel has no descriptors of threads (Linux 6.9), only "
-			  "of processes; on the fall-back the thread itself can do it\n",
-			  (int)tid);
-	else if (fd < 0 && fd != -ESRCH)
-		log_error("thread %d: cannot open a pidfd: %s%s\n", (int)tid, bpfring_errname(fd),
-			  fd == -EPERM	  ? "; a seccomp filter forbids pidfd_open()"
-			  : fd == -EMFILE ? "; raise RLIMIT_NOFILE"
-					  : "");
-	return fd;
 }
 
 /* On the fall-back a thread reaches its own element through a program that runs in it. */
@@ -68,21 +49,27 @@ static bool by_program(const struct bpfring_task_storage *ts, struct task_id id)
  */
 static bool may_pass(uint64_t op, int err)
 {
-	return err == -EBUSY || err == -EAGAIN || (op == OP_SET && err == -ENOMEM);
+	return err == -EBUSY || err == -EAGAIN ||
+	       ((op == OP_SET || op == OP_SET_NEW) && err == -ENOMEM);
 }
 
 static int run(struct bpfring_task_storage *ts, uint64_t op)
 {
+	struct request_tail tail = {.op = op};
+	char *end = (char *)ts->scratch + ts->layout.value_size;
 	int err, tries = 0;
 
-	memcpy((char *)ts->scratch + ts->layout.value_size, &op, sizeof(op));
+	memcpy(end, &tail, sizeof(tail));
 	do {
 		if (tries)
 			bpfring_sys_yield();
 		err = bpfring_sys_prog_run_ctx(ts->parts.bind_fd, ts->scratch,
 					       (uint32_t)bpfring_task_scratch_size(&ts->layout));
 	} while (may_pass(op, err) && ++tries < RETRIES);
-	return err;
+	memcpy(&tail, end, sizeof(tail));
+	ts->caller_inode = tail.inode;
+	/* What a program returns is an error of ours, or it is not the program that we take it for. */
+	return err > 0 || err < -KERNEL_MAX_ERRNO ? -EINVAL : err;
 }
 
 static int by_pidfd(struct bpfring_task_storage *ts, struct task_id id, uint32_t op, uint64_t flags)
@@ -115,9 +102,20 @@ int bpfring_task_element_read(struct bpfring_task_storage *ts, struct task_id id
 	return by_program(ts, id) ? run(ts, OP_GET) : by_pidfd(ts, id, OP_GET, 0);
 }
 
+/* The kernel replaces an element as a whole, and what BPF put into a __kptr of the old one is gone. */
 int bpfring_task_element_write(struct bpfring_task_storage *ts, struct task_id id, uint64_t flags)
 {
-	return by_program(ts, id) ? run(ts, OP_SET) : by_pidfd(ts, id, OP_SET, flags);
+	int err;
+
+	if (by_program(ts, id))
+		return run(ts, flags == BPF_NOEXIST ? OP_SET_NEW : OP_SET);
+	err = by_pidfd(ts, id, OP_SET, ts->layout.has_kptr ? BPF_NOEXIST : flags);
+	if (err == -EEXIST && ts->layout.has_kptr)
+		log_error("map '%s': thread %d has an element, and writing it would drop what BPF "
+			  "keeps in its __kptr; let the thread bind before BPF makes the element, "
+			  "or keep the __kptr in a map of its own\n",
+			  ts->map.name, (int)id.tid);
+	return err;
 }
 
 int bpfring_task_element_delete(struct bpfring_task_storage *ts, struct task_id id)
@@ -130,29 +128,29 @@ int bpfring_task_element_delete(struct bpfring_task_storage *ts, struct task_id 
 /* The kernel shows pointers as zero and replaces the value as a whole: all are filled in each time. */
 void bpfring_task_element_refer(struct bpfring_task_storage *ts, const struct binding *b)
 {
-	for (unsigned int i = 0; i < ts->layout.shared_count; i++)
-		memcpy((char *)bpfring_task_value(ts) + task_shared_member(ts, i)->offset,
+	for (unsigned int i = 0; i < ts->layout.uptr_count; i++)
+		memcpy((char *)bpfring_task_value(ts) + task_uptr_member(ts, i)->offset,
 		       &b->cell.ref[i], sizeof(b->cell.ref[i]));
 }
 
 /* What it does not take for a pointer of ours it shows. */
-int bpfring_task_element_check(struct bpfring_task_storage *ts, const struct binding *b)
+int bpfring_task_element_check(struct bpfring_task_storage *ts, struct task_id id)
 {
-	struct task_id id = {b->tid, b->pidfd};
 	int err;
 
 	if (ts->is_checked || ts->path->name == BPFRING_TASK_FALLBACK)
 		return 0;
 	err = bpfring_task_element_read(ts, id);
-	for (unsigned int i = 0; i < ts->layout.shared_count && !err; i++) {
-		const struct bpfring_task_member *m = task_shared_member(ts, i);
+	for (unsigned int i = 0; i < ts->layout.uptr_count && !err; i++) {
+		const struct bpfring_task_member *m = task_uptr_member(ts, i);
 		uint64_t shown;
 
 		memcpy(&shown, (char *)bpfring_task_value(ts) + m->offset, sizeof(shown));
 		if (!shown)
 			continue;
 		log_error("map '%s': what is at offset %u of the value, member '%s', is no __uptr "
-			  "to the kernel\n",
+			  "to the kernel; it sees none at all in a value with a bit field within a "
+			  "byte, or a __kptr to what it does not know\n",
 			  ts->map.name, m->offset, m->name);
 		err = -EINVAL;
 	}
@@ -162,9 +160,10 @@ int bpfring_task_element_check(struct bpfring_task_storage *ts, const struct bin
 	return err;
 }
 
-int bpfring_task_element_share(struct bpfring_task_storage *ts, const struct binding *b)
+/* What there is, with what @b shares filled in: 1 if there is nothing yet. */
+static int prepare_publish(struct bpfring_task_storage *ts, const struct binding *b,
+			   struct task_id id)
 {
-	struct task_id id = {b->tid, b->pidfd};
 	int err = bpfring_task_element_read(ts, id);
 
 	if (err == -ENOENT)
@@ -172,6 +171,29 @@ int bpfring_task_element_share(struct bpfring_task_storage *ts, const struct bin
 	else if (err)
 		return err;
 	bpfring_task_element_refer(ts, b);
-	err = bpfring_task_element_write(ts, id, BPF_ANY);
+	return err == -ENOENT;
+}
+
+/*
+ * Another process or BPF may make the element just now: then it is looked at first. What another process
+ * may be writing is read again with that one shut out.
+ */
+int bpfring_task_element_publish(struct bpfring_task_storage *ts, struct binding *b)
+{
+	struct task_id id = {b->tid, b->pidfd};
+	bool is_uptr = ts->path->name == BPFRING_TASK_UPTR;
+	int err, is_new, tries = 0;
+
+	do {
+		is_new = prepare_publish(ts, b, id);
+		if (by_program(ts, id))
+			b->seen.inode = ts->caller_inode;
+		if ((is_uptr || !is_new) && bpfring_task_begin_publish(ts, b))
+			is_new = prepare_publish(ts, b, id);
+		err = is_new < 0
+			      ? is_new
+			      : bpfring_task_element_write(ts, id, is_new ? BPF_NOEXIST : BPF_ANY);
+		bpfring_task_end_publish(ts, b);
+	} while (err == -EEXIST && is_new > 0 && ++tries < RETRIES);
 	return err == -ENOENT ? -ESRCH : err; /* of the thread: the element need not exist */
 }

@@ -29,7 +29,7 @@ static int map_array(struct array *a)
 
 void bpfring_slots_unmap(const struct bpfring_task_storage *ts, struct slots *s)
 {
-	for (unsigned int i = 0; i < ts->layout.shared_count; i++)
+	for (unsigned int i = 0; i < ts->layout.uptr_count; i++)
 		if (s->array[i].mem)
 			bpfring_sys_munmap(s->array[i].mem, s->array[i].size);
 	if (s->owner.mem)
@@ -40,7 +40,7 @@ static int map_arrays(const struct bpfring_task_storage *ts, struct slots *s)
 {
 	int err = map_array(&s->owner);
 
-	for (unsigned int i = 0; i < ts->layout.shared_count && !err; i++)
+	for (unsigned int i = 0; i < ts->layout.uptr_count && !err; i++)
 		err = map_array(&s->array[i]);
 	if (err) {
 		log_error("map '%s': cannot map the slots of the fall-back: %s\n", ts->map.name,
@@ -68,10 +68,14 @@ static int describe_array(struct array *a, int fd, size_t size, uint32_t *count,
 			  map_name, info.name, *count, size);
 		return -EINVAL;
 	}
+	a->stride = (size + 7) / 8 * 8;
+	if (info.max_entries > (SIZE_MAX - page) / a->stride) {
+		log_error("map '%s': '%s' does not fit this address space\n", map_name, info.name);
+		return -E2BIG;
+	}
 	*count = info.max_entries;
 	*id = info.id;
 	a->fd = fd;
-	a->stride = (size + 7) / 8 * 8;
 	a->size = (a->stride * info.max_entries + page - 1) / page * page;
 	return 0;
 }
@@ -83,9 +87,9 @@ static int describe_arrays(const struct bpfring_task_storage *ts, struct slots *
 	int err = describe_array(&s->owner, parts->owner_fd, sizeof(uint64_t), &s->count,
 				 &s->map_id, ts->map.name);
 
-	for (unsigned int i = 0; i < ts->layout.shared_count && !err; i++)
+	for (unsigned int i = 0; i < ts->layout.uptr_count && !err; i++)
 		err = describe_array(&s->array[i], parts->slot_fds[i],
-				     task_shared_member(ts, i)->size, &s->count, &id, ts->map.name);
+				     task_uptr_member(ts, i)->size, &s->count, &id, ts->map.name);
 	return err;
 }
 
@@ -96,7 +100,7 @@ static uint32_t slots_apart(const struct bpfring_task_storage *ts, const struct 
 							       : 1;
 	size_t step = 1;
 
-	for (unsigned int i = 0; i < ts->layout.shared_count; i++) {
+	for (unsigned int i = 0; i < ts->layout.uptr_count; i++) {
 		size_t n = (least + s->array[i].stride - 1) / s->array[i].stride;
 
 		if (!task_is_process(ts, i) && n > step)
@@ -110,6 +114,7 @@ void bpfring_slots_free(struct slots *s)
 	bpfring_sys_close(s->claim_fd);
 	bpfring_sys_free(s->free);
 	bpfring_sys_free(s->retired);
+	bpfring_sys_free(s->generation);
 	bpfring_sys_free(s);
 }
 
@@ -128,8 +133,14 @@ int bpfring_slots_new(struct bpfring_task_storage *ts, struct slots **ret,
 	s->step = slots_apart(ts, s);
 	s->free = bpfring_sys_alloc(s->count * sizeof(*s->free));
 	s->retired = bpfring_sys_alloc(s->count * sizeof(*s->retired));
+	s->generation = bpfring_sys_alloc(s->count * sizeof(*s->generation));
 	s->claim_fd = bpfring_sys_eventfd();
-	err = !s->free || !s->retired ? -ENOMEM : s->claim_fd < 0 ? s->claim_fd : 0;
+	err = !s->free || !s->retired || !s->generation ? -ENOMEM
+	      : s->claim_fd < 0				? s->claim_fd
+							: 0;
+	/* Random, or a reference into another array of the same map could lead into this one. */
+	if (!err)
+		err = bpfring_sys_urandom(&s->first, sizeof(s->first));
 	if (!err)
 		err = map_arrays(ts, s);
 	if (err)
@@ -145,4 +156,31 @@ int bpfring_slots_claim(const struct slots *s, uint32_t chunk)
 					CLAIM_BASE + ((uint64_t)s->map_id << 20) + chunk);
 
 	return err == -EAGAIN || err == -EACCES ? -EBUSY : err;
+}
+
+/* 32 bits, never 0: that is a slot that nobody has used yet. */
+void bpfring_slots_next_generation(const struct slots *s, uint32_t slot)
+{
+	uint32_t next = s->generation[slot] ? s->generation[slot] + 1 : s->first;
+
+	s->generation[slot] = next ? next : 1;
+	/* T1: release, with the RCU grace period before the slot is dealt again: BPF programs that
+	 * start after it see the new generation.
+	 */
+	__atomic_store_n(slot_owner(s, slot), s->generation[slot], __ATOMIC_RELEASE);
+}
+
+void bpfring_slots_refer(const struct bpfring_task_storage *ts, const struct slots *s,
+			 struct task_cell *cell, bool process)
+{
+	uint64_t ref = (uint64_t)s->generation[cell->number] << 32 | (cell->number + 1);
+
+	for (unsigned int i = 0; i < ts->layout.uptr_count; i++) {
+		if (task_is_process(ts, i) != process)
+			continue;
+		/* its thread may be looking it up, without the lock, while it is moved */
+		__atomic_store_n(&cell->mem[i], s->array[i].mem + cell->number * s->array[i].stride,
+				 __ATOMIC_RELAXED);
+		cell->ref[i] = ref;
+	}
 }

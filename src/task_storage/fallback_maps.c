@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
-/* What belongs to a map on the fall-back: owners, program, an array of slots per shared member. */
+/* What belongs to a map on the fall-back: owners, program, map of maps, an array of slots per shared member. */
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <stdio.h>
@@ -10,8 +10,8 @@
 
 void bpfring_task_parts_none(struct task_parts *ret)
 {
-	ret->owner_fd = ret->bind_fd = -1;
-	for (unsigned int i = 0; i < TASK_MAX_SHARED; i++)
+	ret->owner_fd = ret->bind_fd = ret->grace_fd = -1;
+	for (unsigned int i = 0; i < TASK_MAX_UPTRS; i++)
 		ret->slot_fds[i] = -1;
 }
 
@@ -19,9 +19,30 @@ void bpfring_task_parts_close(struct task_parts *parts, unsigned int count)
 {
 	bpfring_sys_close(parts->owner_fd);
 	bpfring_sys_close(parts->bind_fd);
+	bpfring_sys_close(parts->grace_fd);
 	for (unsigned int i = 0; i < count; i++)
 		bpfring_sys_close(parts->slot_fds[i]);
 	bpfring_task_parts_none(parts);
+}
+
+static int same_map(int a, int b)
+{
+	struct bpf_map_info one, other;
+	int err = bpfring_sys_map_info(a, &one);
+
+	if (!err)
+		err = bpfring_sys_map_info(b, &other);
+	return err ? err : one.id == other.id;
+}
+
+int bpfring_task_parts_same(const struct task_parts *a, const struct task_parts *b,
+			    unsigned int count)
+{
+	int same = same_map(a->owner_fd, b->owner_fd);
+
+	for (unsigned int i = 0; i < count && same > 0; i++)
+		same = same_map(a->slot_fds[i], b->slot_fds[i]);
+	return same;
 }
 
 static int dup_one(int *ret, int fd, int *err)
@@ -43,6 +64,7 @@ int bpfring_task_parts_dup(struct task_parts *ret, const struct task_parts *part
 	bpfring_task_parts_none(&dup);
 	dup_one(&dup.owner_fd, parts->owner_fd, &err);
 	dup_one(&dup.bind_fd, parts->bind_fd, &err);
+	dup_one(&dup.grace_fd, parts->grace_fd, &err);
 	for (unsigned int i = 0; i < count; i++)
 		dup_one(&dup.slot_fds[i], parts->slot_fds[i], &err);
 	if (err)
@@ -60,6 +82,7 @@ static int parts_from_opts(struct task_parts *ret, const struct bpfring_task_sto
 	bpfring_task_parts_none(&parts);
 	parts.owner_fd = opts->owner_fd;
 	parts.bind_fd = opts->bind_fd > 0 ? opts->bind_fd : -1;
+	parts.grace_fd = opts->grace_fd > 0 ? opts->grace_fd : -1;
 	for (unsigned int i = 0; i < count; i++) {
 		parts.slot_fds[i] = opts->slot_fds[i];
 		if (parts.slot_fds[i] >= 0)
@@ -103,10 +126,12 @@ static int parts_from_pin(struct task_parts *ret, const char *path,
 	err = open_part(&parts.owner_fd, path, "owner");
 	if (!err)
 		err = open_part(&parts.bind_fd, path, "bind");
-	for (unsigned int i = 0; i < layout->shared_count && !err; i++)
-		err = open_part(&parts.slot_fds[i], path, layout->members[layout->shared[i]].name);
+	if (!err)
+		err = open_part(&parts.grace_fd, path, "grace");
+	for (unsigned int i = 0; i < layout->uptr_count && !err; i++)
+		err = open_part(&parts.slot_fds[i], path, layout->members[layout->uptrs[i]].name);
 	if (err)
-		bpfring_task_parts_close(&parts, layout->shared_count);
+		bpfring_task_parts_close(&parts, layout->uptr_count);
 	else
 		*ret = parts;
 	return err;
@@ -123,8 +148,8 @@ static int map_fd(const struct bpf_object *obj, const char *name, const char *pa
 	map = bpf_object__find_map_by_name(obj, full);
 	if (map)
 		return bpf_map__fd(map);
-	log_error("map '%s': the object has no '%s'; declare its members with "
-		  "BPFRING_TASK_MEMBER()\n",
+	log_error("map '%s': the object has no '%s'; declare the map with BPFRING_TASK_STORAGE() "
+		  "and its members with BPFRING_TASK_MEMBER() of this library\n",
 		  name, full);
 	return -ENOENT;
 }
@@ -145,12 +170,15 @@ static int parts_from_object(struct task_parts *ret, const struct bpf_object *ob
 	parts.owner_fd = map_fd(obj, name, "owner");
 	if (parts.owner_fd < 0)
 		return parts.owner_fd;
-	for (unsigned int i = 0; i < layout->shared_count; i++) {
-		parts.slot_fds[i] = map_fd(obj, name, layout->members[layout->shared[i]].name);
+	parts.grace_fd = map_fd(obj, name, "grace");
+	if (parts.grace_fd < 0)
+		return parts.grace_fd;
+	for (unsigned int i = 0; i < layout->uptr_count; i++) {
+		parts.slot_fds[i] = map_fd(obj, name, layout->members[layout->uptrs[i]].name);
 		if (parts.slot_fds[i] < 0)
 			return parts.slot_fds[i];
 	}
-	return bpfring_task_parts_dup(ret, &parts, layout->shared_count);
+	return bpfring_task_parts_dup(ret, &parts, layout->uptr_count);
 }
 
 int bpfring_task_parts_find(struct task_parts *ret, const struct task_source *from,
@@ -170,5 +198,5 @@ int bpfring_task_parts_find(struct task_parts *ret, const struct task_source *fr
 			"or the pin\n");
 		return -EINVAL;
 	}
-	return parts_from_opts(ret, opts, layout->shared_count);
+	return parts_from_opts(ret, opts, layout->uptr_count);
 }

@@ -23,7 +23,7 @@ static void copy_slot(const struct bpfring_task_storage *ts, const struct slots 
 		      struct slots *to, const struct task_cell *cell, bool process)
 {
 	bpfring_slots_next_generation(to, cell->number);
-	for (unsigned int i = 0; i < ts->layout.shared_count; i++)
+	for (unsigned int i = 0; i < ts->layout.uptr_count; i++)
 		if (task_is_process(ts, i) == process)
 			copy_words(to->array[i].mem + cell->number * to->array[i].stride,
 				   from->array[i].mem + cell->number * from->array[i].stride,
@@ -41,6 +41,8 @@ static int claim_same(const struct slots *from, struct slots *to)
 		if (err)
 			return err;
 	}
+	for (uint32_t slot = 0; slot < to->count; slot++)
+		to->generation[slot] = slot_read_generation(to, slot);
 	memcpy(to->claimed, from->claimed, from->count / SLOT_CHUNK + 1);
 	return 0;
 }
@@ -75,7 +77,7 @@ static void retire_the_rest(const struct slots *from, struct slots *to)
 static void put_under(const struct bpfring_task_storage *ts, const struct slots *from,
 		      struct slots *to)
 {
-	for (unsigned int i = 0; i < ts->layout.shared_count; i++) {
+	for (unsigned int i = 0; i < ts->layout.uptr_count; i++) {
 		struct array *a = &to->array[i];
 		char *place = from->array[i].mem;
 		int err = bpfring_sys_move_mapping(a->mem, a->size, place);

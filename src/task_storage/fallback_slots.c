@@ -25,17 +25,6 @@
 /* So many slots wait for one grace period, if there are others to be claimed. */
 #define RETIRED_MAX 4096
 
-/* 32 bits, never 0: that is a slot that nobody has used yet. */
-void bpfring_slots_next_generation(const struct slots *s, uint32_t slot)
-{
-	uint32_t next = (uint32_t)*slot_owner(s, slot) + 1;
-
-	/* T1: release, with the RCU grace period before the slot is dealt again: BPF programs that
-	 * start after it see the new generation.
-	 */
-	__atomic_store_n(slot_owner(s, slot), next ? next : 1, __ATOMIC_RELEASE);
-}
-
 static int slots_init(struct bpfring_task_storage *ts)
 {
 	struct slots *s;
@@ -66,7 +55,8 @@ static void take_chunk(struct slots *s, uint32_t chunk)
 	if (end > s->count)
 		end = s->count;
 	for (uint32_t slot = first; slot < end; slot += s->step) {
-		if (!*slot_owner(s, slot)) {
+		s->generation[slot] = slot_read_generation(s, slot);
+		if (!s->generation[slot]) {
 			s->free[s->free_count++] = slot;
 			continue;
 		}
@@ -85,13 +75,16 @@ static void claim_more(struct slots *s)
 /* Waits until no BPF program can be looking at what was taken back; then all of it is free. */
 static void recycle(struct bpfring_task_storage *ts, struct slots *s)
 {
-	int err = s->retired_count ? bpfring_sys_wait_for_rcu() : 0;
+	const struct task_parts *parts = &ts->parts;
+	int err = s->retired_count ? bpfring_sys_wait_for_rcu(parts->grace_fd, parts->owner_fd) : 0;
 
 	if (err) {
 		if (!s->no_barrier)
-			log_warn("map '%s': membarrier() refuses to wait for a grace period: %s; "
-				 "%u slots stay unused\n",
-				 ts->map.name, bpfring_errname(err), s->retired_count);
+			log_warn("map '%s': cannot wait for a grace period of RCU: %s; %u slots "
+				 "stay "
+				 "unused%s\n",
+				 ts->map.name, bpfring_errname(err), s->retired_count,
+				 parts->grace_fd < 0 ? "; give grace_fd at open" : "");
 		s->no_barrier = true;
 		return;
 	}
@@ -117,20 +110,29 @@ static int deal(struct bpfring_task_storage *ts, struct task_cell *ret, bool pro
 	}
 	ret->number = s->free[--s->free_count];
 	s->live++;
-	if (!*slot_owner(s, ret->number))
+	if (!s->generation[ret->number])
 		bpfring_slots_next_generation(s, ret->number);
 	bpfring_slots_refer(ts, s, ret, process);
-	for (unsigned int i = 0; i < ts->layout.shared_count; i++)
+	for (unsigned int i = 0; i < ts->layout.uptr_count; i++)
 		if (task_is_process(ts, i) == process)
 			memset(ret->mem[i], 0, s->array[i].stride);
 	return 0;
+}
+
+static bool slots_is_full(struct bpfring_task_storage *ts)
+{
+	struct slots *s = ts->path_state;
+
+	if (!s->free_count && !s->retired_count)
+		claim_more(s);
+	return !s->free_count && !s->retired_count;
 }
 
 static int slots_alloc(struct bpfring_task_storage *ts, struct task_cell *ret)
 {
 	int err = deal(ts, ret, false);
 
-	for (unsigned int i = 0; i < ts->layout.shared_count && !err; i++) {
+	for (unsigned int i = 0; i < ts->layout.uptr_count && !err; i++) {
 		if (task_is_process(ts, i)) {
 			ret->mem[i] = ts->process.mem[i];
 			ret->ref[i] = ts->process.ref[i];
@@ -150,7 +152,7 @@ static void slots_retire(struct bpfring_task_storage *ts, struct task_cell *cell
 
 static int slots_alloc_process(struct bpfring_task_storage *ts, struct task_cell *ret)
 {
-	for (unsigned int i = 0; i < ts->layout.shared_count; i++)
+	for (unsigned int i = 0; i < ts->layout.uptr_count; i++)
 		if (task_is_process(ts, i))
 			return deal(ts, ret, true);
 	return 0;
@@ -162,7 +164,7 @@ static void slots_forked(struct bpfring_task_storage *ts)
 	const int anon = MAP_PRIVATE | MAP_ANONYMOUS;
 	struct slots *s = ts->path_state;
 
-	for (unsigned int i = 0; i < ts->layout.shared_count; i++)
+	for (unsigned int i = 0; i < ts->layout.uptr_count; i++)
 		bpfring_sys_mmap_at(s->array[i].mem, s->array[i].size, PROT_READ | PROT_WRITE, anon,
 				    -1);
 	bpfring_sys_mmap_at(s->owner.mem, s->owner.size, PROT_READ | PROT_WRITE, anon, -1);
@@ -180,28 +182,13 @@ static int slots_restart(struct bpfring_task_storage *ts, struct task_cell *own)
 	return err;
 }
 
-void bpfring_slots_refer(const struct bpfring_task_storage *ts, const struct slots *s,
-			 struct task_cell *cell, bool process)
-{
-	uint64_t ref = *slot_owner(s, cell->number) << 32 | (cell->number + 1);
-
-	for (unsigned int i = 0; i < ts->layout.shared_count; i++) {
-		if (task_is_process(ts, i) != process)
-			continue;
-		/* its thread may be looking it up, without the lock, while it is moved */
-		__atomic_store_n(&cell->mem[i], s->array[i].mem + cell->number * s->array[i].stride,
-				 __ATOMIC_RELAXED);
-		cell->ref[i] = ref;
-	}
-}
-
 static void slots_stats(const struct bpfring_task_storage *ts,
 			struct bpfring_task_storage_stats *ret)
 {
 	const struct slots *s = ts->path_state;
 	size_t page = bpfring_sys_page_size(), cell = 0;
 
-	for (unsigned int i = 0; i < ts->layout.shared_count; i++)
+	for (unsigned int i = 0; i < ts->layout.uptr_count; i++)
 		cell += s->array[i].stride;
 	ret->cell_size = cell * s->step;
 	ret->bytes = (s->live * ret->cell_size + page - 1) / page * page;
@@ -214,6 +201,7 @@ const struct task_path bpfring_task_slots = {
 	.init = slots_init,
 	.fini = slots_fini,
 	.alloc = slots_alloc,
+	.is_full = slots_is_full,
 	.retire = slots_retire,
 	.alloc_process = slots_alloc_process,
 	.forked = slots_forked,

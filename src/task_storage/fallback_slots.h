@@ -20,11 +20,13 @@ struct slots {
 	uint32_t map_id;
 	int claim_fd;
 	uint32_t *free, *retired; /* stacks; with room for all */
+	uint32_t *generation;	  /* of slots that we have: what others write is not read again */
+	uint32_t first;		  /* generation of a slot that nobody has used yet */
 	uint32_t free_count, retired_count;
 	uint64_t live, lost;
 	bool no_barrier; /* said in the log */
 	struct array owner;
-	struct array array[TASK_MAX_SHARED];
+	struct array array[TASK_MAX_UPTRS];
 	uint8_t claimed[]; /* by chunk */
 };
 
@@ -37,9 +39,7 @@ void bpfring_slots_free(struct slots *s);
 void bpfring_slots_unmap(const struct bpfring_task_storage *ts, struct slots *s);
 /* Locks 64 slots for this process; -EBUSY: another has them. */
 int bpfring_slots_claim(const struct slots *s, uint32_t chunk);
-
-/* task_storage/fallback_slots.c */
-/* Whoever holds a reference to the slot does not reach it any more. */
+/* A reference to the slot leads nowhere from now on. */
 void bpfring_slots_next_generation(const struct slots *s, uint32_t slot);
 /* Addresses and references of @cell by its number: members of the process, or the others. */
 void bpfring_slots_refer(const struct bpfring_task_storage *ts, const struct slots *s,
@@ -51,6 +51,12 @@ int bpfring_slots_move(struct bpfring_task_storage *ts, const struct task_parts 
 static inline uint64_t *slot_owner(const struct slots *s, uint32_t slot)
 {
 	return (uint64_t *)(void *)(s->owner.mem + slot * s->owner.stride);
+}
+
+/* As the one who had it before us left it; anybody may have written there. */
+static inline uint32_t slot_read_generation(const struct slots *s, uint32_t slot)
+{
+	return (uint32_t)__atomic_load_n(slot_owner(s, slot), __ATOMIC_RELAXED);
 }
 
 #endif /* BPFRING_SRC_TASK_SLOTS_H */

@@ -11,27 +11,6 @@
 #include "base/sys_bpf.h"
 #include "task_storage/task_storage.h"
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static int cancel_state; /* of the thread that has the lock */
-
-/* close() and others are cancellation points: a thread that is cancelled would keep the lock. */
-void bpfring_task_lock(void)
-{
-	int state;
-
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
-	pthread_mutex_lock(&lock);
-	cancel_state = state;
-}
-
-void bpfring_task_unlock(void)
-{
-	int state = cancel_state;
-
-	pthread_mutex_unlock(&lock);
-	pthread_setcancelstate(state, NULL);
-}
-
 static void in_child(void)
 {
 	for (struct bpfring_task_storage *ts = bpfring_task_all; ts; ts = ts->next)
@@ -41,8 +20,10 @@ static void in_child(void)
 
 static int atfork_error;
 
+/* From now on the end of a thread, and a fork, run code of ours. */
 static void register_atfork(void)
 {
+	bpfring_sys_stay_loaded();
 	atfork_error = pthread_atfork(bpfring_task_lock, bpfring_task_unlock, in_child);
 }
 
@@ -56,7 +37,7 @@ int bpfring_task_fork_init(void)
 
 static bool has_process_members(const struct bpfring_task_storage *ts)
 {
-	for (unsigned int i = 0; i < ts->layout.shared_count; i++)
+	for (unsigned int i = 0; i < ts->layout.uptr_count; i++)
 		if (task_is_process(ts, i))
 			return true;
 	return false;
@@ -71,10 +52,10 @@ int bpfring_task_process_start(struct bpfring_task_storage *ts)
 	err = ts->path->alloc_process(ts, &ts->process);
 	if (err)
 		return err;
-	for (unsigned int i = 0; i < ts->layout.shared_count; i++)
+	for (unsigned int i = 0; i < ts->layout.uptr_count; i++)
 		if (ts->process_copy[i])
 			memcpy(ts->process.mem[i], ts->process_copy[i],
-			       task_shared_member(ts, i)->size);
+			       task_uptr_member(ts, i)->size);
 	ts->has_process = true;
 	return 0;
 }
@@ -88,13 +69,16 @@ static void forget_others(struct bpfring_task_storage *ts, const struct binding 
 		for (b = ts->buckets[i]; b; b = next) {
 			next = b->next;
 			bpfring_sys_close(b->pidfd);
+			b->mark = 0;
 			if (b != own)
 				bpfring_sys_free(b);
 		}
 		ts->buckets[i] = NULL;
 	}
-	ts->with_pidfd = 0;
+	ts->bindings = 0;
 	ts->bound = 0;
+	bpfring_sys_close(ts->mark_fd); /* its locks are the parent's */
+	ts->mark_fd = -1;
 }
 
 /* The only thread there is shares again what it shared before the fork. */
@@ -107,12 +91,17 @@ static int bind_again(struct bpfring_task_storage *ts, struct binding *own, bool
 	ts->bound = 1;
 	ts->binds++;
 	own->has_cell = true;
-	return bpfring_task_element_share(ts, own);
+	if (ts->parts.bind_fd < 0)
+		own->seen = bpfring_task_see_self(ts);
+	err = bpfring_task_element_publish(ts, own);
+	if (ts->parts.bind_fd >= 0) /* the program has run */
+		own->seen = bpfring_task_see_self(ts);
+	return err;
 }
 
 int bpfring_task_after_fork(struct bpfring_task_storage *ts)
 {
-	struct binding *own = pthread_getspecific(ts->key);
+	struct binding *own = task_own(ts);
 	bool had_cell = own && own->has_cell;
 	int kept, err;
 
@@ -128,6 +117,8 @@ int bpfring_task_after_fork(struct bpfring_task_storage *ts)
 	own->tid = bpfring_sys_gettid();
 	own->pidfd = -1;
 	own->has_cell = false;
+	own->is_stranded = false;
+	ts->bindings = 1;
 	own->next = ts->buckets[(unsigned int)own->tid % TASK_BUCKETS];
 	ts->buckets[(unsigned int)own->tid % TASK_BUCKETS] = own;
 	if (!err && had_cell)
@@ -135,7 +126,7 @@ int bpfring_task_after_fork(struct bpfring_task_storage *ts)
 	if (err) {
 		log_error("map '%s': cannot bind again after fork: %s\n", ts->map.name,
 			  bpfring_errname(err));
-		pthread_setspecific(ts->key, NULL);
+		bpfring_task_set_own(ts, NULL);
 		bpfring_task_drop(ts, own);
 	}
 	return err;

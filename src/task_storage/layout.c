@@ -6,125 +6,120 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "task_storage/names_abi.h"
 #include "base/sys.h"
+#include "task_storage/names_abi.h"
 #include "task_storage/task_storage.h"
+#include "task_storage/value_types.h"
 
 #define MAX_MEMBERS 1024
 
-static const struct btf_type *skip_modifiers(const struct btf *btf, uint32_t id, uint32_t *ret_id)
-{
-	const struct btf_type *t = btf__type_by_id(btf, id);
+static const uint32_t known_flags = BPFRING_TASK_MEMBER_UPTR | BPFRING_TASK_MEMBER_PROCESS |
+				    BPFRING_TASK_MEMBER_OPAQUE | BPFRING_TASK_MEMBER_KPTR |
+				    BPFRING_TASK_MEMBER_GONE;
 
-	while (t && (btf_is_mod(t) || btf_is_typedef(t))) {
-		id = t->type;
-		t = btf__type_by_id(btf, id);
-	}
-	if (ret_id)
-		*ret_id = id;
-	return t;
+/* Bytes that a bit field reaches into. */
+static uint32_t bit_field_size(const struct btf_type *value, uint32_t i)
+{
+	uint32_t first = btf_member_bit_offset(value, i) % 8;
+
+	return (first + btf_member_bitfield_size(value, i) + 7) / 8;
 }
 
-/*
- * The type behind an __uptr; 0 if the pointer is none. For the fall-back the loader has made the
- * tag, which kernels without uptr refuse, a const (task_storage/prepare.c).
- */
-static uint32_t shared_target(const struct btf *btf, const struct btf_type *pointer, bool fallback)
+static uint32_t flags_of(const struct value_types *types, unsigned int inside, uint32_t target)
 {
 	const struct btf_type *t;
-	uint32_t id = 0;
+	const char *name;
 
-	if (!pointer || !btf_is_ptr(pointer))
+	if (inside & TYPE_KPTR)
+		return BPFRING_TASK_MEMBER_KPTR | BPFRING_TASK_MEMBER_OPAQUE;
+	if (inside & TYPE_LOCK)
+		return BPFRING_TASK_MEMBER_OPAQUE;
+	if (!target)
 		return 0;
-	t = btf__type_by_id(btf, pointer->type);
-	if (!t || (fallback ? !btf_is_const(t)
-			    : !btf_is_type_tag(t) ||
-				      strcmp(btf__name_by_offset(btf, t->name_off), "uptr")))
-		return 0;
-	t = skip_modifiers(btf, t->type, &id);
-	return t && btf_is_struct(t) ? id : 0;
+	t = btf__type_by_id(types->btf, target);
+	name = btf__name_by_offset(types->btf, t->name_off);
+	return BPFRING_TASK_MEMBER_UPTR |
+	       (name && !strcmp(name, NAMES_TABLE_TYPE) ? BPFRING_TASK_MEMBER_PROCESS : 0);
 }
 
-/* Whether there is an __uptr anywhere inside. */
-static bool has_shared(const struct btf *btf, uint32_t id, bool fallback, int depth)
+static int read_member(struct task_layout *layout, struct value_types *types,
+		       const struct btf_type *value, uint32_t i, const char *map_name)
 {
-	const struct btf_type *t = skip_modifiers(btf, id, NULL);
-
-	if (!t || depth > 8)
-		return false;
-	if (btf_is_array(t))
-		return has_shared(btf, btf_array(t)->type, fallback, depth + 1);
-	if (!btf_is_composite(t))
-		return shared_target(btf, t, fallback) != 0;
-	for (uint32_t i = 0; i < btf_vlen(t); i++)
-		if (has_shared(btf, btf_members(t)[i].type, fallback, depth + 1))
-			return true;
-	return false;
-}
-
-static int read_member(struct bpfring_task_member *ret, const struct btf *btf,
-		       const struct btf_type *value, uint32_t i, bool fallback,
-		       const char *map_name)
-{
+	struct bpfring_task_member *ret = &layout->members[i];
 	const struct btf_member *m = &btf_members(value)[i];
-	const char *name = btf__name_by_offset(btf, m->name_off);
-	const struct btf_type *t = skip_modifiers(btf, m->type, NULL);
-	uint32_t target = shared_target(btf, t, fallback);
-	long long size = btf__resolve_size(btf, target ? target : m->type);
+	const char *name = btf__name_by_offset(types->btf, m->name_off);
+	uint32_t id = m->type, align, target;
+	const struct btf_type *t = bpfring_value_type_skip(types->btf, &id);
+	int inside = bpfring_value_type_inside(types, m->type, &align);
+	long long size;
 
-	if (!target && has_shared(btf, m->type, fallback, 0)) {
+	if (!t || inside < 0) {
+		log_error("map '%s': the type of member '%s' is broken, or nested too deeply\n",
+			  map_name, name);
+		return -EINVAL;
+	}
+	target = bpfring_value_type_uptr(types, t);
+	if (!target && (inside & TYPE_UPTR)) {
 		log_error("map '%s': member '%s' has an __uptr inside: only members of the value "
 			  "itself can be shared\n",
 			  map_name, name);
 		return -EOPNOTSUPP;
 	}
-	if (size < 0)
+	size = btf__resolve_size(types->btf, target ? target : m->type);
+	if (size < 0 || size > UINT32_MAX ||
+	    (target && bpfring_value_type_inside(types, target, &align) < 0)) {
+		log_error("map '%s': the type of member '%s' is broken\n", map_name, name);
 		return -EINVAL;
+	}
 	snprintf(ret->name, sizeof(ret->name), "%s", name ? name : "");
 	ret->offset = btf_member_bit_offset(value, i) / 8;
 	ret->size = (uint32_t)size;
-	ret->align = (uint32_t)btf__align_of(btf, target ? target : m->type);
-	ret->flags = target ? BPFRING_TASK_MEMBER_UPTR : 0;
-	if (target) {
-		name = btf__name_by_offset(btf, btf__type_by_id(btf, target)->name_off);
-		if (name && !strcmp(name, NAMES_TABLE_TYPE))
-			ret->flags |= BPFRING_TASK_MEMBER_PROCESS;
+	ret->align = align;
+	ret->flags = flags_of(types, (unsigned int)inside, target);
+	if (btf_member_bitfield_size(value, i)) {
+		ret->size = bit_field_size(value, i);
+		ret->flags |= BPFRING_TASK_MEMBER_OPAQUE;
+		if (btf_member_bit_offset(value, i) % 8)
+			layout->split_byte = ret;
 	}
+	layout->has_lock = layout->has_lock || (inside & TYPE_LOCK);
 	return 0;
 }
 
-/* Checks what both sources can get wrong, numbers the shared members. */
+/* Checks what both sources can get wrong, numbers the uptrs. */
 static int finish(struct task_layout *layout, const char *map_name)
 {
 	const size_t page = bpfring_sys_page_size();
 
 	for (unsigned int i = 0; i < layout->count; i++) {
 		struct bpfring_task_member *m = &layout->members[i];
-		bool shared = m->flags & BPFRING_TASK_MEMBER_UPTR;
-		uint32_t size = shared ? (uint32_t)sizeof(uint64_t) : m->size;
+		bool is_uptr = m->flags & BPFRING_TASK_MEMBER_UPTR;
+		uint32_t size = is_uptr ? (uint32_t)sizeof(uint64_t) : m->size;
 
 		if (!m->align)
 			m->align = sizeof(uint64_t);
-		if (!m->size || (m->align & (m->align - 1)) || m->offset > layout->value_size ||
+		layout->has_kptr = layout->has_kptr || (m->flags & BPFRING_TASK_MEMBER_KPTR);
+		if ((is_uptr && !m->size) || (m->flags & ~known_flags) ||
+		    (m->align & (m->align - 1)) || m->offset > layout->value_size ||
 		    size > layout->value_size - m->offset ||
-		    (shared && (m->size > page || m->align > page))) {
-			log_error("map '%s': member '%s' (offset %u, size %u, alignment %u) does "
-				  "not fit the value of %u bytes\n",
-				  map_name, m->name, m->offset, m->size, m->align,
+		    (is_uptr && (m->size > page || m->align > page))) {
+			log_error("map '%s': member '%s' (offset %u, size %u, alignment %u, flags "
+				  "%#x) does not fit the value of %u bytes\n",
+				  map_name, m->name, m->offset, m->size, m->align, m->flags,
 				  layout->value_size);
 			return -EINVAL;
 		}
-		if (!shared)
+		if (!is_uptr)
 			continue;
-		if (layout->shared_count == TASK_MAX_SHARED) {
+		if (layout->uptr_count == TASK_MAX_UPTRS) {
 			log_error("map '%s': more than %u __uptr members, which the kernel has "
 				  "not\n",
-				  map_name, TASK_MAX_SHARED);
+				  map_name, TASK_MAX_UPTRS);
 			return -EINVAL;
 		}
-		layout->shared[layout->shared_count++] = i;
+		layout->uptrs[layout->uptr_count++] = i;
 	}
-	if (!layout->shared_count) {
+	if (!layout->uptr_count) {
 		log_error("map '%s' has no __uptr member: nothing to share; was it compiled with "
 			  "clang >= 15, and prepared for the path it is opened with?\n",
 			  map_name);
@@ -136,9 +131,10 @@ static int finish(struct task_layout *layout, const char *map_name)
 int bpfring_task_layout_from_btf(struct task_layout *ret, const struct btf *btf, uint32_t type,
 				 bool fallback, const char *map_name)
 {
-	const struct btf_type *value = skip_modifiers(btf, type, NULL);
+	const struct btf_type *value = bpfring_value_type_skip(btf, &type);
 	struct task_layout layout = {0};
-	int err = 0;
+	struct value_types types;
+	int err;
 
 	if (!value || !btf_is_struct(value) || !btf_vlen(value)) {
 		log_error("map '%s': the value is not a struct\n", map_name);
@@ -146,11 +142,14 @@ int bpfring_task_layout_from_btf(struct task_layout *ret, const struct btf *btf,
 	}
 	layout.value_size = value->size;
 	layout.count = btf_vlen(value);
+	err = bpfring_value_types_init(&types, btf, fallback);
+	if (err)
+		return err;
 	layout.members = bpfring_sys_alloc(layout.count * sizeof(*layout.members));
-	if (!layout.members)
-		return -ENOMEM;
+	err = layout.members ? 0 : -ENOMEM;
 	for (uint32_t i = 0; i < layout.count && !err; i++)
-		err = read_member(&layout.members[i], btf, value, i, fallback, map_name);
+		err = read_member(&layout, &types, value, i, map_name);
+	bpfring_value_types_free(&types);
 	if (!err)
 		err = finish(&layout, map_name);
 	if (err)
@@ -164,17 +163,21 @@ int bpfring_task_layout_from_opts(struct task_layout *ret,
 				  const struct bpfring_task_storage_opts *opts, uint32_t value_size,
 				  const char *map_name)
 {
-	struct task_layout layout = {.value_size = value_size, .count = opts->member_count};
+	struct task_layout layout = {.value_size = value_size};
 	int err;
 
 	if (!opts->member_count || opts->member_count > MAX_MEMBERS)
 		return -EINVAL;
-	layout.members = bpfring_sys_alloc(layout.count * sizeof(*layout.members));
+	layout.members = bpfring_sys_alloc(opts->member_count * sizeof(*layout.members));
 	if (!layout.members)
 		return -ENOMEM;
-	memcpy(layout.members, opts->members, layout.count * sizeof(*layout.members));
-	for (unsigned int i = 0; i < layout.count; i++)
-		layout.members[i].name[sizeof(layout.members[i].name) - 1] = '\0';
+	for (unsigned int i = 0; i < opts->member_count; i++) {
+		struct bpfring_task_member *m = &layout.members[layout.count];
+
+		*m = opts->members[i];
+		m->name[sizeof(m->name) - 1] = '\0';
+		layout.count += !(m->flags & BPFRING_TASK_MEMBER_GONE);
+	}
 	err = finish(&layout, map_name);
 	if (err)
 		bpfring_task_layout_free(&layout);
@@ -183,32 +186,21 @@ int bpfring_task_layout_from_opts(struct task_layout *ret,
 	return err;
 }
 
-bool bpfring_task_layout_equal(const struct task_layout *a, const struct task_layout *b,
-			       const char *map_name)
+int bpfring_task_layout_copy(struct task_layout *ret, const struct task_layout *layout)
 {
-	unsigned int i = 0;
+	const size_t size = layout->count * sizeof(*layout->members);
+	struct bpfring_task_member *members = bpfring_sys_alloc(size);
 
-	while (i < a->count && i < b->count &&
-	       !memcmp(&a->members[i], &b->members[i], sizeof(a->members[i])))
-		i++;
-	if (i == a->count && i == b->count && a->value_size == b->value_size)
-		return true;
-	log_error("map '%s': the value differs from that of the map before, first at member %u "
-		  "'%s'; close and open it instead\n",
-		  map_name, i, i < b->count ? b->members[i].name : "");
-	return false;
+	if (!members)
+		return -ENOMEM;
+	memcpy(members, layout->members, size);
+	*ret = *layout;
+	ret->members = members;
+	return 0;
 }
 
 void bpfring_task_layout_free(struct task_layout *layout)
 {
 	bpfring_sys_free(layout->members);
 	layout->members = NULL;
-}
-
-int bpfring_task_layout_shared(const struct task_layout *layout, int member)
-{
-	for (unsigned int i = 0; i < layout->shared_count; i++)
-		if (layout->shared[i] == (unsigned int)member)
-			return (int)i;
-	return -EINVAL;
 }

@@ -12,26 +12,26 @@
 
 struct bpfring_names {
 	struct bpfring_task_storage *ts;
-	unsigned int table; /* numbers among the shared members */
+	unsigned int table; /* numbers among the uptrs */
 	unsigned int values;
 };
 
-/* The member @name, which must be shared; its number among the shared. */
-static int find_shared(const struct bpfring_task_storage *ts, const char *name)
+/* The uptr @name: its number among the uptrs. */
+static int find_uptr(const struct bpfring_task_storage *ts, const char *name)
 {
-	for (unsigned int i = 0; i < ts->layout.shared_count; i++)
-		if (!strcmp(task_shared_member(ts, i)->name, name))
+	for (unsigned int i = 0; i < ts->layout.uptr_count; i++)
+		if (!strcmp(task_uptr_member(ts, i)->name, name))
 			return (int)i;
 	return -ENOENT;
 }
 
 /* The original of the table: it outlives fork() and serves the libraries of a process together. */
-static int make_table(struct bpfring_task_storage *ts, unsigned int shared)
+static int make_table(struct bpfring_task_storage *ts, unsigned int uptr)
 {
 	struct names_table *table;
 	int err;
 
-	if (ts->process_copy[shared])
+	if (ts->process_copy[uptr])
 		return 0;
 	table = bpfring_sys_alloc(sizeof(*table));
 	if (!table)
@@ -42,33 +42,58 @@ static int make_table(struct bpfring_task_storage *ts, unsigned int shared)
 		return err;
 	}
 	table->generation |= 1; /* not 0, which is what empty caches have */
-	ts->process_copy[shared] = table;
+	ts->process_copy[uptr] = table;
 	return 0;
+}
+
+/*
+ * An ordinary member that caches the place of a name may belong to another name in the map that
+ * comes. Caches are good for one generation of the table.
+ */
+void bpfring_names_forget_caches(struct bpfring_task_storage *ts)
+{
+	for (unsigned int i = 0; i < ts->layout.uptr_count; i++) {
+		struct names_table *original = ts->process_copy[i], *table = ts->process.mem[i];
+
+		if (!original)
+			continue;
+		original->generation += 2; /* odd: not 0 */
+		if (ts->has_process)
+			__atomic_store_n(&table->generation, original->generation,
+					 __ATOMIC_RELAXED);
+	}
+}
+
+/* Under the lock. */
+static int find_members(struct bpfring_names *names)
+{
+	struct bpfring_task_storage *ts = names->ts;
+	int table = find_uptr(ts, "names"), values = find_uptr(ts, "values");
+
+	if (table < 0 || values < 0 || !task_is_process(ts, (unsigned int)table) ||
+	    task_uptr_member(ts, (unsigned int)table)->size != sizeof(struct names_table)) {
+		log_error("map '%s': the value does not have BPFRING_NAMED_MEMBERS\n",
+			  ts->map.name);
+		return -ENOENT;
+	}
+	names->table = (unsigned int)table;
+	names->values = (unsigned int)values;
+	return make_table(ts, names->table);
 }
 
 int bpfring_names_open(struct bpfring_names **ret, struct bpfring_task_storage *ts)
 {
 	struct bpfring_names *names;
-	int table, values, err;
+	int err;
 
 	if (!ret || !ts)
 		return -EINVAL;
-	table = find_shared(ts, "names");
-	values = find_shared(ts, "values");
-	if (table < 0 || values < 0 || !task_is_process(ts, (unsigned int)table) ||
-	    task_shared_member(ts, (unsigned int)table)->size != sizeof(struct names_table)) {
-		log_error("map '%s': the value does not have BPFRING_NAMED_MEMBERS\n",
-			  ts->map.name);
-		return -ENOENT;
-	}
 	names = bpfring_sys_alloc(sizeof(*names));
-	if (!names)
+	if (!names || !ret)
 		return -ENOMEM;
 	names->ts = ts;
-	names->table = (unsigned int)table;
-	names->values = (unsigned int)values;
 	bpfring_task_lock();
-	err = make_table(ts, names->table);
+	err = find_members(names);
 	bpfring_task_unlock();
 	if (err)
 		bpfring_sys_free(names);
@@ -92,12 +117,15 @@ static uint32_t first_free_byte(const struct names_table *table)
 	return last->offset + (last->size + 7) / 8 * 8;
 }
 
-/* BPF may be reading: the entry is there before it counts. */
-static void publish(struct names_table *table, const struct names_entry *entry)
+/*
+ * BPF may be reading: the entry is there before it counts. @index is never read from @table, which
+ * others may write to when it is the one that BPF reads.
+ */
+static void publish(struct names_table *table, uint32_t index, const struct names_entry *entry)
 {
-	table->entries[table->count] = *entry;
+	table->entries[index] = *entry;
 	/* N1: release, with the order in which bpfring_named() reads count and then entries. */
-	__atomic_store_n(&table->count, table->count + 1, __ATOMIC_RELEASE);
+	__atomic_store_n(&table->count, index + 1, __ATOMIC_RELEASE);
 }
 
 static int declare(struct bpfring_names *names, const char *name, size_t size)
@@ -105,6 +133,7 @@ static int declare(struct bpfring_names *names, const char *name, size_t size)
 	struct bpfring_task_storage *ts = names->ts;
 	struct names_table *table = ts->process_copy[names->table];
 	struct names_entry entry = {.size = (uint32_t)size};
+	uint32_t index;
 	int err = task_forked(ts) ? bpfring_task_after_fork(ts) : 0;
 
 	if (!err)
@@ -122,15 +151,16 @@ static int declare(struct bpfring_names *names, const char *name, size_t size)
 	}
 	entry.offset = first_free_byte(table);
 	if (table->count == NAMES_MAX ||
-	    entry.offset + size > task_shared_member(ts, names->values)->size) {
+	    entry.offset + size > task_uptr_member(ts, names->values)->size) {
 		log_error("value '%s': no room for it: %u names, %u of %u bytes are taken\n", name,
-			  table->count, entry.offset, task_shared_member(ts, names->values)->size);
+			  table->count, entry.offset, task_uptr_member(ts, names->values)->size);
 		return -ENOSPC;
 	}
 	memcpy(entry.name, name, strlen(name) + 1);
-	publish(table, &entry);
-	publish(ts->process.mem[names->table], &entry);
-	return (int)table->count - 1;
+	index = table->count;
+	publish(table, index, &entry);
+	publish(ts->process.mem[names->table], index, &entry);
+	return (int)index;
 }
 
 int bpfring_names_declare(struct bpfring_names *names, const char *name, size_t size)
@@ -157,9 +187,10 @@ int bpfring_names_bind(struct bpfring_names *names, int value, void **ret)
 		return -EINVAL;
 	table = names->ts->process_copy[names->table];
 	/* N2: acquire, with N1 of a thread that has just declared it. */
-	if (value < 0 || (uint32_t)value >= __atomic_load_n(&table->count, __ATOMIC_ACQUIRE))
+	if (!ret || value < 0 ||
+	    (uint32_t)value >= __atomic_load_n(&table->count, __ATOMIC_ACQUIRE))
 		return -EINVAL;
-	err = bpfring_task_storage_bind(names->ts, (int)names->ts->layout.shared[names->values],
+	err = bpfring_task_storage_bind(names->ts, (int)names->ts->layout.uptrs[names->values],
 					&values);
 	if (!err)
 		*ret = (char *)values + table->entries[value].offset;

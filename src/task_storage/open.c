@@ -1,95 +1,23 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /* Opening and closing a task storage map. */
-#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <string.h>
 
-#include "base/fd.h"
 #include "base/log.h"
 #include "base/mapping.h"
-#include "base/options.h"
 #include "base/sys.h"
-#include "base/sys_bpf.h"
 #include "task_storage/task_storage.h"
-
-#define KNOWN_FLAGS ((uint32_t)(BPFRING_TASK_NODUMP | BPFRING_TASK_NOFORK))
-
-int bpfring_task_opts_read(struct bpfring_task_storage_opts *ret,
-			   const struct bpfring_task_storage_opts *opts)
-{
-	int err;
-
-	*ret = (struct bpfring_task_storage_opts){.sz = sizeof(*ret)};
-	err = bpfring_options_read(ret, sizeof(*ret), opts, "struct bpfring_task_storage_opts");
-	if (err)
-		return err;
-	if ((ret->flags & ~KNOWN_FLAGS) || ret->packing > BPFRING_TASK_PAGE || ret->reserved ||
-	    (ret->member_count && !ret->members)) {
-		log_error("struct bpfring_task_storage_opts: unknown flags %#x or packing %u, or "
-			  "no members\n",
-			  ret->flags & ~KNOWN_FLAGS, ret->packing);
-		return -EINVAL;
-	}
-	if (ret->owner_fd < 0 || ret->bind_fd < 0) {
-		log_error("struct bpfring_task_storage_opts: owner_fd %d, bind_fd %d\n",
-			  ret->owner_fd, ret->bind_fd);
-		return -EBADF;
-	}
-	return 0;
-}
-
-int bpfring_task_describe(struct task_layout *ret, const struct map *map,
-			  const struct bpfring_task_storage_opts *opts, const struct btf *btf,
-			  bool fallback)
-{
-	struct bpf_map_info info;
-	struct btf *loaded = NULL;
-	char buf[24];
-	int err;
-
-	if (map->type != BPF_MAP_TYPE_TASK_STORAGE) {
-		log_error("map '%s' id %u has the type %s, not task_storage\n", map->name, map->id,
-			  bpfring_map_type_name(map->type, buf, sizeof(buf)));
-		return -EINVAL;
-	}
-	err = bpfring_sys_map_info(map->fd, &info);
-	if (err) {
-		log_error("map '%s' id %u: cannot read its info: %s%s\n", map->name, map->id,
-			  bpfring_errname(err), bpfring_fd_refusal(err));
-		return err;
-	}
-	if (opts->member_count)
-		return bpfring_task_layout_from_opts(ret, opts, info.value_size, map->name);
-	if (!btf) {
-		err = bpfring_sys_btf_by_id(&loaded, info.btf_id);
-		if (err) {
-			log_error("map '%s' id %u: cannot read its BTF: %s%s\n", map->name, map->id,
-				  bpfring_errname(err),
-				  err == -EPERM ? "; without CAP_SYS_ADMIN give the members in "
-						  "struct bpfring_task_storage_opts"
-						: "");
-			return err;
-		}
-		btf = loaded;
-	}
-	err = bpfring_task_layout_from_btf(ret, btf, info.btf_value_type_id, fallback, map->name);
-	btf__free(loaded);
-	if (!err && ret->value_size != info.value_size) {
-		bpfring_task_layout_free(ret);
-		err = -EINVAL;
-	}
-	return err;
-}
 
 static void handle_free(struct bpfring_task_storage *ts)
 {
 	bpfring_guard_free(ts->guard);
-	for (unsigned int i = 0; i < TASK_MAX_SHARED; i++)
+	for (unsigned int i = 0; i < TASK_MAX_UPTRS; i++)
 		bpfring_sys_free(ts->process_copy[i]);
-	bpfring_task_parts_close(&ts->parts, TASK_MAX_SHARED);
+	bpfring_task_parts_close(&ts->parts, TASK_MAX_UPTRS);
 	bpfring_task_layout_free(&ts->layout);
 	bpfring_map_close(&ts->map);
+	bpfring_sys_close(ts->mark_fd);
 	bpfring_sys_free(ts->scratch);
 	bpfring_sys_free(ts->pin);
 	bpfring_sys_free(ts);
@@ -121,6 +49,7 @@ static int handle_start(struct bpfring_task_storage *ts)
 		goto free_path;
 	}
 	ts->refs = 1;
+	ts->serial = ++bpfring_task_serials;
 	ts->next = bpfring_task_all;
 	bpfring_task_all = ts;
 	return 0;
@@ -139,9 +68,32 @@ static struct bpfring_task_storage *already_open(const struct map *map)
 
 	while (ts && ts->map.id != map->id)
 		ts = ts->next;
-	if (ts)
-		ts->refs++;
 	return ts;
+}
+
+/*
+ * The same map may come with other arrays of the fall-back: the loader of a new object reused a pinned
+ * map. BPF looks into the arrays of the new one.
+ */
+static int open_again(struct bpfring_task_storage *ts, struct map *map,
+		      const struct bpfring_task_storage_opts *opts, const struct task_source *from)
+{
+	bool same;
+	int err;
+
+	if (!from->fallback) {
+		bpfring_map_close(map);
+		return 0;
+	}
+	if (ts->path->name == BPFRING_TASK_FALLBACK) {
+		err = bpfring_task_replace(ts, map, opts, from, &same);
+		return err < 0 ? err : 0;
+	}
+	log_error("map '%s' id %u is open in this process without what belongs to the fall-back: "
+		  "close that handle first\n",
+		  map->name, map->id);
+	bpfring_map_close(map);
+	return -EBUSY;
 }
 
 /* Under the lock. Takes over @map. */
@@ -152,7 +104,10 @@ static int handle_new(struct bpfring_task_storage **ret, struct map *map,
 	int err;
 
 	if (ts) {
-		bpfring_map_close(map);
+		err = open_again(ts, map, opts, from);
+		if (err)
+			return err;
+		ts->refs++;
 		*ret = ts;
 		return 0;
 	}
@@ -163,6 +118,7 @@ static int handle_new(struct bpfring_task_storage **ret, struct map *map,
 	}
 	ts->map = *map;
 	ts->opts = *opts;
+	ts->mark_fd = -1;
 	bpfring_task_parts_none(&ts->parts);
 	err = bpfring_task_describe(&ts->layout, map, opts,
 				    from->obj ? bpf_object__btf(from->obj) : NULL, from->fallback);
@@ -179,8 +135,7 @@ static int handle_new(struct bpfring_task_storage **ret, struct map *map,
 		handle_free(ts);
 		return err;
 	}
-	/* What the caller's pointers point to is read by now. */
-	ts->is_checked = !ts->opts.members;
+	/* What the caller's pointers point to has been read. */
 	ts->opts.members = NULL;
 	ts->opts.slot_fds = NULL;
 	err = handle_start(ts);

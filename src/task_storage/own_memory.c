@@ -100,7 +100,7 @@ static int check(const struct bpfring_task_storage *ts, const struct bpfring_tas
 	return 0;
 }
 
-static int lend(struct bpfring_task_storage *ts, unsigned int shared, void *mem)
+static int lend(struct bpfring_task_storage *ts, unsigned int uptr, void *mem)
 {
 	struct binding *b;
 	void *before;
@@ -108,33 +108,37 @@ static int lend(struct bpfring_task_storage *ts, unsigned int shared, void *mem)
 
 	if (err)
 		return err;
-	before = b->cell.mem[shared];
-	if (!b->dealt[shared])
-		b->dealt[shared] = before;
+	before = b->cell.mem[uptr];
+	if (!b->dealt[uptr])
+		b->dealt[uptr] = before;
 	if (!mem)
-		mem = b->dealt[shared];
-	b->cell.mem[shared] = mem;
-	b->cell.ref[shared] = (uintptr_t)mem;
-	err = bpfring_task_element_share(ts, b);
+		mem = b->dealt[uptr];
+	b->cell.mem[uptr] = mem;
+	b->cell.ref[uptr] = (uintptr_t)mem;
+	err = bpfring_task_element_publish(ts, b);
 	if (!err)
 		return 0;
-	b->cell.mem[shared] = before;
-	b->cell.ref[shared] = (uintptr_t)before;
+	b->cell.mem[uptr] = before;
+	b->cell.ref[uptr] = (uintptr_t)before;
 	log_error("map '%s': member '%s': the kernel does not pin %p: %s%s%s\n", ts->map.name,
-		  task_shared_member(ts, shared)->name, mem, bpfring_errname(err),
+		  task_uptr_member(ts, uptr)->name, mem, bpfring_errname(err),
 		  err == -EFAULT ? ": " : "", err == -EFAULT ? bpfring_task_memory_kind(mem) : "");
 	return err;
 }
 
 int bpfring_task_storage_share(struct bpfring_task_storage *ts, int member, void *mem)
 {
-	int shared = ts ? bpfring_task_layout_shared(&ts->layout, member) : -EINVAL;
-	int err = shared < 0 ? shared : check(ts, &ts->layout.members[member], mem);
+	int uptr, err;
 
-	if (err)
-		return err;
+	if (!ts)
+		return -EINVAL;
+	uptr = bpfring_task_layout_uptr(&ts->layout, member);
+	if (uptr < 0)
+		return -EINVAL;
 	bpfring_task_lock();
-	err = lend(ts, (unsigned int)shared, mem);
+	err = check(ts, &ts->layout.members[member], mem);
+	if (!err)
+		err = lend(ts, (unsigned int)uptr, mem);
 	bpfring_task_unlock();
 	return err;
 }

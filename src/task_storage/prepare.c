@@ -9,9 +9,11 @@
 
 #include "base/log.h"
 #include "base/options.h"
+#include "base/probe.h"
 #include "base/sys.h"
 #include "base/sys_bpf.h"
 #include "task_storage/task_storage.h"
+#include "task_storage/value_types.h"
 
 #define DEFAULT_THREADS 16384
 
@@ -37,22 +39,6 @@ static int set_path(const struct bpf_object *obj, uint32_t path)
 bool bpfring_task_object_is_fallback(const struct bpf_object *obj)
 {
 	return path_of(obj) == BPFRING_TASK_FALLBACK;
-}
-
-/*
- * Kernels without uptr refuse the tag, and without it the member is a plain number, which is what
- * the fall-back wants. As libbpf does for kernels without type tags: a tag becomes a const.
- */
-static void remove_tags(struct btf *btf)
-{
-	for (uint32_t id = 1; id < btf__type_cnt(btf); id++) {
-		struct btf_type *t = (struct btf_type *)(uintptr_t)btf__type_by_id(btf, id);
-
-		if (!btf_is_type_tag(t) || strcmp(btf__name_by_offset(btf, t->name_off), "uptr"))
-			continue;
-		t->name_off = 0;
-		t->info = (uint32_t)BTF_KIND_CONST << 24;
-	}
 }
 
 static struct bpf_program *bind_of(const struct bpf_object *obj, const char *name)
@@ -82,17 +68,21 @@ static int declared(struct task_layout *ret, const struct bpf_object *obj,
 		bpfring_task_object_is_fallback(obj), bpf_map__name(map));
 }
 
+static int no_part(const char *name, const char *part)
+{
+	log_error("map '%s': the object has no '%s_%s'; declare the map with "
+		  "BPFRING_TASK_STORAGE() and its members with BPFRING_TASK_MEMBER() of this "
+		  "library\n",
+		  name, name, part);
+	return -ENOENT;
+}
+
 static int size_part(const struct bpf_object *obj, const char *name, const char *part,
 		     uint32_t threads)
 {
 	struct bpf_map *map = part_of(obj, name, part);
 
-	if (map)
-		return bpf_map__set_max_entries(map, threads);
-	log_error("map '%s': the object has no '%s_%s'; declare its members with "
-		  "BPFRING_TASK_MEMBER()\n",
-		  name, name, part);
-	return -ENOENT;
+	return map ? bpf_map__set_max_entries(map, threads) : no_part(name, part);
 }
 
 /* @threads: 0: none, the path is UPTR. */
@@ -108,10 +98,22 @@ static int prepare_map(const struct bpf_object *obj, const struct bpf_map *map, 
 	err = declared(&layout, obj, map);
 	if (err)
 		return err;
-	if (threads)
-		err = size_part(obj, name, "owner", threads);
-	for (unsigned int i = 0; i < layout.shared_count && threads && !err; i++)
-		err = size_part(obj, name, layout.members[layout.shared[i]].name, threads);
+	if (!threads && layout.split_byte)
+		log_warn("map '%s': the bit field '%s' begins within a byte: kernels of today then "
+			 "see no __uptr in the value; use members of whole bytes\n",
+			 name, layout.split_byte->name);
+	if (threads && (layout.has_kptr || layout.has_lock)) {
+		log_error("map '%s': a value with a __kptr or a lock in it cannot take the "
+			  "fall-back, where a program writes it as a whole; keep them in a map of "
+			  "their own\n",
+			  name);
+		err = -EOPNOTSUPP;
+	} else if (threads) {
+		err = part_of(obj, name, "grace") ? size_part(obj, name, "owner", threads)
+						  : no_part(name, "grace");
+	}
+	for (unsigned int i = 0; i < layout.uptr_count && threads && !err; i++)
+		err = size_part(obj, name, layout.members[layout.uptrs[i]].name, threads);
 	bpfring_task_layout_free(&layout);
 	if (!err)
 		bpf_program__set_autoload(bind, threads != 0);
@@ -149,22 +151,30 @@ static void warn_of_sleepers(const struct bpf_object *obj)
 static int choose(const char *name, uint32_t path)
 {
 	struct bpfring_probe_result uptr = {.sz = sizeof(uptr)};
-	int err;
+	int err, known;
 
 	if (path == BPFRING_TASK_FALLBACK)
 		return BPFRING_TASK_FALLBACK;
 	err = bpfring_probe(BPFRING_FEATURE_UPTR, &uptr);
 	if (err)
 		return err;
-	if (uptr.state == BPFRING_PROBE_YES)
+	/* Who may not try may still load, say with a BPF token: that is libbpf's to find out. */
+	known = uptr.state == BPFRING_PROBE_NOT_PERMITTED ? bpfring_kernel_knows_uptr()
+							  : uptr.state == BPFRING_PROBE_YES;
+	if (known > 0 || (known < 0 && path == BPFRING_TASK_UPTR))
 		return BPFRING_TASK_UPTR;
-	if (uptr.state == BPFRING_PROBE_NOT_PERMITTED) {
-		log_error("map '%s': cannot try out uptr: %s\n", name, uptr.reason);
+	if (known < 0) {
+		log_error("map '%s': cannot find out whether there is uptr: trying: %s; "
+			  "/sys/kernel/btf/vmlinux: %s; ask for one of the paths\n",
+			  name, uptr.reason, bpfring_errname(known));
 		return -EPERM;
 	}
 	if (path == BPFRING_TASK_AUTO)
 		return BPFRING_TASK_FALLBACK;
-	log_error("map '%s': no uptr: %s; use the fall-back\n", name, uptr.reason);
+	log_error("map '%s': no uptr: %s; use the fall-back\n", name,
+		  uptr.state == BPFRING_PROBE_NO
+			  ? uptr.reason
+			  : "the kernel's types do not know it (Linux 6.13)");
 	return -EOPNOTSUPP;
 }
 
@@ -212,7 +222,8 @@ int bpfring_task_storage_prepare(struct bpf_object *obj, const char *name,
 	if (err)
 		return err;
 	if (fallback) {
-		remove_tags(bpf_object__btf(obj));
+		/* Kernels without uptr refuse the tag; without it the member is a plain number. */
+		bpfring_value_types_rename_tags(bpf_object__btf(obj));
 		warn_of_sleepers(obj);
 	}
 	return path;
@@ -253,8 +264,10 @@ static int pin_parts(const struct bpf_object *obj, const struct bpf_map *map, co
 	if (err)
 		return err;
 	err = pin_part(bpf_program__fd(bind), path, "bind");
-	for (unsigned int i = 0; i < layout.shared_count && !err; i++)
-		err = pin_map_part(obj, name, path, layout.members[layout.shared[i]].name);
+	if (!err)
+		err = pin_map_part(obj, name, path, "grace");
+	for (unsigned int i = 0; i < layout.uptr_count && !err; i++)
+		err = pin_map_part(obj, name, path, layout.members[layout.uptrs[i]].name);
 	if (!err) /* it marks the path: the last of them */
 		err = pin_map_part(obj, name, path, "owner");
 	bpfring_task_layout_free(&layout);

@@ -47,12 +47,12 @@ struct slab {
 	size_t stride;	   /* from one cell to the next */
 	size_t block_size; /* whole pages */
 	uint32_t per_block;
-	size_t offset[TASK_MAX_SHARED]; /* of the members in a cell */
-	struct block *current;		/* the one that is dealt from */
-	struct block *free;		/* fresh */
+	size_t offset[TASK_MAX_UPTRS]; /* of the members in a cell */
+	struct block *current;	       /* the one that is dealt from */
+	struct block *free;	       /* fresh */
 	struct chunk *chunks;
 	uint64_t blocks_live, retired, lost;
-	size_t process_size[TASK_MAX_SHARED]; /* mapped for members of the process */
+	size_t process_size[TASK_MAX_UPTRS]; /* mapped for members of the process */
 };
 
 static size_t round_up(size_t n, size_t to)
@@ -65,8 +65,8 @@ static void lay_out(struct slab *slab, const struct bpfring_task_storage *ts)
 {
 	size_t end = 0, align = sizeof(uint64_t);
 
-	for (unsigned int i = 0; i < ts->layout.shared_count; i++) {
-		const struct bpfring_task_member *m = task_shared_member(ts, i);
+	for (unsigned int i = 0; i < ts->layout.uptr_count; i++) {
+		const struct bpfring_task_member *m = task_uptr_member(ts, i);
 
 		if (task_is_process(ts, i))
 			continue;
@@ -125,7 +125,7 @@ static void slab_fini(struct bpfring_task_storage *ts)
 		bpfring_sys_munmap(chunk->mem, CHUNK_BLOCKS * slab->block_size);
 		bpfring_sys_free(chunk);
 	}
-	for (unsigned int i = 0; i < ts->layout.shared_count; i++)
+	for (unsigned int i = 0; i < ts->layout.uptr_count; i++)
 		if (slab->process_size[i])
 			bpfring_sys_munmap(ts->process.mem[i], slab->process_size[i]);
 	bpfring_sys_free(slab);
@@ -175,6 +175,12 @@ static int fresh_block(const struct bpfring_task_storage *ts, struct slab *slab,
 	return 0;
 }
 
+static bool slab_is_full(struct bpfring_task_storage *ts)
+{
+	(void)ts;
+	return false;
+}
+
 static int slab_alloc(struct bpfring_task_storage *ts, struct task_cell *ret)
 {
 	struct slab *slab = ts->path_state;
@@ -190,7 +196,7 @@ static int slab_alloc(struct bpfring_task_storage *ts, struct task_cell *ret)
 	}
 	mem = block->mem + block->dealt++ * slab->stride;
 	slab->blocks_live += !block->live++;
-	for (unsigned int i = 0; i < ts->layout.shared_count; i++) {
+	for (unsigned int i = 0; i < ts->layout.uptr_count; i++) {
 		ret->mem[i] = task_is_process(ts, i) ? ts->process.mem[i] : mem + slab->offset[i];
 		ret->ref[i] = (uintptr_t)ret->mem[i];
 	}
@@ -234,8 +240,8 @@ static int slab_alloc_process(struct bpfring_task_storage *ts, struct task_cell 
 {
 	struct slab *slab = ts->path_state;
 
-	for (unsigned int i = 0; i < ts->layout.shared_count; i++) {
-		size_t size = round_up(task_shared_member(ts, i)->size, slab->page);
+	for (unsigned int i = 0; i < ts->layout.uptr_count; i++) {
+		size_t size = round_up(task_uptr_member(ts, i)->size, slab->page);
 		int err;
 
 		if (!task_is_process(ts, i) || slab->process_size[i])
@@ -299,7 +305,7 @@ static void slab_stats(const struct bpfring_task_storage *ts,
 
 	ret->cell_size = slab->stride;
 	ret->bytes = slab->blocks_live * slab->block_size;
-	for (unsigned int i = 0; i < ts->layout.shared_count; i++)
+	for (unsigned int i = 0; i < ts->layout.uptr_count; i++)
 		ret->bytes += slab->process_size[i];
 	ret->retired = slab->retired;
 	ret->lost = slab->lost;
@@ -310,6 +316,7 @@ const struct task_path bpfring_task_slab = {
 	.init = slab_init,
 	.fini = slab_fini,
 	.alloc = slab_alloc,
+	.is_full = slab_is_full,
 	.retire = slab_retire,
 	.alloc_process = slab_alloc_process,
 	.forked = slab_forked,

@@ -66,7 +66,8 @@ allow() # HEADER PATTERN
 }
 
 libc='errno\.h|stdarg\.h|stddef\.h|stdint\.h|string\.h'
-allow ring.h "$libc"
+allow ring_words.h "$libc"
+allow ring.h "$libc|bpfring/ring_words\.h"
 allow common.h "$libc"
 allow consumer.h "$libc|bpfring/(common|ring)\.h"
 allow user_ring.h "bpfring/ring\.h"

@@ -21,7 +21,7 @@ code() # FILE: without the comments that open it
 
 failed=0
 number=1
-for file in examples/minimal.c examples/minimal.bpf.c; do
+for file in examples/minimal/minimal.c examples/minimal/minimal.bpf.c; do
 	code "$file" >"$work/code"
 	block $number >"$work/block"
 	if ! diff -u "$work/code" "$work/block"; then

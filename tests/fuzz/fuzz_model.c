@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /*
  * Any sequence of calls on a ring that works as it should, against a list of what is in it: every
- * record comes once and in order, and notifications come when they were asked for, and only then.
+ * record comes once and in order, also for the next consumer, notifications come when they were asked for,
+ * and only then, and what is published is the place of a record always.
  */
 #include <bpfring/ring.h>
 #include <unistd.h>
@@ -13,6 +14,7 @@
 
 struct entry {
 	void *payload;
+	uint64_t pos; /* as the ring's word has it */
 	uint32_t size;
 	uint8_t fill;
 	enum { BUSY, READY, DISCARDED } state;
@@ -23,10 +25,9 @@ struct model {
 	struct bpfring_cons c;
 	struct entry entries[MAX_RECORDS]; /* all that were ever reserved, in order */
 	unsigned int count;
-	unsigned int published; /* all before are given back, where the next consumer sees it */
-	unsigned int released;	/* the same and discarded ones that go with the next release */
-	unsigned int held;	/* all before were peeked */
-	unsigned int busy;	/* how many are not committed */
+	unsigned int released; /* all before are given back */
+	unsigned int held;     /* all before were peeked */
+	unsigned int busy;     /* how many are not committed */
 };
 
 static void init(struct model *m)
@@ -35,11 +36,45 @@ static void init(struct model *m)
 				    m->r->word_size, NULL);
 
 	require(!err);
-	m->held = m->released = m->published;
+	bpfring_cons_set_note(&m->c, (char *)m->r->cons_word + BPFRING_NOTE_OFFSET);
+	m->held = m->released;
+}
+
+static uint64_t word(const struct model *m, uint64_t pos)
+{
+	return m->r->word_size == 8 ? pos : (uint32_t)pos;
+}
+
+/* The position of an entry, or of what comes behind the last. */
+static uint64_t pos_of(const struct model *m, unsigned int index)
+{
+	return index < m->count ? m->entries[index].pos : sim_ring_prod(m->r);
+}
+
+/* Discarded ones may have been given back on the way, from the first not released on. */
+static void follow_released(struct model *m)
+{
+	while (word(m, m->c.released) != pos_of(m, m->released)) {
+		require(m->released < m->held);
+		require(m->entries[m->released].state == DISCARDED);
+		m->released++;
+	}
+}
+
+static void check_published(const struct model *m)
+{
+	uint64_t cons = sim_ring_cons(m->r);
+	unsigned int i = m->released;
+
+	while (i && pos_of(m, i) != cons)
+		i--;
+	require(pos_of(m, i) == cons);
+	require(word(m, m->c.released - cons) <= m->r->size / 16);
 }
 
 static void reserve(struct model *m, uint32_t size, uint8_t fill)
 {
+	uint64_t pos = sim_ring_prod(m->r);
 	void *payload;
 
 	if (m->count == MAX_RECORDS)
@@ -48,7 +83,7 @@ static void reserve(struct model *m, uint32_t size, uint8_t fill)
 	if (!payload)
 		return;
 	memset(payload, fill, size);
-	m->entries[m->count++] = (struct entry){payload, size, fill, BUSY};
+	m->entries[m->count++] = (struct entry){payload, pos, size, fill, BUSY};
 	m->busy++;
 }
 
@@ -77,18 +112,15 @@ static void commit(struct model *m, unsigned int which, unsigned int flags, int 
 	m->busy--;
 	require(sim_ring_notified(m->r) - notified ==
 		(uint64_t)((flags & SIM_FORCE_WAKEUP) || (caught_up && !(flags & SIM_NO_WAKEUP))));
-	if ((cons & 7) && !(flags & SIM_FORCE_WAKEUP)) /* quiet is quiet */
+	if (cons != word(m, m->c.released) && !(flags & SIM_FORCE_WAKEUP)) /* quiet is quiet */
 		require(sim_ring_notified(m->r) == notified);
 }
 
 /* Where the peek has to come to: past discarded records, to the first that is not. */
 static void skip_discarded(struct model *m)
 {
-	while (m->held < m->count && m->entries[m->held].state == DISCARDED) {
-		if (m->held == m->released)
-			m->released++; /* nothing is held before it */
+	while (m->held < m->count && m->entries[m->held].state == DISCARDED)
 		m->held++;
-	}
 }
 
 static void check_payload(const struct entry *e, const struct bpfring_record *record)
@@ -105,8 +137,15 @@ static void peek(struct model *m)
 	int n = bpfring_cons_peek(&m->c, &record);
 
 	skip_discarded(m);
+	follow_released(m);
+	if (!n && m->c.looked && m->c.pos == m->c.released &&
+	    word(m, m->c.pos) != pos_of(m, m->held)) {
+		m->held = m->released; /* the first look of a new consumer */
+		return;
+	}
 	if (m->held == m->count || m->entries[m->held].state == BUSY) {
 		require(n == 0);
+		require(m->released == m->held || m->c.held_records);
 		require(bpfring_cons_head_busy(&m->c) == (m->held < m->count));
 		return;
 	}
@@ -125,16 +164,20 @@ static void peek_batch(struct model *m, unsigned int most)
 		require(m->held < m->count && m->entries[m->held].state == READY);
 		check_payload(&m->entries[m->held++], &records[i]);
 	}
-	if ((unsigned int)n < most) {
-		skip_discarded(m);
-		require(m->held == m->count || m->entries[m->held].state == BUSY);
+	/* It may end early in a long row of discarded ones. */
+	while (word(m, m->c.pos) != pos_of(m, m->held)) {
+		require(m->held < m->count && m->entries[m->held].state == DISCARDED);
+		m->held++;
 	}
+	follow_released(m);
+	if (!n && most && !m->c.looked)
+		require(m->held == m->count || m->entries[m->held].state == BUSY);
 }
 
 static void release(struct model *m)
 {
 	require(bpfring_cons_release(&m->c) == 0);
-	m->published = m->released = m->held;
+	m->released = m->held;
 	require(m->c.released == m->c.pos);
 	require(m->c.records + m->c.discards <= m->count);
 }
@@ -147,9 +190,9 @@ static void arm(struct model *m)
 		require(n == -EINVAL);
 		return;
 	}
-	m->published = m->released;
-	require(sim_ring_cons(m->r) ==
-		(m->r->word_size == 8 ? m->c.released : (uint32_t)m->c.released));
+	skip_discarded(m);
+	m->released = m->held;
+	require(sim_ring_cons(m->r) == pos_of(m, m->held));
 	if (m->held == m->count)
 		require(n == 0 && !bpfring_cons_head_busy(&m->c));
 	else if (m->entries[m->held].state == BUSY)
@@ -195,10 +238,12 @@ static void step(struct model *m, struct input *in)
 			arm(m);
 		break;
 	default:
-		if (m->held == m->released && !(more & 7)) /* another consumer takes over */
+		if (!(more & 7)) /* another consumer takes over */
 			init(m);
 		break;
 	}
+	check_published(m);
+	require(word(m, m->c.released) == pos_of(m, m->released));
 }
 
 /* Made once, and put back to a start: what an earlier lap left in the data may be there. */
@@ -211,6 +256,7 @@ static struct sim_ring *ring_at(unsigned int word_size, uint64_t start)
 		require(!sim_ring_new(r, (size_t)sysconf(_SC_PAGESIZE), word_size, start));
 	sim_ring_set_cons(*r, start);
 	sim_ring_set_prod(*r, start);
+	memset((char *)(*r)->cons_word + BPFRING_NOTE_OFFSET, 0, 8);
 	(*r)->pending = sim_ring_prod(*r);
 	return *r;
 }

@@ -13,6 +13,7 @@
 
 static struct {
 	uint8_t *cons, *prod; /* at the end of their pages: a word further is the guard */
+	uint8_t *note;	      /* at the end of one, too */
 	uint8_t *data;	      /* MAX_SIZE bytes that end at a guard, too */
 	size_t page;
 } memory;
@@ -32,6 +33,7 @@ static void make_memory(void)
 	memory.page = (size_t)sysconf(_SC_PAGESIZE);
 	memory.cons = guarded(memory.page) + memory.page - 8;
 	memory.prod = guarded(memory.page) + memory.page - 8;
+	memory.note = guarded(memory.page) + memory.page - 8;
 	memory.data = guarded(2 * MAX_SIZE);
 }
 
@@ -93,15 +95,15 @@ static void step(struct state *s, struct input *in)
 	case 0:
 	case 1:
 		n = bpfring_cons_peek(&s->c, records);
-		require(n == 1 || n == 0 || n == -EBADMSG);
+		require(n == 1 || n == 0 || n == -EBADMSG || n == -EBUSY);
 		if (n == 1)
 			check_record(s->data, s->size, records);
-		else if (n < 0 && s->c.discards == discards && !s->c.held_discards)
+		else if (n == -EBADMSG && s->c.discards == discards && !s->c.held_discards)
 			require(s->c.pos == pos);
 		break;
 	case 2:
 		n = bpfring_cons_peek_batch(&s->c, records, take_u8(in) % 9);
-		require((n >= 0 && n <= 8) || n == -EBADMSG);
+		require((n >= 0 && n <= 8) || n == -EBADMSG || n == -EBUSY);
 		for (int i = 0; i < n; i++)
 			check_record(s->data, s->size, &records[i]);
 		for (int i = 1; i < n; i++)
@@ -110,9 +112,10 @@ static void step(struct state *s, struct input *in)
 	case 3:
 		n = bpfring_cons_release(&s->c);
 		require(n == 0 || n == -EBUSY);
-		require(s->c.pos == pos);
 		if (n)
 			require(s->c.released == released);
+		else /* or further, if another gave back what is discarded */
+			require(s->c.pos == pos || s->c.pos == s->c.published);
 		break;
 	case 4:
 		bpfring_cons_cancel(&s->c);
@@ -175,6 +178,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (err)
 		return 0;
 	check_state(&s);
+	if (shape & 0x20) {
+		uint64_t noted = s.c.released + take_u16(&in);
+
+		set_word(memory.note + 8 - s.word, s.word, noted ^ BPFRING_PRIV_NOTE);
+		bpfring_cons_set_note(&s.c, memory.note + 8 - s.word);
+		require(s.c.released - s.c.published <= s.size);
+		check_state(&s);
+	}
 	while (in.size)
 		step(&s, &in);
 	return 0;

@@ -76,10 +76,13 @@ static int every_record(void *ctx, const void *data, size_t size)
 	return 0;
 }
 
-static void *wait_to_be_joined(void *tid)
+static pthread_barrier_t barrier;
+
+static void *be_bound(void *tid)
 {
 	*(pid_t *)tid = gettid();
-	pause();
+	pthread_barrier_wait(&barrier);
+	pthread_barrier_wait(&barrier);
 	return NULL;
 }
 
@@ -89,7 +92,7 @@ static void try_objects(struct everything *e)
 	struct bpfring_struct_ops_report *report;
 	struct bpfring_probe_result probe = {.sz = sizeof(probe)};
 	pthread_t thread;
-	_Atomic pid_t tid = 0;
+	pid_t tid;
 	void *mem;
 
 	if (e->consumer) {
@@ -110,12 +113,14 @@ static void try_objects(struct everything *e)
 		bpfring_struct_ops_report_free(report);
 	check("bpfring_struct_ops_inspect()");
 	if (e->ts) {
-		pthread_create(&thread, NULL, wait_to_be_joined, (void *)&tid);
-		while (!tid)
-			sched_yield();
+		pthread_barrier_init(&barrier, NULL, 2);
+		pthread_create(&thread, NULL, be_bound, &tid);
+		pthread_barrier_wait(&barrier);
 		bpfring_task_storage_bind_thread(
 			e->ts, tid, bpfring_task_storage_find(e->ts, "values", 512), &mem);
 		check("bpfring_task_storage_bind_thread()");
+		pthread_barrier_wait(&barrier);
+		pthread_join(thread, NULL);
 	}
 	for (int i = 0; i < BPFRING_FEATURE_COUNT; i++) {
 		bpfring_probe((enum bpfring_feature)i, &probe);

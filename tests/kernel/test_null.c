@@ -32,8 +32,12 @@ static void try(const char *function)
 
 static void crashed(int signal)
 {
-	dprintf(2, "%s: call %d crashes with signal %d\n", now, calls, signal);
-	_exit(1);
+	static const char text[] = " crashes\n";
+
+	(void)signal;
+	if (write(2, now, strlen(now)) >= 0 && write(2, text, sizeof(text) - 1) >= 0)
+		_exit(1);
+	_exit(2);
 }
 
 static void compare(const char *call, long long got, long long want)

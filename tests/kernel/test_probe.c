@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -133,53 +134,149 @@ static void without_privileges(void **state)
 	assert_int_equal(status, 0);
 }
 
-/* Of all capabilities CAP_BPF alone is enough: what the kernel has is found as root finds it. */
+static void have_only(uint64_t wanted)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct caps[2] = {{0}};
+
+	for (int i = 0; i < 2; i++)
+		caps[i].permitted = caps[i].effective = (uint32_t)(wanted >> 32 * i);
+	if (prctl(PR_SET_KEEPCAPS, 1))
+		_exit(1);
+	become_nobody();
+	if (syscall(SYS_capset, &header, caps))
+		_exit(1);
+}
+
+static void child_is_content(pid_t pid)
+{
+	int status;
+
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
+		skip_because("no namespaces here");
+	assert_int_equal(status, 0);
+}
+
+/* What BPF programs use that look at tasks or take the place of kernel functions. */
+static bool needs_perfmon(enum bpfring_feature feature)
+{
+	return feature == BPFRING_FEATURE_STRUCT_OPS ||
+	       feature == BPFRING_FEATURE_STRUCT_OPS_LINK ||
+	       feature == BPFRING_FEATURE_STRUCT_OPS_DETACH ||
+	       feature == BPFRING_FEATURE_SCHED_EXT || feature == BPFRING_FEATURE_TASK_STORAGE ||
+	       feature == BPFRING_FEATURE_UPTR;
+}
+
+/* With CAP_BPF alone maps can be made, but their programs are refused. */
 static void with_cap_bpf(void **state)
 {
 	enum bpfring_probe_state as_root[BPFRING_FEATURE_COUNT];
-	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-	struct __user_cap_data_struct caps[2] = {{0}};
 	pid_t pid;
-	int status;
 
 	(void)state;
 	for (int i = 0; i < BPFRING_FEATURE_COUNT; i++)
 		as_root[i] = probe((enum bpfring_feature)i).state;
 	pid = fork();
 	if (!pid) {
-		caps[CAP_BPF / 32].permitted = caps[CAP_BPF / 32].effective = 1U << CAP_BPF % 32;
-		if (prctl(PR_SET_KEEPCAPS, 1))
-			_exit(1);
-		become_nobody();
-		if (syscall(SYS_capset, &header, caps))
-			_exit(1);
+		have_only(1ULL << CAP_BPF);
+		for (int i = 0; i < BPFRING_FEATURE_COUNT; i++) {
+			struct bpfring_probe_result r = probe((enum bpfring_feature)i);
+			bool refused = as_root[i] == BPFRING_PROBE_YES &&
+				       needs_perfmon((enum bpfring_feature)i);
+
+			if (r.state != (refused ? BPFRING_PROBE_NOT_PERMITTED : as_root[i]))
+				_exit(2 + i);
+			if (refused && !strstr(r.reason, "CAP_PERFMON"))
+				_exit(50 + i);
+		}
+		_exit(0);
+	}
+	child_is_content(pid);
+	pid = fork();
+	if (!pid) {
+		have_only(1ULL << CAP_BPF | 1ULL << CAP_PERFMON);
 		for (int i = 0; i < BPFRING_FEATURE_COUNT; i++)
 			if (probe((enum bpfring_feature)i).state != as_root[i])
 				_exit(2 + i);
 		_exit(0);
 	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_int_equal(status, 0);
+	child_is_content(pid);
 }
 
 /* In a user namespace there are capabilities, but none that the kernel asks for. */
 static void in_a_user_namespace(void **state)
 {
+	static const enum bpfring_feature features[] = {
+		BPFRING_FEATURE_TASK_STORAGE, BPFRING_FEATURE_UPTR, BPFRING_FEATURE_STRUCT_OPS};
 	pid_t pid = fork();
-	int status;
 
 	(void)state;
 	if (!pid) {
 		become_nobody();
 		if (unshare(CLONE_NEWUSER))
 			_exit(77);
-		_exit(probe(BPFRING_FEATURE_TASK_STORAGE).state != BPFRING_PROBE_NOT_PERMITTED ||
-		      probe(BPFRING_FEATURE_UPTR).state != BPFRING_PROBE_NOT_PERMITTED);
+		for (unsigned int i = 0; i < ARRAY_SIZE(features); i++) {
+			struct bpfring_probe_result r = probe(features[i]);
+
+			if (r.state != BPFRING_PROBE_NOT_PERMITTED)
+				_exit(1);
+			if (!strstr(r.reason, "user namespace"))
+				_exit(2);
+		}
+		_exit(0);
 	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
-		skip_because("no user namespaces here");
-	assert_int_equal(status, 0);
+	child_is_content(pid);
+}
+
+/* A process whose /sys or /proc is not there. */
+static void without(const char *mount_point)
+{
+	if (unshare(CLONE_NEWNS) || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+	    umount2(mount_point, MNT_DETACH))
+		_exit(77);
+}
+
+/* It cannot be told then, and that is not the kernel's fault; all else is as before. */
+static void without_sys(void **state)
+{
+	pid_t pid = fork();
+
+	(void)state;
+	if (!pid) {
+		struct bpfring_probe_result r;
+
+		without("/sys");
+		r = probe(BPFRING_FEATURE_STRUCT_OPS);
+		if (r.state != BPFRING_PROBE_NOT_PERMITTED ||
+		    !strstr(r.reason, "/sys is not mounted"))
+			_exit(1);
+		r = probe(BPFRING_FEATURE_SCHED_EXT);
+		if (r.state != BPFRING_PROBE_NOT_PERMITTED ||
+		    !strstr(r.reason, "/sys is not mounted"))
+			_exit(2);
+		_exit(probe(BPFRING_FEATURE_RINGBUF).state == BPFRING_PROBE_NOT_PERMITTED);
+	}
+	child_is_content(pid);
+}
+
+static void without_proc(void **state)
+{
+	enum bpfring_probe_state as_root[BPFRING_FEATURE_COUNT];
+	pid_t pid;
+
+	(void)state;
+	for (int i = 0; i < BPFRING_FEATURE_COUNT; i++)
+		as_root[i] = probe((enum bpfring_feature)i).state;
+	pid = fork();
+	if (!pid) {
+		without("/proc");
+		for (int i = 0; i < BPFRING_FEATURE_COUNT; i++)
+			if (probe((enum bpfring_feature)i).state != as_root[i])
+				_exit(2 + i);
+		_exit(0);
+	}
+	child_is_content(pid);
 }
 
 int main(void)
@@ -188,6 +285,7 @@ int main(void)
 		cmocka_unit_test(by_hand),	cmocka_unit_test(beside_bpftool),
 		cmocka_unit_test(says_why),	cmocka_unit_test(without_privileges),
 		cmocka_unit_test(with_cap_bpf), cmocka_unit_test(in_a_user_namespace),
+		cmocka_unit_test(without_sys),	cmocka_unit_test(without_proc),
 	};
 
 	if (getuid()) {

@@ -141,6 +141,7 @@ int sim_ring_new(struct sim_ring **ret, size_t size, unsigned int word_size, uin
 	r->pending = start;
 	sim_ring_set_cons(r, start);
 	sim_ring_set_prod(r, start);
+	store_release(r, (uint8_t *)r->prod_word + word_size, start);
 	*ret = r;
 	return 0;
 fail:
@@ -188,6 +189,7 @@ void *sim_reserve(struct sim_ring *r, uint64_t size)
 			break;
 		r->pending = word(r, r->pending + round_up8((len & ~DISCARD) + HEADER_SIZE));
 	}
+	store_release(r, (uint8_t *)r->prod_word + r->word_size, r->pending);
 	if (word(r, prod + total - cons) > mask || word(r, prod + total - r->pending) > mask) {
 		pthread_mutex_unlock(&r->lock);
 		return NULL;

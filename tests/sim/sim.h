@@ -31,7 +31,8 @@ struct sim_ring {
 	bool user;	   /* a BPF_MAP_TYPE_USER_RINGBUF, see sim_user.h */
 	int memory_fd;	   /* consumer page, producer page, data: see sim_ring_map() */
 	int event_fd;	   /* gets an edge per notification; never blocks the producer */
-	uint64_t pending;  /* all before it is committed; moved by reservations only */
+	uint64_t pending;  /* all before it is committed; moved by reservations only, as its copy is
+			    * behind the producer position */
 	uint64_t notified; /* notifications so far: read with sim_ring_notified() */
 	uint8_t *pages;	   /* consumer page, producer page, data twice */
 	pthread_mutex_t lock;

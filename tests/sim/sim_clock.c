@@ -2,6 +2,7 @@
 /* A clock that moves only while the library sleeps. */
 #include "sim_internal.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 #include "sim_sys.h"
 
 #define MAX_MOMENTS 4096
+#define MAX_TIMERS  64
 
 struct moment {
 	int64_t when;
@@ -16,13 +18,21 @@ struct moment {
 	void *ctx;
 };
 
+/* A true timerfd, set on this clock: it is let fire when the time has come. */
+struct timer {
+	int fd;
+	int64_t at; /* 0: free */
+	sim_timerfd_set_fn set;
+};
+
 static struct {
 	bool runs;
 	int64_t now;
 	int64_t late;
+	int64_t timers_late;
 	int64_t step;
 	unsigned long sleeps;
-	int64_t last_timeout;
+	struct timer timers[MAX_TIMERS];
 	struct moment moments[MAX_MOMENTS]; /* in order of time */
 	unsigned int count;
 } clock_;
@@ -83,14 +93,63 @@ unsigned long sim_clock_sleeps(void)
 	return clock_.sleeps;
 }
 
-int64_t sim_clock_last_timeout(void)
-{
-	return clock_.last_timeout;
-}
-
 void sim_clock_set_lateness(int64_t ns)
 {
 	clock_.late = ns;
+}
+
+void sim_clock_set_timer_lateness(int64_t ns)
+{
+	clock_.timers_late = ns;
+}
+
+void sim_clock_forget_timer(int fd)
+{
+	for (unsigned int i = 0; i < MAX_TIMERS; i++)
+		if (clock_.timers[i].fd == fd)
+			clock_.timers[i].at = 0;
+}
+
+int sim_clock_set_timer(int fd, int64_t at, sim_timerfd_set_fn set)
+{
+	unsigned int i = 0;
+
+	sim_clock_forget_timer(fd);
+	if (at) {
+		while (i < MAX_TIMERS && clock_.timers[i].at)
+			i++;
+		if (i == MAX_TIMERS)
+			abort();
+		clock_.timers[i] = (struct timer){fd, at, set};
+	}
+	return set(fd, 0);
+}
+
+/* The timer that is the next to fire, and when; NULL: none. */
+static struct timer *next_timer(int64_t *when)
+{
+	struct timer *next = NULL;
+
+	for (unsigned int i = 0; i < MAX_TIMERS; i++) {
+		struct timer *t = &clock_.timers[i];
+
+		if (t->at && (!next || t->at < next->at))
+			next = t;
+	}
+	if (next)
+		*when = next->at < INT64_MAX - clock_.late - clock_.timers_late
+				? next->at + clock_.late + clock_.timers_late
+				: INT64_MAX;
+	return next;
+}
+
+static void fire(struct timer *t)
+{
+	struct pollfd fd = {.fd = t->fd, .events = POLLIN};
+
+	t->at = 0;
+	if (t->set(t->fd, 1) || poll(&fd, 1, 10000) != 1)
+		abort();
 }
 
 void sim_clock_at(int64_t when, void (*fn)(void *ctx), void *ctx)
@@ -105,35 +164,38 @@ void sim_clock_at(int64_t when, void (*fn)(void *ctx), void *ctx)
 	clock_.count++;
 }
 
-int sim_clock_sleep(int epoll_fd, struct epoll_event *ret, int max, int64_t timeout,
+int sim_clock_sleep(int epoll_fd, struct epoll_event *ret, int max, bool sleep,
 		    sim_epoll_wait_fn look)
 {
-	int64_t room = INT64_MAX - clock_.now - clock_.late;
-	int64_t end = clock_.now + (timeout < room ? timeout : room);
+	bool timed = false;
 
-	if (timeout) {
-		clock_.sleeps++;
-		clock_.last_timeout = timeout;
-	}
+	clock_.sleeps += sleep;
 	for (;;) {
+		struct timer *timer;
+		int64_t when = INT64_MAX;
 		int n;
 
 		while (clock_.count && clock_.moments[0].when <= clock_.now)
 			next_moment(); /* overdue: the library was busy */
-		n = look(epoll_fd, ret, max, 0);
-		if (n || !timeout) {
-			clock_.now += n && timeout ? clock_.late : 0;
+		timer = next_timer(&when);
+		if (timer && when <= clock_.now) {
+			fire(timer);
+			continue;
+		}
+		n = look(epoll_fd, ret, max, false);
+		if (n || !sleep) {
+			clock_.now += n && sleep && !timed ? clock_.late : 0;
 			return n;
 		}
-		if (clock_.count && (timeout < 0 || clock_.moments[0].when <= end + clock_.late)) {
+		if (clock_.count && (!timer || clock_.moments[0].when <= when)) {
 			next_moment();
 			sim_sys_settle();
-		} else if (timeout < 0) {
+		} else if (timer) {
+			clock_.now = when; /* its lateness is in it */
+			timed = true;
+		} else {
 			fprintf(stderr, "sim_clock: a sleep for ever, and nothing will end it\n");
 			abort();
-		} else {
-			clock_.now = end + clock_.late;
-			return 0;
 		}
 	}
 }

@@ -192,6 +192,7 @@ WRAP(void, close, int fd)
 {
 	if (fd >= 0 && fd < MAX_FDS)
 		sys.map_of_fd[fd] = 0;
+	sim_clock_forget_timer(fd);
 	__real_bpfring_sys_close(fd);
 }
 
@@ -302,6 +303,30 @@ WRAP(int, lock_byte, int fd, uint64_t offset)
 	return __real_bpfring_sys_lock_byte(fd, offset);
 }
 
+WRAP(void, unlock_byte, int fd, uint64_t offset)
+{
+	sim_sys_enter("unlock_byte");
+	__real_bpfring_sys_unlock_byte(fd, offset);
+}
+
+WRAP(int, lock_query, int fd, uint64_t offset, uint64_t *start, uint64_t *size)
+{
+	ENTER("lock_query");
+	return __real_bpfring_sys_lock_query(fd, offset, start, size);
+}
+
+WRAP(int, self, struct process *ret)
+{
+	ENTER("self");
+	return __real_bpfring_sys_self(ret);
+}
+
+WRAP(int, process_runs, const struct process *process)
+{
+	ENTER("process_runs");
+	return __real_bpfring_sys_process_runs(process);
+}
+
 WRAP(int, eventfd, void)
 {
 	ENTER("eventfd");
@@ -329,7 +354,8 @@ WRAP(int, timerfd, void)
 WRAP(int, timerfd_set, int fd, int64_t at_ns)
 {
 	ENTER("timerfd_set");
-	return __real_bpfring_sys_timerfd_set(fd, at_ns);
+	return sim_clock_runs() ? sim_clock_set_timer(fd, at_ns, __real_bpfring_sys_timerfd_set)
+				: __real_bpfring_sys_timerfd_set(fd, at_ns);
 }
 
 WRAP(int, epoll, void)
@@ -342,6 +368,12 @@ WRAP(int, epoll_add, int epoll_fd, int fd, uint32_t events, void *data)
 {
 	ENTER("epoll_add");
 	return __real_bpfring_sys_epoll_add(epoll_fd, fd, events, data);
+}
+
+WRAP(int, epoll_mod, int epoll_fd, int fd, uint32_t events, void *data)
+{
+	ENTER("epoll_mod");
+	return __real_bpfring_sys_epoll_mod(epoll_fd, fd, events, data);
 }
 
 WRAP(int, epoll_del, int epoll_fd, int fd)
@@ -362,14 +394,13 @@ WRAP(bool, readable, int fd)
 	return __real_bpfring_sys_readable(fd);
 }
 
-WRAP(int, epoll_wait, int epoll_fd, struct epoll_event *ret, int max, int64_t timeout_ns)
+WRAP(int, epoll_wait, int epoll_fd, struct epoll_event *ret, int max, bool sleep)
 {
 	ENTER("epoll_wait");
 	sim_sys_settle();
 	if (sim_clock_runs())
-		return sim_clock_sleep(epoll_fd, ret, max, timeout_ns,
-				       __real_bpfring_sys_epoll_wait);
-	return __real_bpfring_sys_epoll_wait(epoll_fd, ret, max, timeout_ns);
+		return sim_clock_sleep(epoll_fd, ret, max, sleep, __real_bpfring_sys_epoll_wait);
+	return __real_bpfring_sys_epoll_wait(epoll_fd, ret, max, sleep);
 }
 
 WRAP(int64_t, now, void)
@@ -378,9 +409,19 @@ WRAP(int64_t, now, void)
 	return sim_clock_runs() ? sim_clock_look() : __real_bpfring_sys_now();
 }
 
-WRAP(int64_t, timer_slack, void)
+WRAP(int32_t, thread, void)
 {
-	return sim_clock_runs() ? 0 : __real_bpfring_sys_timer_slack();
+	return __real_bpfring_sys_thread();
+}
+
+WRAP(bool, thread_lives, int32_t thread)
+{
+	return __real_bpfring_sys_thread_lives(thread);
+}
+
+WRAP(bool, on_stack, uintptr_t at)
+{
+	return __real_bpfring_sys_on_stack(at);
 }
 
 WRAP(unsigned int, kernel_word_size, void)

@@ -72,11 +72,11 @@ void sim_clock_start(int64_t now);
 int64_t sim_clock_now(void);
 void sim_clock_advance(int64_t ns);
 void sim_clock_at(int64_t when, void (*fn)(void *ctx), void *ctx);
-/* Sleeps that ended, and the length of the last one asked for. */
+/* Sleeps that ended. */
 unsigned long sim_clock_sleeps(void);
-int64_t sim_clock_last_timeout(void);
-/* Every sleep ends this much late. */
+/* Every sleep ends this much late; those that a timer ends so much later still. */
 void sim_clock_set_lateness(int64_t ns);
+void sim_clock_set_timer_lateness(int64_t ns);
 /* Every look at the clock takes so long: for what looks at it until time has passed. */
 void sim_clock_set_step(int64_t ns);
 

@@ -17,7 +17,7 @@
 
 #define USAGE                                                                           \
 	"[--mode adaptive|sleep|coalesce|spin|wait|peek] [--seconds N] [--records N]\n" \
-	"       [--producers N] [--ring BYTES] [--pattern flood|bursts] [--flags loud]"
+	"       [--producers N] [--ring BYTES] [--pattern flood|bursts]"
 #define MAX_PRODUCERS 8
 #define LOST_AFTER_NS (5000 * MSEC) /* a busy machine may keep a thread waiting for a second */
 #define ID_SHIFT      56
@@ -123,14 +123,15 @@ static void map_ring(void)
 	ring.data = (const uint8_t *)mem + 2 * page;
 }
 
-/* Is there a committed record at the head? Its position, or 0. */
+/* Is there a committed record at the head, not only one that is kept back? Its position and 1, or 0. */
 static uint64_t committed_head(void)
 {
-	uint64_t cons = __atomic_load_n(ring.cons, __ATOMIC_ACQUIRE), head = (cons + 7) & ~7ULL;
+	uint64_t head = __atomic_load_n(ring.cons, __ATOMIC_ACQUIRE);
 	const uint32_t *header =
 		(const uint32_t *)(const void *)(ring.data + (head & (s.ring.size - 1)));
 
-	if (__atomic_load_n(ring.prod, __ATOMIC_ACQUIRE) == head)
+	if (__atomic_load_n(ring.prod, __ATOMIC_ACQUIRE) == head ||
+	    atomic_load(&s.taken) >= atomic_load(&s.put))
 		return 0;
 	return __atomic_load_n(header, __ATOMIC_ACQUIRE) & BPFRING_BUSY_BIT ? 0 : head + 1;
 }
@@ -199,12 +200,11 @@ static void *consume(void *ctx)
 	return NULL;
 }
 
-static void open_consumer(bool loud)
+static void open_consumer(void)
 {
 	static const char *const modes[] = {"adaptive", "sleep", "coalesce", "spin"};
-	BPFRING_OPTS(bpfring_consumer_opts, opts, .flags = loud ? BPFRING_CONSUMER_LOUD : 0);
 
-	if (bpfring_consumer_open(&s.c, s.ring.fd, &opts))
+	if (bpfring_consumer_open(&s.c, s.ring.fd, NULL))
 		die("cannot open the ring");
 	for (uint32_t i = 0; i < ARRAY_SIZE(modes); i++) {
 		BPFRING_OPTS(bpfring_loop_opts, loop, .wait = i);
@@ -269,7 +269,7 @@ int main(int argc, char **argv)
 	}
 	s.ring = ring_new((size_t)number_argument(argc, argv, "--ring", 65536));
 	map_ring();
-	open_consumer(!strcmp(argument(argc, argv, "--flags", ""), "loud"));
+	open_consumer();
 	began = monotonic();
 	s.end = began + (int64_t)number_argument(argc, argv, "--seconds", 2) * 1000 * MSEC;
 	run();

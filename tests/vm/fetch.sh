@@ -12,8 +12,11 @@ usage()
 		usage: $0 [--update] [NAME]...
 		Fetches kernels by their NAME in kernels.txt (default: all; "qemu": QEMU), prints "NAME PATH" for each.
 		       $0 --packages SUITE ARCHITECTURE DIR PACKAGE...
+		       $0 --programs SUITE ARCHITECTURE DIR PACKAGE...
+		       $0 --depends SUITE ARCHITECTURE PACKAGE
 		       $0 --source SUITE DIR PACKAGE
-		Fetches packages of a suite, or a package's source, and unpacks them in DIR.
+		Fetches packages of a suite, or packages with all that they depend on, or a package's source,
+		and unpacks them in DIR; or names what a package depends on.
 	END
 }
 
@@ -36,7 +39,7 @@ trap 'rm -rf "$scratch"' EXIT
 # Any apt tool, on the private directory.
 private()
 {
-	"$@" -o Dir::Etc::sourcelist="$state/sources.list" -o Dir::Etc::sourceparts=/dev/null \
+	"$here/../../scripts/apt.sh" "$@" -o Dir::Etc::sourcelist="$state/sources.list" -o Dir::Etc::sourceparts=/dev/null \
 		-o Dir::Etc::preferences=/dev/null -o Dir::Etc::preferencesparts=/dev/null \
 		-o Dir::State="$state" -o Dir::State::status="$state/status" -o Dir::Cache="$state" \
 		-o Dir::Cache::pkgcache=packages.bin -o Dir::Cache::srcpkgcache=sources.bin \
@@ -122,6 +125,27 @@ fetch_packages() # SUITE DIRECTORY PACKAGE...
 	mv "$dir.new" "$dir"
 }
 
+# Packages and what they depend on, so that their programs run from there.
+fetch_programs() # SUITE DIRECTORY PACKAGE...
+{
+	local dir=$2 packages
+
+	shift 2
+	packages=$(private apt-get -qq install --no-install-recommends --print-uris -y \
+		-o Debug::NoLocking=1 "$@" | sed -nE "s/^'[^']*' ([^_]*)_([^_]*)_.*/\1=\2/p" | sed 's/%3a/:/g') ||
+		die "cannot tell what $* depends on"
+	# shellcheck disable=SC2086 # one word per package
+	download $packages
+	rm -rf "$dir.new"
+	mkdir -p "$dir.new"
+	for deb in "$scratch"/*.deb; do
+		dpkg-deb --fsys-tarfile "$deb" | tar -x -C "$dir.new" --keep-directory-symlink \
+			--exclude='./usr/share/doc/*' --exclude='./usr/share/man/*' --exclude='./usr/share/locale/*'
+	done
+	rm -rf "$dir"
+	mv "$dir.new" "$dir"
+}
+
 fetch_source() # DIRECTORY PACKAGE
 {
 	download --source "$2"
@@ -161,6 +185,16 @@ have() # NAME
 	fi 2>/dev/null
 }
 
+# Two at a time would change each other's lists of packages.
+lock()
+{
+	mkdir -p "$cache"
+	exec {lock_fd}>"$cache/lock"
+	flock -n "$lock_fd" && return
+	echo "${0##*/}: waiting for another one, up to ten minutes" >&2
+	flock -w 600 "$lock_fd" || die "another one is still at work after ten minutes"
+}
+
 suites_of() # NAME...
 {
 	local name
@@ -175,11 +209,20 @@ case ${1:-} in
 --packages)
 	suite=$2 arch=$3 dir=$4
 	shift 4
+	lock
 	index deb "$suite"
 	fetch_packages "$suite" "$dir" "$@"
 	exit
 	;;
+--programs)
+	suite=$2 arch=$3 dir=$4
+	shift 4
+	index deb "$suite"
+	fetch_programs "$suite" "$dir" "$@"
+	exit
+	;;
 --source)
+	lock
 	index deb-src "$2"
 	fetch_source "$3" "$4"
 	exit
@@ -190,11 +233,20 @@ update=''
 names=("$@")
 (($#)) || mapfile -t names < <(echo qemu && grep -oE '^[^# ]+' "$here/kernels.txt")
 
-missing=()
-for name in "${names[@]}"; do
-	[[ $name == qemu || $(suites_of "$name") ]] || die "no kernel $name in kernels.txt"
-	[[ -z $update ]] && have "$name" >/dev/null || missing+=("$name")
-done
+find_missing()
+{
+	missing=()
+	for name in "${names[@]}"; do
+		[[ $name == qemu || $(suites_of "$name") ]] || die "no kernel $name in kernels.txt"
+		[[ -z $update ]] && have "$name" >/dev/null || missing+=("$name")
+	done
+}
+
+find_missing
+if ((${#missing[@]})); then
+	lock
+	find_missing # the one that we waited for may have fetched it
+fi
 if ((${#missing[@]})); then
 	mapfile -t suites < <(suites_of "${missing[@]}")
 	[[ " ${missing[*]} " != *' qemu '* ]] || suites+=("$qemu_suite")

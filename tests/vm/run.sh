@@ -9,11 +9,14 @@ set -euo pipefail
 usage()
 {
 	cat <<-END
-		usage: $0 -k IMAGE [-f FILE]... [-t SECONDS] [-b SECONDS] [-l DIR] [--] COMMAND [ARGUMENT...]
+		usage: $0 -k IMAGE [-f FILE]... [-t SECONDS] [-b SECONDS] [-c CPUS] [-a ARGUMENTS] [-l DIR]
+		       [--] COMMAND [ARGUMENT...]
 		  -k IMAGE    the kernel (fetch.sh gets some)
 		  -f FILE     take this file or directory along; COMMAND itself is taken if it is a file
 		  -t SECONDS  time limit for the command (default 120)
 		  -b SECONDS  time limit for booting (default 40); tried three times
+		  -c CPUS     so many processors (default 2, with an old QEMU 1)
+		  -a ARGUMENTS more for the kernel's command line
 		  -l DIR      keep the guest's console there, as console; otherwise only after a failure
 		Exit status: the command's own, or 123 when the kernel complained (warning, oops, lockdep),
 		124 when time ran out, 125 when the guest could not be run. QEMU is \$QEMU, the one that
@@ -28,13 +31,15 @@ fail()
 }
 
 here=$(cd "$(dirname "$0")" && pwd)
-image='' limit=120 boot_limit=40 logs='' files=()
-while getopts k:f:t:b:l:h option; do
+image='' limit=120 boot_limit=40 cpus='' arguments='' logs='' files=()
+while getopts k:f:t:b:c:a:l:h option; do
 	case $option in
 	k) image=$OPTARG ;;
 	f) files+=("$OPTARG") ;;
 	t) limit=$OPTARG ;;
 	b) boot_limit=$OPTARG ;;
+	c) cpus=$OPTARG ;;
+	a) arguments=$OPTARG ;;
 	l) logs=$OPTARG ;;
 	h) usage && exit 0 ;;
 	*) usage >&2 && exit 125 ;;
@@ -84,8 +89,7 @@ find_qemu()
 	major=$("${qemu[0]}" --version | sed -nE '1s/.*version ([0-9]+).*/\1/p') || true
 	[[ $major ]] || fail "cannot run ${qemu[0]}: install qemu-system-x86"
 	# Before QEMU 8, guests with two emulated CPUs now and then die while they patch their code.
-	cpus=2
-	((major >= 8)) || cpus=1
+	[[ $cpus ]] || cpus=$((major >= 8 ? 2 : 1))
 }
 
 # One boot. Returns 1 if it did not come as far as the command, 2 if the command took too long.
@@ -98,7 +102,7 @@ boot()
 		-display none -monitor none -nodefaults -no-user-config -no-reboot \
 		-serial "file:$work/console" -serial stdio -serial "file:$work/status" \
 		-kernel "$image" -initrd "$work/initrd" \
-		-append "console=ttyS0 panic=-1 oops=panic nokaslr mitigations=off audit=0 tsc=reliable loglevel=5" \
+		-append "console=ttyS0 panic=-1 oops=panic nokaslr mitigations=off audit=0 tsc=reliable loglevel=5 $arguments" \
 		</dev/null &
 	qemu_pid=$!
 	disown # or bash would report that it was killed

@@ -23,6 +23,8 @@
 #ifndef BPFRING_TASK_STORAGE_BPF_H
 #define BPFRING_TASK_STORAGE_BPF_H
 
+#include <bpf/bpf_core_read.h>
+
 #if defined(__clang__) && __clang_major__ < 15
 #error "bpfring/bpf/task_storage.bpf.h needs clang 15: older ones drop the tag of __uptr members"
 #endif
@@ -36,15 +38,33 @@ const volatile __u32 bpfring_task_path __attribute__((weak)) SEC(".rodata.bpfrin
 
 #define bpfring_priv_task_fallback() (bpfring_task_path == 2)
 
+/* Who a thread is: the inode of its pidfds (Linux 6.9). Numbers of threads are used again. */
+struct pid___bpfring {
+	__u64 ino;
+} __attribute__((preserve_access_index));
+
+struct task_struct___bpfring {
+	struct pid___bpfring *thread_pid;
+} __attribute__((preserve_access_index));
+
+static __attribute__((always_inline)) inline __u64 bpfring_priv_task_inode(void *task)
+{
+	if (!bpf_core_field_exists(struct pid___bpfring, ino))
+		return 0;
+	return ((struct task_struct___bpfring *)task)->thread_pid->ino;
+}
+
 /* What user space asks of NAME_bind on the fall-back. */
 enum bpfring_task_op {
 	BPFRING_TASK_OP_GET = 0,
 	BPFRING_TASK_OP_SET = 1,
 	BPFRING_TASK_OP_DELETE = 2,
+	BPFRING_TASK_OP_SET_NEW = 3, /* if there is none */
 };
 
 /*
- * BPFRING_TASK_STORAGE(name, value) - the map, and what the fall-back needs of it: who owns a slot,
+ * BPFRING_TASK_STORAGE(name, value) - the map, and what the fall-back needs of it: who owns a slot, a
+ * map of maps, at whose updates the kernel waits until programs that may look at a slot have ended,
  * and a program by which a thread reaches its own element on kernels without pidfds of threads.
  */
 #define BPFRING_TASK_STORAGE(name, value_type)                                                  \
@@ -54,35 +74,46 @@ enum bpfring_task_op {
 		__type(key, int);                                                               \
 		__type(value, value_type);                                                      \
 	} name SEC(".maps");                                                                    \
+	/* BPF_F_INNER_MAP: of any size into the map of maps */                                 \
 	struct {                                                                                \
 		__uint(type, BPF_MAP_TYPE_ARRAY);                                               \
-		__uint(map_flags, BPF_F_MMAPABLE);                                              \
+		__uint(map_flags, BPF_F_MMAPABLE | BPF_F_INNER_MAP);                            \
 		__uint(max_entries, 1);                                                         \
 		__type(key, __u32);                                                             \
 		__type(value, __u64);                                                           \
 	} name##_owner SEC(".maps");                                                            \
+	struct {                                                                                \
+		__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);                                       \
+		__uint(max_entries, 1);                                                         \
+		__type(key, __u32);                                                             \
+		__array(values, __typeof__(name##_owner));                                      \
+	} name##_grace SEC(".maps");                                                            \
 	/* the value first: the verifier refuses an address in the context that was computed */ \
 	struct name##_request {                                                                 \
 		value_type value;                                                               \
 		__u64 op;                                                                       \
+		__u64 inode;                                                                    \
 	};                                                                                      \
 	SEC("?syscall")                                                                         \
 	int name##_bind(struct name##_request *request)                                         \
 	{                                                                                       \
 		struct task_struct *task = bpf_get_current_task_btf();                          \
 		__u64 op = request->op;                                                         \
+		_Bool set = op == BPFRING_TASK_OP_SET || op == BPFRING_TASK_OP_SET_NEW;         \
 		value_type *value;                                                              \
                                                                                                 \
 		if (!bpfring_priv_task_fallback())                                              \
 			return -95; /* EOPNOTSUPP */                                            \
+		request->inode = bpfring_priv_task_inode(task);                                 \
 		if (op == BPFRING_TASK_OP_DELETE)                                               \
 			return (int)bpf_task_storage_delete(&name, task);                       \
-		value = bpf_task_storage_get(                                                   \
-			&name, task, 0,                                                         \
-			op == BPFRING_TASK_OP_SET ? BPF_LOCAL_STORAGE_GET_F_CREATE : 0);        \
+		if (op == BPFRING_TASK_OP_SET_NEW && bpf_task_storage_get(&name, task, 0, 0))   \
+			return -17; /* EEXIST */                                                \
+		value = bpf_task_storage_get(&name, task, 0,                                    \
+					     set ? BPF_LOCAL_STORAGE_GET_F_CREATE : 0);         \
 		if (!value)                                                                     \
-			return op == BPFRING_TASK_OP_SET ? -12 : -2; /* ENOMEM : ENOENT */      \
-		if (op == BPFRING_TASK_OP_SET)                                                  \
+			return set ? -12 : -2; /* ENOMEM : ENOENT */                            \
+		if (set)                                                                        \
 			__builtin_memcpy(value, &request->value, sizeof(*value));               \
 		else                                                                            \
 			__builtin_memcpy(&request->value, value, sizeof(*value));               \

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /*
- * Operations to be registered by the tests: congestion controls, good and bad. They call nothing of the
- * kernel, which programs can from Linux 5.13 only.
+ * Operations to be registered by the tests: congestion controls, good and bad. They call nothing
+ * of the kernel, which programs can from Linux 5.13 only.
  */
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
@@ -76,6 +76,14 @@ SEC(".struct_ops")
 struct tcp_congestion_ops cc_second = {
 	.ssthresh = (void *)cc_ssthresh,
 	.cong_avoid = (void *)cc_avoid_2,
+	.undo_cwnd = (void *)cc_undo_cwnd,
+	.name = "bpfring_test",
+};
+
+SEC(".struct_ops")
+struct tcp_congestion_ops cc_third = {
+	.ssthresh = (void *)cc_ssthresh,
+	.cong_avoid = (void *)cc_avoid_1,
 	.undo_cwnd = (void *)cc_undo_cwnd,
 	.name = "bpfring_test",
 };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
-/* A scheduler that leaves everything to sched_ext's defaults, twice. */
+/* Schedulers that leave everything to sched_ext's defaults. */
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
@@ -34,6 +34,13 @@ SEC(".struct_ops")
 struct sched_ext_ops scx_second = {
 	.enable = (void *)scx_enable,
 	.name = "bpfring_scx_2",
+};
+
+/* As a newer version of the first, or the same started again. */
+SEC(".struct_ops")
+struct sched_ext_ops scx_namesake = {
+	.enable = (void *)scx_enable,
+	.name = "bpfring_scx",
 };
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

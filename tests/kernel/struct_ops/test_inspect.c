@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
-/* Reports and discovery, held against what bpftool says about the same maps and types. */
+/* Reports and discovery. test_bpftool.c holds them against what bpftool says. */
 #include "util.h"
 
 #include <bpf/bpf.h>
@@ -7,148 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
-
-static char *run(const char *command)
-{
-	FILE *p = popen(command, "r"); /* NOLINT(cert-env33-c): its words are our own */
-	size_t size = 0, n;
-	char *text = NULL;
-
-	assert_non_null(p);
-	do {
-		text = realloc(text, size + 65536);
-		assert_non_null(text);
-		n = fread(text + size, 1, 65535, p);
-		size += n;
-	} while (n);
-	text[size] = '\0';
-	if (pclose(p)) {
-		free(text);
-		return NULL;
-	}
-	return text;
-}
-
-static void need_bpftool(void)
-{
-	char *version = run("bpftool version 2>/dev/null");
-
-	if (!version)
-		skip_because("no bpftool");
-	free(version);
-}
-
-/*
- * bpftool prints "name":"prototype program/prog_id:N" or "name":"prototype 0" for functions, numbers
- * and strings for the rest.
- */
-static void expect_member(const char *dump, const struct bpfring_struct_ops_value *v)
-{
-	char key[128], value[128] = "";
-	const char *at, *end;
-	uint32_t word;
-
-	snprintf(key, sizeof(key), "\"%s\":", v->member->name);
-	at = strstr(strstr(dump, "\"data\":"), key);
-	if (!at)
-		fail_msg("bpftool knows no %s in\n%s", key, dump);
-	at += strlen(key);
-	switch (v->member->kind) {
-	case BPFRING_STRUCT_OPS_FUNCTION:
-		end = strchr(at + 1, '"');
-		snprintf(value, sizeof(value), v->prog_id ? "/prog_id:%u" : " %u", v->prog_id);
-		at = end - strlen(value);
-		break;
-	case BPFRING_STRUCT_OPS_INTEGER:
-		assert_int_equal(v->member->size, 4); /* in tcp_congestion_ops they all are */
-		memcpy(&word, v->data, sizeof(word));
-		snprintf(value, sizeof(value), "%u,", word);
-		break;
-	case BPFRING_STRUCT_OPS_STRING:
-		snprintf(value, sizeof(value), "\"%s\"", (const char *)v->data);
-		break;
-	default:
-		break; /* the kernel's own: there all the same */
-	}
-	if (strncmp(at, value, strlen(value)))
-		fail_msg("%s is not %s in\n%s", key, value, dump);
-}
-
-static void test_against_bpftool(void **state)
-{
-	struct fixture *f = *state;
-	struct bpfring_struct_ops *ops;
-	struct ops_bpf *skel = load(f, "cc_first", BPFRING_STRUCT_OPS_LEGACY, &ops);
-	struct bpfring_struct_ops_report *report;
-	const struct bpfring_struct_ops_value *v;
-	char command[128], text[64], *dump;
-	unsigned int i;
-
-	need_bpftool();
-	assert_return_code(bpfring_struct_ops_register(ops), 0);
-	assert_return_code(bpfring_struct_ops_inspect(ops, &report), 0);
-	assert_int_equal(report->state, BPFRING_STRUCT_OPS_INUSE);
-	assert_false(report->link_mode);
-	snprintf(command, sizeof(command), "bpftool -j struct_ops dump id %u 2>/dev/null",
-		 report->map_id);
-	dump = run(command);
-	assert_non_null(dump);
-	for (i = 0; !bpfring_struct_ops_report_get_value(report, i, &v); i++)
-		expect_member(dump, v);
-	assert_int_equal(i, report->type->member_count);
-	assert_non_null(strstr(dump, "\"state\":\"BPF_STRUCT_OPS_STATE_INUSE\""));
-	snprintf(text, sizeof(text), "\"counter\":%u", report->refcnt);
-	assert_non_null(strstr(dump, text));
-	free(dump);
-	bpfring_struct_ops_report_free(report);
-	assert_return_code(bpfring_struct_ops_unregister(ops), 0);
-	bpfring_struct_ops_close(ops);
-	ops_bpf__destroy(skel);
-}
-
-/* Each type as "[id] STRUCT 'name' size=N vlen=N" and its members as "'name' type_id=N bits_offset=N". */
-static void test_types_against_bpftool(void **state)
-{
-	struct fixture *f = *state;
-	const struct bpfring_struct_ops_type *type;
-	unsigned int count = 0;
-	char *dump;
-
-	need_bpftool();
-	dump = run("bpftool btf dump file /sys/kernel/btf/vmlinux format raw 2>/dev/null");
-	assert_non_null(dump);
-	for (unsigned int i = 0; !bpfring_struct_ops_types_get(f->types, i, &type); i++) {
-		const struct bpfring_struct_ops_member *member;
-		char text[256], *at;
-
-		if (strcmp(type->module, "vmlinux"))
-			continue;
-		count++;
-		snprintf(text, sizeof(text),
-			 "\n[%u] STRUCT 'bpf_struct_ops_%s' size=%u vlen=", type->value_type_id,
-			 type->name, type->value_size);
-		assert_non_null(strstr(dump, text));
-		snprintf(text, sizeof(text), "'data' type_id=%u bits_offset=%u\n", type->type_id,
-			 type->data_offset * 8);
-		assert_non_null(strstr(dump, text));
-		snprintf(text, sizeof(text), "\n[%u] STRUCT '%s' size=%u vlen=%u\n", type->type_id,
-			 type->name, type->data_size, type->member_count);
-		at = strstr(dump, text);
-		assert_non_null(at);
-		at += strlen(text);
-		for (unsigned int j = 0; !bpfring_struct_ops_type_get_member(type, j, &member);
-		     j++) {
-			snprintf(text, sizeof(text), "\t'%s' type_id=%u bits_offset=%u",
-				 *member->name ? member->name : "(anon)", member->type_id,
-				 member->offset * 8);
-			assert_memory_equal(at, text, strlen(text));
-			at = strchr(at, '\n') + 1;
-		}
-	}
-	free(dump);
-	assert_true(count >= 1); /* tcp_congestion_ops, at the least */
-}
 
 static void test_types(void **state)
 {
@@ -269,14 +129,221 @@ static void test_enumerate(void **state)
 	ops_bpf__destroy(skel);
 }
 
+static struct bpfring_struct_ops_report *inspect(struct bpfring_struct_ops *ops)
+{
+	struct bpfring_struct_ops_report *report;
+
+	assert_return_code(bpfring_struct_ops_inspect(ops, &report), 0);
+	return report;
+}
+
+static const struct bpfring_struct_ops_value *
+value_of(const struct bpfring_struct_ops_report *report, const char *member)
+{
+	const struct bpfring_struct_ops_value *v;
+
+	for (unsigned int i = 0; !bpfring_struct_ops_report_get_value(report, i, &v); i++)
+		if (!strcmp(v->member->name, member))
+			return v;
+	fail_msg("no member %s", member);
+	return NULL;
+}
+
+/* What the kernel says of a program by itself. */
+static void test_programs(void **state)
+{
+	struct fixture *f = *state;
+	struct bpfring_struct_ops *ops;
+	struct ops_bpf *skel = load(f, "cc_first", BPFRING_STRUCT_OPS_AUTO, &ops);
+	struct bpfring_struct_ops_report *report;
+	const struct bpfring_struct_ops_value *v;
+	struct bpf_prog_info info = {0};
+	__u32 size = sizeof(info);
+	char tag[17];
+	int stats = bpf_enable_stats(BPF_STATS_RUN_TIME);
+	struct connection c;
+	unsigned int fds;
+
+	assert_return_code(stats, errno);
+	assert_return_code(bpfring_struct_ops_register(ops), 0);
+	connect_with(&c, "bpfring_test");
+	transfer(&c, 1 << 20);
+	close(stats); /* from now on nothing is counted */
+	assert_return_code(
+		bpf_obj_get_info_by_fd(bpf_program__fd(skel->progs.cc_avoid_1), &info, &size),
+		errno);
+	for (size_t i = 0; i < 8; i++)
+		snprintf(tag + 2 * i, 3, "%02x", info.tag[i]);
+	fds = count_fds();
+	report = inspect(ops);
+	assert_int_equal(count_fds(), fds);
+	v = value_of(report, "cong_avoid");
+	assert_int_equal(v->prog_id, info.id);
+	assert_string_equal(v->prog_name, "cc_avoid_1");
+	assert_string_equal(v->prog_tag, tag);
+	assert_true(v->run_count > 0);
+	assert_int_equal(v->run_count, info.run_cnt);
+	assert_int_equal(v->run_time_ns, info.run_time_ns);
+	assert_int_equal(v->recursion_misses, info.recursion_misses);
+	v = value_of(report, "release");
+	assert_int_equal(v->prog_id, 0);
+	assert_string_equal(v->prog_name, "");
+	v = value_of(report, "name");
+	assert_int_equal(v->prog_id, 0);
+	assert_string_equal(v->data, "bpfring_test");
+	bpfring_struct_ops_report_free(report);
+	disconnect(&c);
+	assert_return_code(bpfring_struct_ops_unregister(ops), 0);
+	bpfring_struct_ops_close(ops);
+	ops_bpf__destroy(skel);
+}
+
+/* A link counts while the map is in it. */
+static void test_links(void **state)
+{
+	struct fixture *f = *state;
+	struct bpfring_struct_ops *ops, *with;
+	struct ops_bpf *skel = load(f, "cc_first", BPFRING_STRUCT_OPS_LINK, &ops);
+	struct bpfring_struct_ops_report *report;
+	BPFRING_OPTS(bpfring_struct_ops_status, status);
+
+	with = handle(f, skel, "cc_second");
+	assert_return_code(bpfring_struct_ops_store(ops), 0);
+	report = inspect(ops);
+	assert_int_equal(report->link_count, 0);
+	assert_int_equal(report->state, BPFRING_STRUCT_OPS_READY);
+	assert_int_equal(report->link_mode, 1);
+	bpfring_struct_ops_report_free(report);
+	assert_return_code(bpfring_struct_ops_status(ops, &status), 0);
+	assert_int_equal(status.link_id, 0);
+	assert_int_equal(status.link_map_id, 0);
+	assert_int_equal(status.refcnt, 0);
+
+	assert_return_code(bpfring_struct_ops_register(ops), 0);
+	report = inspect(ops);
+	assert_int_equal(report->link_count, 1);
+	assert_int_equal(report->link_ids[0], bpfring_struct_ops_link_id(ops));
+	assert_int_equal(report->refcnt, 1);
+	bpfring_struct_ops_report_free(report);
+	assert_return_code(bpfring_struct_ops_status(ops, &status), 0);
+	assert_int_equal(status.state, BPFRING_STRUCT_OPS_READY);
+	assert_int_equal(status.refcnt, 1);
+	assert_int_equal(status.map_id, bpfring_struct_ops_map_id(ops));
+	assert_int_equal(status.link_id, bpfring_struct_ops_link_id(ops));
+	assert_int_equal(status.link_map_id, status.map_id);
+
+	assert_return_code(bpfring_struct_ops_replace(ops, with, NULL), 0);
+	report = inspect(with); /* of the first, which is out */
+	assert_int_equal(report->link_count, 0);
+	bpfring_struct_ops_report_free(report);
+	report = inspect(ops);
+	assert_int_equal(report->link_count, 1);
+	bpfring_struct_ops_report_free(report);
+
+	status.sz = 1;
+	assert_int_equal(bpfring_struct_ops_status(ops, &status), -EINVAL);
+	assert_int_equal(bpfring_struct_ops_status(NULL, &status), -EINVAL);
+	assert_int_equal(bpfring_struct_ops_status(ops, NULL), -EINVAL);
+	assert_int_equal(bpfring_struct_ops_inspect(ops, NULL), -EINVAL);
+	assert_int_equal(bpfring_struct_ops_inspect(NULL, &report), -EINVAL);
+	bpfring_struct_ops_close(ops);
+	bpfring_struct_ops_close(with);
+	ops_bpf__destroy(skel);
+}
+
+/* Somebody without privileges who was handed the map. */
+static int inspect_as_nobody(struct bpfring_struct_ops *ops)
+{
+	struct bpfring_struct_ops_report *report;
+	const struct bpfring_struct_ops_value *v;
+	uint32_t id;
+	int err;
+
+	if (setuid(65534))
+		return 1;
+	last_log();
+	err = bpfring_struct_ops_inspect(ops, &report);
+	if (err == -EPERM) /* kernels that refuse all of bpf() to unprivileged processes */
+		return strstr(last_log(), "cannot read") ? 0 : 5;
+	if (err)
+		return 6;
+	v = value_of(report, "cong_avoid");
+	if (!v->prog_id || *v->prog_name || *v->prog_tag)
+		return 2;
+	if (report->link_count != -EPERM || report->state != BPFRING_STRUCT_OPS_INUSE)
+		return 3;
+	bpfring_struct_ops_report_free(report);
+	return bpfring_struct_ops_next_id(0, &id) == -EPERM ? 0 : 4;
+}
+
+static void test_without_privileges(void **state)
+{
+	struct fixture *f = *state;
+	struct bpfring_struct_ops *ops;
+	struct ops_bpf *skel = load(f, "cc_first", BPFRING_STRUCT_OPS_LEGACY, &ops);
+	int status;
+	pid_t pid;
+
+	assert_return_code(bpfring_struct_ops_register(ops), 0);
+	pid = fork();
+	assert_return_code(pid, errno);
+	if (!pid)
+		_exit(inspect_as_nobody(ops));
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+	assert_return_code(bpfring_struct_ops_unregister(ops), 0);
+	bpfring_struct_ops_close(ops);
+	ops_bpf__destroy(skel);
+}
+
+/* Maps of all kinds are walked over, and nothing stays open. */
+static void test_enumerate_leaves_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct ops_bpf *skel = load_all(f, BPFRING_STRUCT_OPS_LEGACY);
+	BPFRING_OPTS(bpfring_struct_ops_opts, opts, .types = f->types);
+	unsigned int fds = count_fds(), found = 0;
+	uint32_t id = 0, last = 0;
+
+	while (!bpfring_struct_ops_next_id(id, &id)) {
+		struct bpfring_struct_ops *ops;
+
+		assert_true(id > last);
+		last = id;
+		found++;
+		assert_int_equal(count_fds(), fds);
+		/* -ENOENT: somebody else's, and gone since */
+		if (!bpfring_struct_ops_open_id(&ops, id, &opts))
+			bpfring_struct_ops_close(ops);
+	}
+	assert_int_equal(bpfring_struct_ops_next_id(id, &id), -ENOENT);
+	assert_int_equal(count_fds(), fds);
+	assert_true(found >= 6); /* those of the object, and not its data */
+	ops_bpf__destroy(skel);
+}
+
+static void test_state_names(void **state)
+{
+	(void)state;
+	assert_string_equal(bpfring_struct_ops_state_name(0), "init");
+	assert_string_equal(bpfring_struct_ops_state_name(1), "inuse");
+	assert_string_equal(bpfring_struct_ops_state_name(2), "tobefree");
+	assert_string_equal(bpfring_struct_ops_state_name(3), "ready");
+	assert_string_equal(bpfring_struct_ops_state_name(4), "?");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_types),
-		cmocka_unit_test(test_types_against_bpftool),
-		cmocka_unit_test(test_against_bpftool),
 		cmocka_unit_test(test_print),
+		cmocka_unit_test(test_programs),
+		cmocka_unit_test(test_links),
+		cmocka_unit_test(test_without_privileges),
 		cmocka_unit_test(test_enumerate),
+		cmocka_unit_test(test_enumerate_leaves_nothing),
+		cmocka_unit_test(test_state_names),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -9,6 +9,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "static_a.skel.h"
+
 #define NAME "bpfring_test"
 
 static struct bpfring_struct_ops *reopen(struct fixture *f, int fd)
@@ -307,6 +309,18 @@ static void test_second_process(void **state)
 	bpfring_struct_ops_close(with);
 }
 
+/* A link of another type, for as long as this process lives. */
+static int other_link(void)
+{
+	struct static_a_bpf *skel = static_a_bpf__open_and_load();
+	struct bpf_link *link;
+
+	assert_non_null(skel);
+	link = bpf_program__attach(skel->progs.at_sys_enter);
+	assert_non_null(link);
+	return bpf_link__fd(link);
+}
+
 static void test_open_errors(void **state)
 {
 	struct fixture *f = *state;
@@ -315,6 +329,11 @@ static void test_open_errors(void **state)
 	BPFRING_OPTS(bpfring_struct_ops_opts, opts, .types = f->types);
 
 	assert_int_equal(bpfring_struct_ops_open(NULL, 0, NULL), -EINVAL);
+	assert_int_equal(bpfring_struct_ops_open_id(NULL, 1, NULL), -EINVAL);
+	assert_int_equal(bpfring_struct_ops_open_link_id(NULL, 1, NULL), -EINVAL);
+	assert_int_equal(bpfring_struct_ops_open_pinned(NULL, BPFFS "/x", NULL), -EINVAL);
+	assert_int_equal(bpfring_struct_ops_open_pinned(&ops, NULL, NULL), -EINVAL);
+	assert_int_equal(bpfring_struct_ops_open_object(&ops, skel->obj, NULL, NULL), -EINVAL);
 	assert_int_equal(bpfring_struct_ops_open(&ops, -1, NULL), -EBADF);
 	assert_int_equal(bpfring_struct_ops_open(&ops, STDERR_FILENO, NULL), -EINVAL);
 	assert_int_equal(bpfring_struct_ops_open(&ops, bpf_map__fd(skel->maps.bss), NULL), -EINVAL);
@@ -325,6 +344,9 @@ static void test_open_errors(void **state)
 	assert_int_equal(bpfring_struct_ops_open_id(&ops, UINT32_MAX, NULL), -ENOENT);
 	assert_int_equal(bpfring_struct_ops_open_link_id(&ops, UINT32_MAX, NULL), -ENOENT);
 	assert_int_equal(bpfring_struct_ops_open_pinned(&ops, BPFFS "/nothing", NULL), -ENOENT);
+
+	assert_int_equal(bpfring_struct_ops_open(&ops, other_link(), NULL), -EINVAL);
+	assert_non_null(strstr(last_log(), "not struct_ops"));
 
 	opts.sz = 1;
 	assert_int_equal(bpfring_struct_ops_open(&ops, bpf_map__fd(skel->maps.cc_first), &opts),

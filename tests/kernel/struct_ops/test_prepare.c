@@ -193,6 +193,121 @@ static void test_optional(void **state)
 	close_future(ops, skel);
 }
 
+static void set_optional(struct bpfring_struct_ops *ops, const char *member, int optional)
+{
+	assert_return_code(bpfring_struct_ops_set_optional(ops, member, optional), 0);
+}
+
+static int prepare(struct bpfring_struct_ops *ops)
+{
+	return bpfring_struct_ops_prepare(ops, BPFRING_STRUCT_OPS_AUTO);
+}
+
+/* How many names dropped() has; NULL or the last of them. */
+static int count_dropped(struct bpfring_struct_ops *ops, const char **last)
+{
+	int n = 0;
+
+	*last = NULL;
+	while (!bpfring_struct_ops_dropped(ops, (unsigned int)n, last))
+		n++;
+	return n;
+}
+
+/*
+ * The map is as before: what would have been dropped is set, and its mode is that of the section.
+ */
+static void test_failure_changes_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct future_bpf *skel;
+	struct bpfring_struct_ops *ops = open_future(f, &skel);
+	const char *name;
+	uint32_t flags = bpf_map__map_flags(skel->maps.future);
+
+	set_optional(ops, "foresee", 1);
+	assert_true(prepare(ops) < 0); /* for 'big' */
+	assert_int_equal(bpf_map__map_flags(skel->maps.future), flags);
+	assert_int_equal(count_dropped(ops, &name), 0);
+	close_future(ops, skel);
+
+	need_new_libbpf();
+	ops = open_future(f, &skel);
+	set_optional(ops, "foresee", 1);
+	assert_int_equal(prepare(ops), -ENOENT);
+	set_optional(ops, "foresee", 0);
+	set_optional(ops, "big", 1);
+	assert_int_equal(prepare(ops), -ENOENT); /* it is still set */
+	assert_non_null(strstr(last_log(), "'foresee'"));
+	assert_int_equal(count_dropped(ops, &name), 0);
+	set_optional(ops, "foresee", 1);
+	assert_int_equal(prepare(ops), 2);
+	close_future(ops, skel);
+}
+
+/* The count is that of dropped(), however often. */
+static void test_prepare_again(void **state)
+{
+	struct fixture *f = *state;
+	struct future_bpf *skel;
+	struct bpfring_struct_ops *ops;
+	const char *name;
+
+	need_new_libbpf();
+	ops = open_future(f, &skel);
+	set_optional(ops, NULL, 1);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(prepare(ops), 2);
+		assert_int_equal(count_dropped(ops, &name), 2);
+		assert_string_equal(name, "big");
+	}
+	/* What was dropped had been set: that it may not be dropped is heard also afterwards. */
+	set_optional(ops, "big", 0);
+	assert_int_equal(prepare(ops), -ENOENT);
+	assert_int_equal(count_dropped(ops, &name), 2);
+	/* Set to nothing, it is no longer left out; set again, it is left out again. */
+	assert_return_code(bpfring_struct_ops_set_int(ops, "big", 0), 0);
+	assert_int_equal(prepare(ops), 1);
+	assert_int_equal(count_dropped(ops, &name), 1);
+	assert_string_equal(name, "foresee");
+	assert_return_code(bpfring_struct_ops_set_program(ops, "foresee", NULL), 0);
+	assert_int_equal(prepare(ops), 0);
+	assert_int_equal(count_dropped(ops, &name), 0);
+	assert_return_code(
+		bpfring_struct_ops_set_program(ops, "foresee", skel->progs.future_foresee), 0);
+	assert_int_equal(prepare(ops), 1);
+	assert_int_equal(count_dropped(ops, &name), 1);
+	/* A value that was refused changes nothing. */
+	assert_int_equal(bpfring_struct_ops_set_int(ops, "foresee", 1), -EINVAL);
+	assert_int_equal(prepare(ops), 1);
+	assert_int_equal(bpfring_struct_ops_dropped(ops, 0, NULL), -EINVAL);
+	assert_int_equal(bpfring_struct_ops_dropped(NULL, 0, &name), -EINVAL);
+	close_future(ops, skel);
+}
+
+/* Modes can be chosen again, until the object is loaded. */
+static void test_modes(void **state)
+{
+	struct fixture *f = *state;
+	struct ops_bpf *skel = ops_bpf__open();
+	struct bpfring_struct_ops *ops = handle(f, skel, "cc_first");
+	uint32_t link = kernel_can(f, BPFRING_STRUCT_OPS_CAN_LINK) ? 1U << 13 : 0;
+	static const enum bpfring_struct_ops_mode modes[] = {
+		BPFRING_STRUCT_OPS_AUTO, BPFRING_STRUCT_OPS_LEGACY, BPFRING_STRUCT_OPS_LINK,
+		BPFRING_STRUCT_OPS_LEGACY, BPFRING_STRUCT_OPS_AUTO};
+
+	for (size_t i = 0; i < ARRAY_SIZE(modes); i++) {
+		bool legacy = modes[i] == BPFRING_STRUCT_OPS_LEGACY;
+		bool refused = modes[i] == BPFRING_STRUCT_OPS_LINK && !link;
+
+		assert_int_equal(bpfring_struct_ops_prepare(ops, modes[i]),
+				 refused ? -EOPNOTSUPP : 0);
+		assert_int_equal(bpf_map__map_flags(skel->maps.cc_first), legacy ? 0 : link);
+	}
+	bpfring_struct_ops_close(ops);
+	ops_bpf__destroy(skel);
+}
+
 /* Programs change places and come back. */
 static void test_programs(void **state)
 {
@@ -223,9 +338,14 @@ int main(void)
 {
 	const struct CMUnitTest old[] = {cmocka_unit_test(test_old_libbpf)};
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_wrong_use), cmocka_unit_test(test_ranges),
-		cmocka_unit_test(test_required),  cmocka_unit_test(test_optional),
+		cmocka_unit_test(test_wrong_use),
+		cmocka_unit_test(test_ranges),
+		cmocka_unit_test(test_required),
+		cmocka_unit_test(test_optional),
 		cmocka_unit_test(test_programs),
+		cmocka_unit_test(test_failure_changes_nothing),
+		cmocka_unit_test(test_prepare_again),
+		cmocka_unit_test(test_modes),
 	};
 
 	if (!libbpf_is_new() && cmocka_run_group_tests(old, setup, teardown))

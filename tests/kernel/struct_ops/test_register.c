@@ -35,7 +35,9 @@ static void test_legacy_states(void **state)
 	assert_state(ops, BPFRING_STRUCT_OPS_TOBEFREE);
 	assert_false(available(NAME));
 	assert_int_equal(bpfring_struct_ops_unregister(ops), -EINPROGRESS);
-	assert_int_equal(bpfring_struct_ops_register(ops), -EBUSY);
+	last_log();
+	assert_int_equal(bpfring_struct_ops_register(ops), -EBUSY); /* for ever */
+	assert_non_null(strstr(last_log(), "load another"));
 	assert_int_equal(bpfring_struct_ops_wait_released(ops, 20000000), -ETIMEDOUT);
 	transfer(&c, 1 << 16); /* the connection keeps it */
 	disconnect(&c);
@@ -75,7 +77,10 @@ static void test_link_states(void **state)
 	assert_int_equal(bpfring_struct_ops_wait_released(ops, 20000000), -ETIMEDOUT);
 	disconnect(&c);
 	assert_return_code(bpfring_struct_ops_wait_released(ops, 5000000000), 0);
-	/* Once more: nothing to do, or before 6.11, when it took the link away, nothing to do it with. */
+	/*
+	 * Once more: nothing to do, or before 6.11, when it took the link away, nothing to do it
+	 * with.
+	 */
 	assert_int_equal(bpfring_struct_ops_unregister(ops),
 			 kernel_can(f, BPFRING_STRUCT_OPS_CAN_DETACH) ? 0 : -ENOLINK);
 
@@ -83,7 +88,73 @@ static void test_link_states(void **state)
 	ops_bpf__destroy(skel);
 }
 
-/* A link that was detached does not keep the handle from registering the map anew. */
+/* A link that was detached does not keep the handle from registering the map by another. */
+static void test_register_again_by_handle(void **state)
+{
+	struct fixture *f = *state;
+	struct bpfring_struct_ops *ops;
+	struct ops_bpf *skel = load(f, "cc_first", BPFRING_STRUCT_OPS_LINK, &ops);
+	BPFRING_OPTS(bpfring_struct_ops_status, status);
+	uint32_t last_link = 0;
+	unsigned int fds = 0;
+
+	for (int i = 0; i < 3; i++) {
+		assert_return_code(bpfring_struct_ops_register(ops), 0);
+		assert_true(available(NAME));
+		assert_int_not_equal(bpfring_struct_ops_link_id(ops), last_link);
+		last_link = bpfring_struct_ops_link_id(ops);
+		assert_return_code(bpfring_struct_ops_status(ops, &status), 0);
+		assert_int_equal(status.link_id, last_link);
+		assert_int_equal(status.link_map_id, status.map_id);
+		if (!fds)
+			fds = count_fds();
+		assert_int_equal(count_fds(), fds);
+		last_log();
+		assert_int_equal(bpfring_struct_ops_register(ops), -EBUSY);
+		assert_non_null(strstr(last_log(), "unregister it first"));
+		assert_int_equal(count_fds(), fds);
+		assert_return_code(bpfring_struct_ops_unregister(ops), 0);
+		assert_false(available(NAME));
+		assert_return_code(bpfring_struct_ops_wait_released(ops, 5000000000), 0);
+	}
+	bpfring_struct_ops_close(ops);
+	ops_bpf__destroy(skel);
+}
+
+/* The link was detached by somebody else, and the name is taken: what the handle has stays. */
+static void test_register_again_refused(void **state)
+{
+	struct fixture *f = *state;
+	struct bpfring_struct_ops *ops, *other, *second;
+	struct ops_bpf *skel = load(f, "cc_first", BPFRING_STRUCT_OPS_LINK, &ops);
+	BPFRING_OPTS(bpfring_struct_ops_opts, opts, .types = f->types);
+
+	if (!kernel_can(f, BPFRING_STRUCT_OPS_CAN_DETACH))
+		skip_because("links of this kernel do not tell of their detachment (Linux 6.11)");
+	second = handle(f, skel, "cc_second");
+	assert_return_code(bpfring_struct_ops_register(ops), 0);
+	assert_return_code(bpfring_struct_ops_open(&other, bpfring_struct_ops_link_fd(ops), &opts),
+			   0);
+	assert_return_code(bpfring_struct_ops_unregister(other), 0);
+	assert_return_code(bpfring_struct_ops_register(second), 0);
+	assert_int_equal(bpfring_struct_ops_register(ops), -EEXIST);
+	assert_return_code(bpfring_struct_ops_unregister(ops), 0); /* its own: detached */
+	assert_true(available(NAME));
+	assert_return_code(bpfring_struct_ops_unregister(second), 0);
+	assert_return_code(bpfring_struct_ops_register(ops), 0);
+	assert_true(available(NAME));
+	/* A handle that was opened when the link had its map can do the same. */
+	assert_return_code(bpfring_struct_ops_unregister(ops), 0);
+	assert_return_code(bpfring_struct_ops_register(other), 0);
+	bpfring_struct_ops_close(ops);
+	assert_true(available(NAME));
+	bpfring_struct_ops_close(other);
+	assert_false(available(NAME));
+	bpfring_struct_ops_close(second);
+	ops_bpf__destroy(skel);
+}
+
+/* Nor does it keep a new handle from that. */
 static void test_register_again(void **state)
 {
 	struct fixture *f = *state;
@@ -270,6 +341,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_legacy_states),
 		cmocka_unit_test(test_link_states),
+		cmocka_unit_test(test_register_again_by_handle),
+		cmocka_unit_test(test_register_again_refused),
 		cmocka_unit_test(test_register_again),
 		cmocka_unit_test(test_auto_mode),
 		cmocka_unit_test(test_same_name_link),

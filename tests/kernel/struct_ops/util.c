@@ -11,6 +11,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/sys_struct_ops.h"
+
 const char *last_log(void)
 {
 	static char copy[8192];
@@ -128,6 +130,50 @@ struct ops_bpf *load(struct fixture *f, const char *map, enum bpfring_struct_ops
 
 	*ret = handle(f, skel, map);
 	return skel;
+}
+
+struct update_hook update_hook;
+
+static uint32_t id_of(int map_fd)
+{
+	struct bpf_map_info info = {0};
+	__u32 size = sizeof(info);
+
+	assert_return_code(bpf_obj_get_info_by_fd(map_fd, &info, &size), errno);
+	return info.id;
+}
+
+int __real_bpfring_sys_link_update(int link_fd, int map_fd, int old_map_fd);
+int __wrap_bpfring_sys_link_update(int link_fd, int map_fd, int old_map_fd);
+int __wrap_bpfring_sys_link_update(int link_fd, int map_fd, int old_map_fd)
+{
+	void (*before)(void *) = update_hook.before;
+
+	update_hook.calls++;
+	update_hook.before = NULL;
+	if (before)
+		before(update_hook.ctx);
+	if (update_hook.error)
+		return update_hook.error;
+	if (old_map_fd < 0)
+		fail_msg("the kernel was not told which map to replace");
+	if (id_of(old_map_fd) == id_of(map_fd))
+		fail_msg("map id %u was to be replaced by itself", id_of(map_fd));
+	return __real_bpfring_sys_link_update(link_fd, map_fd, old_map_fd);
+}
+
+void update_link(int link_fd, int map_fd)
+{
+	struct sys_link_info info;
+	int old;
+
+	assert_return_code(bpfring_sys_link_info(link_fd, &info), 0);
+	if (info.map_id == id_of(map_fd))
+		return;
+	old = bpf_map_get_fd_by_id(info.map_id);
+	assert_return_code(old, errno);
+	assert_return_code(__real_bpfring_sys_link_update(link_fd, map_fd, old), 0);
+	close(old);
 }
 
 static struct bpfring_struct_ops_status status_of(struct bpfring_struct_ops *ops)

@@ -27,7 +27,9 @@ void need_links(const struct fixture *f); /* skips the test before Linux 6.4 */
 struct ops_bpf *load(struct fixture *f, const char *map, enum bpfring_struct_ops_mode mode,
 		     struct bpfring_struct_ops **ret);
 
-/* Loads all maps in @mode; a kernel that does not have it has to say so, then the test is skipped. */
+/*
+ * Loads all maps in @mode; a kernel that does not have it has to say so, then the test is skipped.
+ */
 struct ops_bpf *load_all(struct fixture *f, enum bpfring_struct_ops_mode mode);
 struct bpfring_struct_ops *handle(struct fixture *f, struct ops_bpf *skel, const char *map);
 
@@ -44,6 +46,21 @@ struct connection {
 void connect_with(struct connection *ret, const char *name);
 void transfer(const struct connection *c, size_t bytes);
 void disconnect(struct connection *c);
+
+/*
+ * Every replacement that the library asks the kernel for goes through here. A kernel that replaces
+ * a map by itself panics: such a call, or one that could become one in a race, does not reach it,
+ * and fails the test.
+ */
+extern struct update_hook {
+	int calls;
+	void (*before)(void *ctx); /* called before the kernel is, once; NULL: nothing */
+	void *ctx;
+	int error; /* instead of calling the kernel, 0: call it */
+} update_hook;
+
+/* Puts a map into a link behind the library's back, if it is not in it. */
+void update_link(int link_fd, int map_fd);
 
 /* Messages of the library since the last call, to look for a word in. */
 const char *last_log(void);

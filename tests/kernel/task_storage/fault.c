@@ -79,10 +79,11 @@ void __wrap_bpfring_sys_free(void *mem)
 	__real_bpfring_sys_free(mem);
 }
 
-int __real_bpfring_sys_wait_for_rcu(void);
-int __wrap_bpfring_sys_wait_for_rcu(void);
-int __wrap_bpfring_sys_wait_for_rcu(void)
+int __real_bpfring_sys_wait_for_rcu(int outer_fd, int inner_fd);
+int __wrap_bpfring_sys_wait_for_rcu(int outer_fd, int inner_fd);
+int __wrap_bpfring_sys_wait_for_rcu(int outer_fd, int inner_fd)
 {
 	rcu_waits++;
-	return fails("wait_for_rcu") ? -EINVAL : __real_bpfring_sys_wait_for_rcu();
+	return fails("wait_for_rcu") ? -EINVAL
+				     : __real_bpfring_sys_wait_for_rcu(outer_fd, inner_fd);
 }

@@ -24,13 +24,26 @@ struct fixture {
 
 /* Which path the running program tests: from its argument. */
 extern enum bpfring_task_path tested_path;
+/* How many the fall-back has; set before fixture_setup(). */
+extern uint32_t fixture_slots;
+/* With the program that hooks a function of the kernel, if this one can; set before fixture_setup(). */
+extern bool fixture_fentry;
 
 struct task_test_bpf *fixture_load(void);
 int fixture_setup(void **state);
 int fixture_teardown(void **state);
 
-/* Lets BPF look at the calling thread: one system call that it hooks. */
+/* BPF looks at the threads of the calling process, and of no other. */
+void look_at_caller(struct task_test_bpf *skel);
+/* The calling thread as BPF numbers it. */
+unsigned int kernel_tid(const struct task_test_bpf *skel);
+
+/*
+ * Lets BPF look at the calling thread: one system call that it hooks. The kernel leaves out a program that
+ * it has interrupted on the same processor, in whatever thread, and counts that: then again.
+ */
 void fixture_look(void);
+uint64_t looks_left_out(const struct task_test_bpf *skel);
 
 /* Linux 6.9; before it another thread cannot be named. */
 bool threads_have_pidfds(void);

@@ -45,9 +45,10 @@ struct named_value {
 BPFRING_TASK_STORAGE(named, struct named_value);
 BPFRING_NAMED_STORAGE(named);
 
-int target_tgid;
+int target_tgid; /* as all that BPF sees: outside of any PID namespace */
 int syscall_nr;
-__u64 named_one, named_two, searches;
+__u64 named_one, named_two;
+__u64 looks[LOOKS]; /* at a thread whose number ends so, by a system call */
 
 static void touch(struct task_struct *task)
 {
@@ -84,6 +85,7 @@ int BPF_PROG(on_enter, struct pt_regs *regs, long nr)
 
 	if (task->tgid != target_tgid || nr != syscall_nr)
 		return 0;
+	looks[(__u32)task->pid % LOOKS]++;
 	touch(task);
 	small = bpfring_task_get(store, task, small);
 	if (small)
@@ -99,6 +101,17 @@ int BPF_PROG(on_enter, struct pt_regs *regs, long nr)
 		named_two += *half;
 		*half = 0;
 	}
+	return 0;
+}
+
+/* The numbers of the caller, as BPF knows it. */
+SEC("syscall")
+int who_is_it(struct task_test_ids *ret)
+{
+	__u64 ids = bpf_get_current_pid_tgid();
+
+	ret->tgid = (__u32)(ids >> 32);
+	ret->tid = (__u32)ids;
 	return 0;
 }
 
@@ -122,6 +135,44 @@ int sleep_and_write(struct sleeper *ctx)
 	cell->a = ctx->tag;
 	cell->writes = ctx->tag;
 	return 0;
+}
+
+/* Holds the address of the caller's cell for long, without sleeping, then writes. */
+__u32 holding; /* 1: now; 2: it has written */
+
+static long spend_time(__u32 i, void *ctx)
+{
+	return 0;
+}
+
+static int hold(struct task_struct *task)
+{
+	struct task_cell_test *cell;
+
+	if (task->tgid != target_tgid)
+		return 0;
+	cell = bpfring_task_get(store, task, cell);
+	if (!cell)
+		return 0;
+	*(volatile __u32 *)&holding = 1;
+	bpf_loop(1 << 23, spend_time, (void *)0, 0);
+	bpf_loop(1 << 23, spend_time, (void *)0, 0);
+	cell->sum = 0xdead;
+	*(volatile __u32 *)&holding = 2;
+	return 0;
+}
+
+SEC("raw_tp")
+int hold_and_write(void *ctx)
+{
+	return hold(bpf_get_current_task_btf());
+}
+
+/* The kernel runs the other one without preemption; this one it interrupts. */
+SEC("?fentry/bpf_fentry_test1")
+int BPF_PROG(hold_interrupted, int a)
+{
+	return hold(bpf_get_current_task_btf());
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -3,6 +3,8 @@
 #ifndef TASK_TEST_H
 #define TASK_TEST_H
 
+#define LOOKS 1024
+
 /* A thread's cell. */
 struct task_cell_test {
 	unsigned int owner;	/* user space: the thread that has the cell */
@@ -17,6 +19,11 @@ struct task_cell_test {
 /* A second one, of another size. */
 struct task_small_test {
 	unsigned long long hits;
+};
+
+/* A thread and its process as the kernel numbers them, which in a PID namespace is not how they do. */
+struct task_test_ids {
+	unsigned int tgid, tid;
 };
 
 #endif /* TASK_TEST_H */

@@ -24,7 +24,7 @@ static void shares_memory(void **state)
 	assert_int_equal(small->hits, 0);
 	fixture_look();
 	assert_int_equal(cell->sum, 42);
-	assert_int_equal(cell->writer, (unsigned int)gettid());
+	assert_int_equal(cell->writer, kernel_tid(f->skel));
 	assert_int_equal(small->hits, 1);
 	assert_int_equal(stats_of(f).bound, 1);
 }

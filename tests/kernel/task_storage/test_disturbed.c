@@ -117,6 +117,7 @@ static void forks(void **state)
 {
 	struct fixture *f = *state;
 	pthread_t threads[BUSY_THREADS];
+	const uint64_t before = looks_left_out(f->skel);
 
 	busy(f, threads);
 	for (int i = 0; i < 100 / slowness(); i++) {
@@ -125,7 +126,7 @@ static void forks(void **state)
 
 		if (!pid) {
 			alarm(20);
-			f->skel->bss->target_tgid = getpid();
+			look_at_caller(f->skel);
 			CHILD_CHECK(!bpfring_task_storage_bind(f->ts, f->cell, (void **)&cell));
 			cell->a = 6;
 			fixture_look();
@@ -136,8 +137,10 @@ static void forks(void **state)
 		}
 		join_child(pid);
 	}
-	f->skel->bss->target_tgid = getpid();
+	look_at_caller(f->skel);
 	idle(f, threads);
+	printf("%llu looks were left out\n",
+	       (unsigned long long)(looks_left_out(f->skel) - before));
 }
 
 /* Threads begin and end while all are moved from one map to the other and back. */
@@ -150,9 +153,10 @@ static void maps_change(void **state)
 
 	busy(f, threads);
 	for (int i = 0; i < 20 / slowness() + 2; i++) {
-		const struct bpf_object *to = i % 2 ? f->skel->obj : second->obj;
+		struct task_test_bpf *to = i % 2 ? f->skel : second;
 
-		assert_return_code(bpfring_task_storage_replace_object(f->ts, to, "store"), 0);
+		look_at_caller(to);
+		assert_return_code(bpfring_task_storage_replace_object(f->ts, to->obj, "store"), 0);
 		assert_ptr_equal(bind_cell(f), cell);
 		cell->a = (unsigned int)i;
 		cell->sum = 100;

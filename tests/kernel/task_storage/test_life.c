@@ -37,7 +37,7 @@ static void fork_child_shares_nothing(void **state)
 	cell->a = 7;
 	pid = fork();
 	if (!pid) {
-		f->skel->bss->target_tgid = getpid();
+		look_at_caller(f->skel);
 		cell->a = 100; /* through the inherited pointer: to a copy */
 		cell->writer = 0;
 		fixture_look();
@@ -48,7 +48,7 @@ static void fork_child_shares_nothing(void **state)
 		mine->a = 200;
 		mine->b = 1;
 		fixture_look();
-		CHILD_CHECK(mine->writer == (unsigned int)getpid());
+		CHILD_CHECK(mine->writer == kernel_tid(f->skel));
 		CHILD_CHECK(mine->sum == 201);
 		CHILD_CHECK(bound(f) == 1);
 		CHILD_CHECK(!bpfring_task_storage_unbind(f->ts));
@@ -56,11 +56,11 @@ static void fork_child_shares_nothing(void **state)
 		_exit(0);
 	}
 	join_child(pid);
-	f->skel->bss->target_tgid = getpid();
+	look_at_caller(f->skel);
 	assert_int_equal(cell->a, 7);
 	fixture_look();
 	assert_int_equal(cell->sum, 7);
-	assert_int_equal(cell->writer, (unsigned int)getpid());
+	assert_int_equal(cell->writer, kernel_tid(f->skel));
 	assert_int_equal(bound(f), 1);
 }
 
@@ -88,7 +88,7 @@ static void *fork_in_thread(void *arg)
 	pid_t pid = fork();
 
 	if (!pid) {
-		f->skel->bss->target_tgid = getpid();
+		look_at_caller(f->skel);
 		CHILD_CHECK(!bpfring_task_storage_bind(f->ts, f->cell, (void **)&mine));
 		mine->a = 11;
 		fixture_look();
@@ -97,7 +97,7 @@ static void *fork_in_thread(void *arg)
 		_exit(0);
 	}
 	join_child(pid);
-	f->skel->bss->target_tgid = getpid();
+	look_at_caller(f->skel);
 	return NULL;
 }
 
@@ -123,16 +123,16 @@ static void exec_keeps_the_element(void **state)
 		struct task_cell_test *cell;
 
 		CHILD_CHECK(!bpfring_task_storage_bind(f->ts, f->cell, (void **)&cell));
-		f->skel->bss->target_tgid = getpid();
+		look_at_caller(f->skel);
 		fixture_look();
-		CHILD_CHECK(cell->writer == (unsigned int)getpid());
+		CHILD_CHECK(cell->writer == kernel_tid(f->skel));
 		execl("/bin/true", "true",
 		      NULL); /* BPF goes on writing, into a page without owner */
 		_exit(1);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFEXITED(status) && !WEXITSTATUS(status));
-	f->skel->bss->target_tgid = getpid();
+	look_at_caller(f->skel);
 	bind_cell(f);
 	fixture_look();
 }
@@ -151,17 +151,17 @@ static void kill_9(void **state)
 		assert_int_equal(pipe(pipe_fds), 0);
 		pid = fork();
 		if (!pid) {
-			f->skel->bss->target_tgid = getpid();
+			look_at_caller(f->skel);
 			CHILD_CHECK(!bpfring_task_storage_bind(f->ts, f->cell, (void **)&cell));
 			/* BPF may have been first, but for this process */
 			CHILD_CHECK(!cell->owner && !cell->strangers);
-			CHILD_CHECK(!cell->writer || cell->writer == (unsigned int)getpid());
-			cell->owner = (unsigned int)getpid();
+			CHILD_CHECK(!cell->writer || cell->writer == kernel_tid(f->skel));
+			cell->owner = kernel_tid(f->skel);
 			CHILD_CHECK(write(pipe_fds[1], "x", 1) == 1);
 			for (;;) {
 				fixture_look();
 				CHILD_CHECK(cell->strangers == 0);
-				CHILD_CHECK(cell->owner == (unsigned int)getpid());
+				CHILD_CHECK(cell->owner == kernel_tid(f->skel));
 			}
 		}
 		close(pipe_fds[1]);
@@ -226,7 +226,7 @@ static void *moved_thread(void *arg)
 	struct mover *m = arg;
 
 	m->cell = bind_cell(m->f);
-	m->cell->a = (unsigned int)gettid();
+	m->cell->a = kernel_tid(m->f->skel);
 	pthread_barrier_wait(m->barrier); /* all bound */
 	pthread_barrier_wait(m->barrier); /* moved */
 	m->cell->writer = 0;
@@ -237,8 +237,8 @@ static void *moved_thread(void *arg)
 		assert_ptr_equal(bind_cell(m->f), m->cell);
 	}
 	fixture_look();
-	assert_int_equal(m->cell->writer, (unsigned int)gettid());
-	assert_int_equal(m->cell->sum, (unsigned int)gettid() + 1);
+	assert_int_equal(m->cell->writer, kernel_tid(m->f->skel));
+	assert_int_equal(m->cell->sum, kernel_tid(m->f->skel) + 1);
 	assert_ptr_equal(bind_cell(m->f), m->cell);
 	pthread_barrier_wait(m->barrier);
 	return NULL;

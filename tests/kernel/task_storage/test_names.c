@@ -132,7 +132,7 @@ static void child_declares_again(void **state)
 	fixture_look();
 	pid = fork();
 	if (!pid) {
-		f->skel->bss->target_tgid = getpid();
+		look_at_caller(f->skel);
 		CHILD_CHECK(!bpfring_names_bind(names, one, (void **)&value));
 		*value = 50;
 		fixture_look();
@@ -141,7 +141,7 @@ static void child_declares_again(void **state)
 		_exit(0);
 	}
 	join_child(pid);
-	f->skel->bss->target_tgid = getpid();
+	look_at_caller(f->skel);
 	fixture_look();
 	assert_int_equal(f->skel->bss->named_one, 52);
 }

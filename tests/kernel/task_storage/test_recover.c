@@ -119,7 +119,7 @@ static void *bind_and_follow(void *arg)
 	bind_cell(o->f);
 	cell->writer = 0;
 	fixture_look();
-	o->errs[0] = cell->writer == (unsigned int)o->tid;
+	o->errs[0] = cell->writer == kernel_tid(o->f->skel);
 	return NULL;
 }
 

@@ -6,7 +6,9 @@
 #include <errno.h>
 #include <grp.h>
 #include <pthread.h>
+#include <sched.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -95,7 +97,7 @@ static void without_privileges(void **state)
 	if (!pid) {
 		int fd = bpf_map__fd(s->maps.store), member;
 
-		s->bss->target_tgid = getpid();
+		look_at_caller(s);
 		CHILD_CHECK(!setgroups(0, NULL) && !setgid(65534) && !setuid(65534));
 		bpfring_set_log(NULL);
 		CHILD_CHECK(bpfring_task_storage_open(&ts, fd, &opts) == -EPERM);
@@ -319,6 +321,49 @@ static void an_object_without_tags(void **state)
 	untagged_bpf__destroy(skel);
 }
 
+static int prepare_path(uint32_t path)
+{
+	BPFRING_OPTS(bpfring_task_prepare_opts, opts, .path = path);
+	struct task_test_bpf *skel = task_test_bpf__open();
+	int ret = skel ? bpfring_task_storage_prepare(skel->obj, "store", &opts) : -ENOMEM;
+
+	task_test_bpf__destroy(skel);
+	return ret;
+}
+
+/*
+ * Who may not make maps may still load with a BPF token, which only the loader has: the kernel's types
+ * know the answer too.
+ */
+static void prepare_without_privileges(void **state)
+{
+	int path = prepare_path(BPFRING_TASK_AUTO);
+	pid_t pid = fork();
+
+	(void)state;
+	if (!pid) {
+		if (unshare(CLONE_NEWUSER))
+			_exit(0);
+		CHILD_CHECK(prepare_path(BPFRING_TASK_AUTO) == path);
+		CHILD_CHECK(prepare_path(BPFRING_TASK_FALLBACK) == BPFRING_TASK_FALLBACK);
+		_exit(0);
+	}
+	join_child(pid);
+	pid = fork();
+	if (!pid) { /* nor anything to read the answer from */
+		if (unshare(CLONE_NEWNS) || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+		    umount2("/sys", MNT_DETACH) || unshare(CLONE_NEWUSER))
+			_exit(0);
+		catch_logs();
+		CHILD_CHECK(prepare_path(BPFRING_TASK_AUTO) == -EPERM);
+		CHILD_CHECK(strstr(log_text(), "ask for one of the paths"));
+		CHILD_CHECK(prepare_path(BPFRING_TASK_UPTR) == BPFRING_TASK_UPTR);
+		CHILD_CHECK(prepare_path(BPFRING_TASK_FALLBACK) == BPFRING_TASK_FALLBACK);
+		_exit(0);
+	}
+	join_child(pid);
+}
+
 /* The other way would need what was taken from the object's types. */
 static void the_fall_back_is_final(void **state)
 {
@@ -343,11 +388,17 @@ static int run(void)
 {
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
-		TEST(refuses_bad_input),      TEST(without_privileges),
-		TEST(no_slot_is_left),	      TEST(no_descriptor_is_left),
-		TEST(no_key_is_left),	      TEST(a_descriptor_that_is_read_only),
-		TEST(members_that_are_none),  TEST(threads_that_are_none),
-		TEST(an_object_without_tags), TEST(the_fall_back_is_final),
+		TEST(refuses_bad_input),
+		TEST(without_privileges),
+		TEST(no_slot_is_left),
+		TEST(no_descriptor_is_left),
+		TEST(no_key_is_left),
+		TEST(a_descriptor_that_is_read_only),
+		TEST(members_that_are_none),
+		TEST(threads_that_are_none),
+		TEST(an_object_without_tags),
+		TEST(the_fall_back_is_final),
+		TEST(prepare_without_privileges),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,6 +13,7 @@ struct other {
 	struct fixture *f;
 	pthread_barrier_t barrier;
 	pid_t tid;
+	unsigned int kernel_tid;
 	bool bind_too;
 	struct task_cell_test *cell;
 };
@@ -22,6 +23,7 @@ static void *other_thread(void *arg)
 	struct other *o = arg;
 
 	o->tid = gettid();
+	o->kernel_tid = kernel_tid(o->f->skel);
 	pthread_barrier_wait(&o->barrier); /* known */
 	pthread_barrier_wait(&o->barrier); /* bound by the other */
 	if (o->bind_too)
@@ -55,7 +57,7 @@ static void binds_another_thread(struct fixture *f, bool bind_too)
 	pthread_barrier_wait(&o.barrier);
 	pthread_barrier_wait(&o.barrier);
 	assert_int_equal(cell->sum, 9);
-	assert_int_equal(cell->writer, (unsigned int)o.tid);
+	assert_int_equal(cell->writer, o.kernel_tid);
 	assert_int_equal(stats_of(f).bound, 1);
 	assert_int_equal(bpfring_task_storage_reap(f->ts), 0);
 	pthread_barrier_wait(&o.barrier);
@@ -122,7 +124,7 @@ static void *bind_and_wait(void *arg)
 	pthread_barrier_wait(&o->barrier);
 	o->cell = bind_cell(o->f); /* again: a new cell, not what is freed */
 	fixture_look();
-	assert_int_equal(o->cell->writer, (unsigned int)gettid());
+	assert_int_equal(o->cell->writer, kernel_tid(o->f->skel));
 	return NULL;
 }
 

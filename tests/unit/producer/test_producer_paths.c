@@ -4,6 +4,7 @@
 
 #include "producer/producer.h"
 #include "producer_rig.h"
+#include "stores.h"
 
 static void open_for(bool threads, const struct start *start, bpfring_kick_fn kick, void *ctx)
 {
@@ -92,9 +93,9 @@ static void that_do_not_fit(bool threads)
 	assert_left();
 	assert_true(samples[2].data == NULL); /* written only on success */
 	/* somebody waits: nobody else gets space, even if there is some */
-	p->queue.claimed = true;
+	p->queue.keeps_space = true;
 	assert_int_equal(bpfring_producer_reserve_batch(p, large, 1), -ENOSPC);
-	p->queue.claimed = false;
+	p->queue.keeps_space = false;
 	assert_int_equal(bpfring_producer_reserve_batch(p, large, 1), 1);
 	assert_int_equal(bpfring_producer_submit_batch(p, large, 1), 1);
 	assert_int_equal(bpfring_producer_submit_batch(p, samples, 2), 2);
@@ -146,6 +147,33 @@ static void batches_that_may_not_be_ended(void **state)
 	(void)state;
 	that_may_not_be_ended(false);
 	that_may_not_be_ended(true);
+}
+
+/* The kernel gets a batch at one moment: the position is stored once for it. */
+static void a_batch_is_published_in_one_step(void **state)
+{
+	struct bpfring_sample samples[16];
+	int watched;
+
+	(void)state;
+	open_for_threads(NULL);
+	watched = watch_stores(bpfring_producer_prod(p)->prod_word, 8);
+	if (watched < 0)
+		done();
+	skip_without_breakpoints(watched);
+	for (unsigned int n = 1; n <= 16; n++) {
+		uint64_t before = stores(watched);
+
+		for (unsigned int i = 0; i < n; i++)
+			samples[i] = (struct bpfring_sample){.size = 8 + i};
+		assert_int_equal(bpfring_producer_reserve_batch(p, samples, n), n);
+		assert_int_equal(stores(watched), before);
+		assert_int_equal(bpfring_producer_submit_batch(p, samples, n), n);
+		assert_int_equal(stores(watched), before + 1);
+		assert_int_equal(sim_drain(r, NULL, NULL, 0), n);
+	}
+	close(watched);
+	done();
 }
 
 static void after_close(void **state)
@@ -215,61 +243,15 @@ static void descriptors_that_fail(void **state)
 	done();
 }
 
-/* Of everything that a child may call, with the lock held by a thread that it does not have. */
-static int with_the_lock_taken(void *held)
-{
-	BPFRING_OPTS(bpfring_producer_stats, stats);
-	struct bpfring_sample batch = {.data = held, .size = 8};
-	void *data;
-
-	alarm(20);
-	log_forget();
-	if (bpfring_producer_reserve(p, 8, &data) != -ECHILD ||
-	    bpfring_producer_reserve_batch(p, &batch, 1) != -ECHILD ||
-	    bpfring_producer_reserve_wait(p, 8, -1, &data) != -ECHILD ||
-	    bpfring_producer_output(p, "", 1) != -ECHILD ||
-	    bpfring_producer_submit(p, held) != -ECHILD ||
-	    bpfring_producer_discard(p, held) != -ECHILD ||
-	    bpfring_producer_submit_batch(p, &batch, 1) != -ECHILD ||
-	    bpfring_producer_kick(p) != -ECHILD || bpfring_producer_stop(p) != -ECHILD ||
-	    bpfring_producer_resume(p) != -ECHILD || bpfring_producer_fd(p) != -ECHILD ||
-	    bpfring_producer_arm(p, 8) != -ECHILD || bpfring_producer_check(p, NULL) != -ECHILD ||
-	    bpfring_producer_recover(p, NULL) != -ECHILD)
-		return 1;
-	if (bpfring_producer_stats(p, &stats) || stats.samples != 1 || stats.ring_size != PAGE ||
-	    bpfring_producer_free_space(p) != PAGE - 32 || bpfring_producer_prod_pos(p) != 16 ||
-	    bpfring_producer_cons_pos(p) != 0 || bpfring_producer_ring_size(p) != PAGE ||
-	    bpfring_producer_map_id(p) != ID || bpfring_producer_claim_fd(p) < 0)
-		return 2;
-	bpfring_producer_close(p);
-	return bpfring_producer_stats(p, &stats) == -EBADF ? 0 : 3;
-}
-
-static void a_child_while_others_are_inside(void **state)
-{
-	void *held;
-
-	(void)state;
-	open_for_threads(NULL);
-	assert_int_equal(put_sample(1, 8), 0);
-	assert_int_equal(bpfring_producer_reserve(p, 8, &held), 0);
-	bpfring_prod_lock(&p->lock);
-	assert_int_equal(in_child(with_the_lock_taken, held), 0);
-	bpfring_prod_unlock(&p->lock);
-	assert_int_equal(bpfring_producer_submit(p, held), 0);
-	assert_int_equal(sim_drain(r, NULL, NULL, 0), 2);
-	done();
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		rig_test(batches),
 		rig_test(batches_that_do_not_fit),
 		rig_test(batches_that_may_not_be_ended),
+		rig_test(a_batch_is_published_in_one_step),
 		rig_test(after_close),
 		rig_test(descriptors_that_fail),
-		rig_test(a_child_while_others_are_inside),
 	};
 
 	return cmocka_run_group_tests(tests, keep_two, NULL);

@@ -117,12 +117,12 @@ static void what_never_fits(void **state)
 		ring(PAGE, NULL);
 		assert_int_equal(open_with(threads ? &opts : NULL), 0);
 		/* others wait for space: what can never have any is refused at once all the same */
-		p->queue.claimed = threads;
+		p->queue.keeps_space = threads;
 		assert_int_equal(bpfring_producer_reserve(p, PAGE - 7, &data), -E2BIG);
 		assert_int_equal(bpfring_producer_reserve(p, SIZE_MAX, &data), -E2BIG);
 		assert_int_equal(bpfring_producer_reserve_wait(p, SIZE_MAX, -1, &data), -E2BIG);
 		assert_int_equal(bpfring_producer_reserve(p, 8, &data), threads ? -ENOSPC : 0);
-		p->queue.claimed = false;
+		p->queue.keeps_space = false;
 		assert_int_equal(bpfring_producer_reserve_batch(p, &batch, 1), -E2BIG);
 		assert_logged("-E2BIG");
 		done();

@@ -217,7 +217,7 @@ static void bad_budgets(void **state)
 			 -EINVAL);
 	assert_int_equal(out.records, 0);
 	assert_int_equal(out.end, BPFRING_END_ERROR);
-	log_forget();
+	assert_logged("bpfring_budget", "negative");
 	budget = (struct bpfring_budget){.sz = sizeof(size_t) - 1};
 	assert_int_equal(bpfring_consumer_consume(rig.c, count_record, &counter, &budget, NULL),
 			 -EINVAL);
@@ -250,10 +250,12 @@ static void bad_arguments(void **state)
 	assert_int_equal(bpfring_consumer_consume(NULL, count_record, &counter, NULL, NULL),
 			 -EINVAL);
 	assert_int_equal(bpfring_consumer_consume(rig.c, NULL, NULL, NULL, NULL), -EINVAL);
+	assert_logged("events", "42", "callback");
 	assert_int_equal(bpfring_consumer_consume_batch(rig.c, NULL, NULL, NULL, NULL), -EINVAL);
 	assert_int_equal(bpfring_consumer_peek(rig.c, &record), 1);
 	assert_int_equal(bpfring_consumer_consume(rig.c, count_record, &counter, NULL, NULL),
 			 -EINVAL); /* held */
+	assert_logged("events", "held", "bpfring_consumer_release");
 	assert_int_equal(bpfring_consumer_wait(rig.c, 0), -EINVAL);
 	bpfring_consumer_cancel(rig.c);
 	assert_int_equal(bpfring_consumer_peek_batch(rig.c, &record, 1), 1);

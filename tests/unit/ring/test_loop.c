@@ -87,24 +87,29 @@ static void null_arguments(void **state)
 	assert_int_equal(bpfring_loop_add(NULL, rig.c, count_record, &counter), -EINVAL);
 	assert_int_equal(bpfring_loop_add(l, NULL, count_record, &counter), -EINVAL);
 	assert_int_equal(bpfring_loop_add(l, rig.c, NULL, &counter), -EINVAL);
+	assert_logged("events", "callback");
 	assert_int_equal(bpfring_loop_add_batch(l, rig.c, NULL, &counter), -EINVAL);
 	assert_int_equal(bpfring_loop_add_fd(NULL, 0, EPOLLIN, on_fd, NULL), -EINVAL);
 	assert_int_equal(bpfring_loop_add_fd(l, 0, EPOLLIN, NULL, NULL), -EINVAL);
+	assert_logged("fd 0", "callback");
 	assert_int_equal(bpfring_loop_remove(NULL, rig.c), -EINVAL);
 	assert_int_equal(bpfring_loop_remove(l, NULL), -EINVAL);
 	assert_int_equal(bpfring_loop_remove_fd(NULL, 0), -EINVAL);
 	assert_int_equal(bpfring_loop_poll(NULL, 0), -EINVAL);
 	assert_int_equal(bpfring_loop_poll(l, -2), -EINVAL);
+	assert_logged("-2 ns");
 	assert_int_equal(bpfring_loop_run(NULL), -EINVAL);
 	assert_int_equal(bpfring_loop_stop(NULL), -EINVAL);
 	assert_int_equal(bpfring_loop_wakeup(NULL), -EINVAL);
 	assert_int_equal(bpfring_loop_fd(NULL), -EINVAL);
 	assert_int_equal(bpfring_loop_dispatch(NULL), -EINVAL);
 	assert_int_equal(bpfring_loop_dispatch(l), -EINVAL); /* no loop_fd() yet */
+	assert_logged("bpfring_loop_fd()");
 	assert_int_equal(bpfring_loop_stats(NULL, &stats), -EINVAL);
 	assert_int_equal(bpfring_loop_stats(l, NULL), -EINVAL);
 	stats.sz = offsetof(struct bpfring_loop_stats, sleeps) - 1;
 	assert_int_equal(bpfring_loop_stats(l, &stats), -EINVAL);
+	assert_logged("@sz");
 	bpfring_loop_free(l);
 	rig_close(&rig);
 }
@@ -120,14 +125,18 @@ static void adding_and_removing(void **state)
 	rig_open(&rig, PAGE, NULL, 0);
 	put(rig.r, 8);
 	assert_int_equal(bpfring_loop_remove(l, rig.c), -ENOENT);
+	assert_logged("events", "not in this loop");
 	assert_int_equal(bpfring_consumer_peek(rig.c, &record), 1);
 	assert_int_equal(bpfring_loop_add(l, rig.c, count_record, &counter), -EINVAL); /* held */
+	assert_logged("events", "held");
 	bpfring_consumer_cancel(rig.c);
 	assert_int_equal(bpfring_loop_add(l, rig.c, count_record, &counter), 0);
 	assert_int_equal(bpfring_loop_add(l, rig.c, count_record, &counter), -EEXIST);
+	assert_logged("events", "this loop already");
 	assert_int_equal(bpfring_loop_add_batch(other, rig.c, count_batch, &counter), -EEXIST);
 	assert_int_equal(bpfring_loop_remove(other, rig.c), -ENOENT);
 	assert_int_equal(bpfring_consumer_wait(rig.c, 0), -EINVAL); /* the loop waits for it */
+	assert_logged("events", "is in a loop");
 	assert_int_equal(stats_of(l).rings, 1);
 	assert_int_equal(bpfring_loop_remove(l, rig.c), 0);
 	assert_int_equal(bpfring_loop_remove(l, rig.c), -ENOENT);

@@ -186,6 +186,87 @@ static void descriptors_that_change_the_loop(void **state)
 	}
 }
 
+/* It took itself out of the loop: the rest of its records is not for it, whatever it returns. */
+struct leaver {
+	struct bpfring_loop *loop;
+	struct bpfring_consumer *c;
+	unsigned long records;
+	int result;
+	bool closes;
+};
+
+static void leave_loop(struct leaver *leaver)
+{
+	if (leaver->closes)
+		bpfring_consumer_close(leaver->c);
+	else
+		assert_int_equal(bpfring_loop_remove(leaver->loop, leaver->c), 0);
+}
+
+static int leave_at_the_third(void *ctx, const void *data, size_t size)
+{
+	struct leaver *leaver = ctx;
+
+	(void)data, (void)size;
+	if (++leaver->records != 3)
+		return 0;
+	leave_loop(leaver);
+	return leaver->result;
+}
+
+static int leave_with_a_batch(void *ctx, const struct bpfring_record *records, unsigned int count)
+{
+	struct leaver *leaver = ctx;
+
+	(void)records;
+	leaver->records += count;
+	leave_loop(leaver);
+	return leaver->result;
+}
+
+static void whoever_left_gets_no_more(void **state)
+{
+	static const int results[] = {0, 1, BPFRING_STOP, -EIO};
+
+	(void)state;
+	for (size_t i = 0; i < 4 * ARRAY_SIZE(results); i++) {
+		struct leaver leaver = {.result = results[i / 4], .closes = i % 2};
+		const bool batch = i / 2 % 2;
+		const unsigned long taken = batch ? 64 : 3;
+		struct rig rig;
+
+		rig_open(&rig, PAGE, NULL, 0);
+		leaver.c = rig.c;
+		assert_int_equal(bpfring_loop_new(&leaver.loop, NULL), 0);
+		if (batch)
+			assert_int_equal(bpfring_loop_add_batch(leaver.loop, rig.c,
+								leave_with_a_batch, &leaver),
+					 0);
+		else
+			assert_int_equal(
+				bpfring_loop_add(leaver.loop, rig.c, leave_at_the_third, &leaver),
+				0);
+		for (uint64_t n = 0; n < 100; n++)
+			put_number(rig.r, n);
+		assert_int_equal(bpfring_loop_poll(leaver.loop, 0),
+				 leaver.result == -EIO ? -EIO : (int)taken);
+		for (int n = 0; n < 3; n++)
+			assert_int_equal(bpfring_loop_poll(leaver.loop, MSEC), 0);
+		assert_int_equal(leaver.records, taken);
+		/* it is left so that the next record notifies whoever waits, once the rest is taken */
+		assert_int_equal(sim_ring_cons(rig.r), 16 * taken);
+		if (leaver.closes)
+			assert_int_equal(bpfring_consumer_open(&rig.c, rig.r->event_fd, NULL), 0);
+		assert_int_equal(bpfring_consumer_wait(rig.c, 0), 1);
+		leaver.records = 100; /* counts on */
+		assert_int_equal(
+			bpfring_consumer_consume(rig.c, leave_at_the_third, &leaver, NULL, NULL),
+			100 - (int)taken);
+		bpfring_loop_free(leaver.loop);
+		rig_close(&rig);
+	}
+}
+
 struct pair {
 	struct bpfring_loop *loop;
 	int fds[2], calls[2];
@@ -201,6 +282,7 @@ static int remove_the_other(void *ctx, int fd, uint32_t events)
 	p->calls[self]++;
 	assert_int_equal(bpfring_loop_remove_fd(p->loop, p->fds[!self]), 0);
 	assert_int_equal(bpfring_loop_remove_fd(p->loop, p->fds[!self]), -ENOENT);
+	assert_logged("not watched");
 	if (p->readd)
 		assert_int_equal(
 			bpfring_loop_add_fd(p->loop, p->fds[!self], EPOLLIN, remove_the_other, p),
@@ -273,11 +355,14 @@ static void a_loop_used_from_its_own_callback(void **state)
 	assert_int_equal(bpfring_loop_add(n.loop, rig.c, misuse, &n), 0);
 	put(rig.r, 8);
 	assert_int_equal(bpfring_loop_poll(n.loop, -1), 1);
-	assert_logged("callbacks");
 	assert_int_equal(n.calls, 1);
+	assert_non_null(strstr(log_text(), "polled from one of its own callbacks"));
+	assert_non_null(strstr(log_text(), "not freed: this is one of its own callbacks"));
+	assert_int_equal(log_lines(), 4); /* poll, consume, add, free */
+	log_forget();
 	put(rig.r, 8);
 	assert_int_equal(bpfring_loop_poll(n.loop, -1), 1);
-	log_forget();
+	assert_logged("not freed"); /* what was not freed has to be known, each time */
 	bpfring_loop_free(n.loop);
 	rig_close(&rig);
 }
@@ -287,6 +372,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		rig_test(callbacks_that_change_the_loop),
 		rig_test(descriptors_that_change_the_loop),
+		rig_test(whoever_left_gets_no_more),
 		rig_test(a_removed_descriptor_is_not_called),
 		rig_test(a_loop_used_from_its_own_callback),
 	};

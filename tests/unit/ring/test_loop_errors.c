@@ -34,11 +34,15 @@ static void descriptors(void **state)
 
 	(void)state;
 	assert_int_equal(bpfring_loop_add_fd(l, 4000, EPOLLIN, on_fd, &calls), -EBADF);
+	assert_logged("fd 4000", "EBADF", "closed");
 	assert_int_equal(bpfring_loop_add_fd(l, -1, EPOLLIN, on_fd, &calls), -EBADF);
 	assert_int_equal(bpfring_loop_add_fd(l, regular, EPOLLIN, on_fd, &calls), -EPERM);
+	assert_logged("EPERM", "regular files");
 	assert_int_equal(bpfring_loop_remove_fd(l, event), -ENOENT);
+	assert_logged("not watched");
 	assert_int_equal(bpfring_loop_add_fd(l, event, EPOLLIN, on_fd, &calls), 0);
 	assert_int_equal(bpfring_loop_add_fd(l, event, EPOLLIN, on_fd, &calls), -EEXIST);
+	assert_logged("EEXIST", "bpfring_loop_remove_fd()");
 	assert_int_equal(bpfring_loop_poll(l, 0), 0);
 	assert_int_equal(calls, 0);
 	assert_int_equal(write(event, &(uint64_t){1}, 8), 8);
@@ -73,6 +77,53 @@ static void a_descriptor_closed_too_early(void **state)
 	assert_int_equal(calls, 0);
 	bpfring_loop_free(l);
 	close(copy);
+}
+
+/* The same with the consumer's own descriptor, which a careless program closed. */
+static void a_ring_closed_too_early(void **state)
+{
+	(void)state;
+	for (int how = 0; how < 3; how++) {
+		struct counter counter = {0}, other = {0};
+		struct bpfring_loop *l = loop_new();
+		struct rig rig, rest;
+		int copy;
+
+		rig_open(&rig, PAGE, NULL, 0);
+		rig_open(&rest, PAGE, NULL, 0);
+		assert_int_equal(bpfring_loop_add(l, rig.c, count_record, &counter), 0);
+		assert_int_equal(bpfring_loop_add(l, rest.c, count_record, &other), 0);
+		assert_int_equal(bpfring_loop_poll(l, 0), 0);
+		copy = dup(bpfring_consumer_map_fd(rig.c));
+		close(bpfring_consumer_map_fd(rig.c));
+		if (how == 0) {
+			assert_int_equal(bpfring_loop_remove(l, rig.c), 0);
+		} else if (how == 1) {
+			bpfring_consumer_close(rig.c);
+			rig.c = NULL;
+		} else {
+			sim_ring_set_cons(rig.r, 8); /* it breaks */
+			put(rig.r, 8);
+			assert_true(bpfring_loop_wakeup(l) == 0 && bpfring_loop_poll(l, 0) < 0);
+			assert_non_null(strstr(log_text(), "second consumer"));
+		}
+		assert_non_null(strstr(log_text(), "closed before it was removed"));
+		log_forget();
+		/* epoll goes on telling of it */
+		for (int i = 0; i < 5; i++) {
+			assert_int_equal(write(copy, &(uint64_t){1}, 8), 8);
+			put(rest.r, 8);
+			while (other.records <= (unsigned long)i)
+				assert_true(bpfring_loop_poll(l, 1000 * MSEC) >= 0);
+			assert_int_equal(write(copy, &(uint64_t){1}, 8), 8);
+			assert_true(bpfring_loop_poll(l, MSEC) >= 0);
+		}
+		assert_int_equal(counter.records, how == 2); /* before it was found broken */
+		bpfring_loop_free(l);
+		close(copy);
+		rig_close(&rig);
+		rig_close(&rest);
+	}
 }
 
 static void errors_of_callbacks(void **state)
@@ -187,6 +238,7 @@ static void broken_rings(void **state)
 			assert_int_equal(err, busy ? -EBUSY : -EBADMSG);
 			assert_logged("events", "42", busy ? "second consumer" : "corrupt");
 			assert_int_equal(bpfring_loop_remove(l, rigs[0].c), -ENOENT);
+			assert_logged("events", "42", "not in this loop");
 			for (int i = 0; i < 10; i++) {
 				put(rigs[1].r, 8);
 				assert_int_equal(bpfring_loop_poll(l, 10 * MSEC), 1);
@@ -201,8 +253,11 @@ static void broken_rings(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		rig_test(descriptors),	       rig_test(a_descriptor_closed_too_early),
-		rig_test(errors_of_callbacks), rig_test(errors_of_descriptors),
+		rig_test(descriptors),
+		rig_test(a_descriptor_closed_too_early),
+		rig_test(a_ring_closed_too_early),
+		rig_test(errors_of_callbacks),
+		rig_test(errors_of_descriptors),
 		rig_test(broken_rings),
 	};
 

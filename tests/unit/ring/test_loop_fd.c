@@ -50,7 +50,9 @@ static void no_descriptor_while_spinning(void **state)
 
 	(void)state;
 	assert_int_equal(bpfring_loop_fd(l), -EOPNOTSUPP);
+	assert_logged("BPFRING_WAIT_SPIN");
 	assert_int_equal(bpfring_loop_dispatch(l), -EINVAL);
+	assert_logged("bpfring_loop_fd()");
 	bpfring_loop_free(l);
 }
 
@@ -249,6 +251,7 @@ static void a_timer_that_fails(void **state)
 	put(rig.r, 8);
 	assert_int_equal(bpfring_loop_dispatch(l), -ENOMEM);
 	sim_sys_fail(-1, NULL);
+	assert_logged("cannot sleep", "ENOMEM");
 	assert_int_equal(bpfring_loop_dispatch(l), 0);
 	assert_int_equal(counter.records, 1);
 	bpfring_loop_free(l);

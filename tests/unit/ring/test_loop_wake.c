@@ -286,6 +286,7 @@ static void the_wait_fails(void **state)
 	sim_sys_fail_always("epoll_wait", -EBADF);
 	assert_int_equal(bpfring_loop_poll(l, -1), -EBADF);
 	assert_int_equal(bpfring_loop_run(l), -EBADF);
+	assert_logged("cannot sleep", "EBADF", "closed");
 	sim_sys_fail(-1, NULL);
 	bpfring_loop_free(l);
 }

@@ -291,6 +291,83 @@ static void a_slow_stream_and_a_long_window(void **state)
 	}
 }
 
+/* A look that comes so much too late; what comes of it. */
+static int64_t late_look(struct course *c, uint64_t records, int64_t late)
+{
+	const struct pace_look look = {
+		.now = c->now,
+		.records = records,
+		.prod_pos = c->prod_pos += records * 16,
+		.ring_size = c->ring_size,
+		.late = late,
+		.drained = true,
+	};
+
+	return bpfring_pace_next(&c->pace, &c->params, &look);
+}
+
+/* Window and lateness together fit half the ring at four times the rate; if not, the ring is armed. */
+static void windows_that_end_late(void **state)
+{
+	static const uint32_t waits[] = {BPFRING_WAIT_ADAPTIVE, BPFRING_WAIT_COALESCE};
+	static const int64_t lates[] = {0,	  100 * USEC, 900 * USEC,
+					2 * MSEC, 40 * MSEC,  3000 * MSEC};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(waits) * ARRAY_SIZE(lates); i++) {
+		struct course c = course_new(waits[i % 2]);
+		int64_t late = lates[i / 2], room, wait;
+		unsigned int armed;
+
+		c.ring_size = 128 * 1024; /* 1 ms at four times 16 bytes a us */
+		run(&c, 1000, 50 * MSEC, &armed);
+		room = bpfring_pace_room(&c.pace, &c.params, c.ring_size);
+		assert_in_range(room, 950 * USEC, 1050 * USEC);
+		wait = late_look(&c, 200, late);
+		if (late > room)
+			assert_int_equal(wait, PACE_ARM);
+		else
+			assert_in_range(wait, c.params.min_sleep, room - late);
+		/* and while it is remembered, also if looks are in time again */
+		for (int n = 0; n < 50; n++) {
+			c.now += 100 * USEC;
+			wait = look(&c, 100);
+			if (late > room)
+				assert_int_equal(wait, PACE_ARM);
+			else
+				assert_in_range(wait, c.params.min_sleep, room - late / 2);
+		}
+	}
+}
+
+/* Lateness is forgotten: a short one soon, a long one so that to try again costs little. */
+static void lateness_fades(void **state)
+{
+	static const struct {
+		int64_t late, from, to; /* windows come back in between */
+	} cases[] = {
+		{2 * MSEC, 100 * MSEC, 300 * MSEC},
+		{40 * MSEC, 1000 * MSEC, 3000 * MSEC},
+		{500 * MSEC, 15000 * MSEC, 25000 * MSEC},
+		{60000 * MSEC, 20000 * MSEC, 60000 * MSEC},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct course c = course_new(BPFRING_WAIT_ADAPTIVE);
+		unsigned int armed;
+		int64_t since;
+
+		c.ring_size = 128 * 1024;
+		run(&c, 1000, 50 * MSEC, &armed);
+		late_look(&c, 200, cases[i].late);
+		since = c.now;
+		while (look(&c, 100) == PACE_ARM)
+			c.now += 100 * USEC;
+		assert_in_range(c.now - since, cases[i].from, cases[i].to);
+	}
+}
+
 /* Whatever comes, the answer is one that can be slept. */
 static void anything_at_all(void **state)
 {
@@ -309,7 +386,8 @@ static void anything_at_all(void **state)
 				c.ring_size = sizes[i / 1000 % 3];
 				c.params.min_sleep = random() % MAX_WINDOW;
 			}
-			int64_t answer = look(&c, counts[random() % 6]);
+			int64_t answer = late_look(&c, counts[random() % 6],
+						   random() % 4 ? 0 : jumps[random() % 7]);
 
 			assert_true(answer == PACE_ARM || answer == PACE_NOW ||
 				    (answer >= c.params.min_sleep && answer <= MAX_WINDOW));
@@ -334,6 +412,8 @@ int main(void)
 		cmocka_unit_test(sleeps_ended_by_force),
 		cmocka_unit_test(the_highest_rate_fades),
 		cmocka_unit_test(a_slow_stream_and_a_long_window),
+		cmocka_unit_test(windows_that_end_late),
+		cmocka_unit_test(lateness_fades),
 		cmocka_unit_test(anything_at_all),
 	};
 

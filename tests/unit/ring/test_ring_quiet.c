@@ -1,37 +1,15 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
-/* ring.h: what a quiet consumer costs (nothing), saves (notifications) and leaves behind (a mark). */
-#include <bpfring/ring.h>
+/* ring.h: what a quiet consumer saves (notifications), and costs (the last record). */
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "unit.h"
+#include "cons_rig.h"
 
-static void init(struct bpfring_cons *c, struct sim_ring *r)
+#define KEPT (PAGE / 16) /* most that is kept back */
+
+static uint64_t total_of(uint64_t size)
 {
-	assert_int_equal(bpfring_cons_init(c, r->cons_word, r->prod_word, r->data, r->size,
-					   r->word_size, NULL),
-			 0);
-}
-
-static int put(struct sim_ring *r, uint64_t size)
-{
-	void *payload = sim_reserve(r, size);
-
-	if (payload)
-		sim_submit(r, payload, 0);
-	return payload != NULL;
-}
-
-static unsigned int drain(struct bpfring_cons *c)
-{
-	struct bpfring_record record;
-	unsigned int count = 0;
-
-	while (bpfring_cons_peek(c, &record) == 1)
-		count++;
-	assert_int_equal(bpfring_cons_release(c), 0);
-	return count;
+	return (size + 15) & ~7ULL;
 }
 
 static void no_commit_notifies_while_quiet(void **state)
@@ -48,11 +26,13 @@ static void no_commit_notifies_while_quiet(void **state)
 		bpfring_cons_set_quiet(&c, 1);
 		assert_int_equal(drain(&c), 1);
 		for (unsigned int i = 0; i < 3 * PAGE / 16; i++) {
-			assert_int_equal(sim_ring_cons(r), ring_word(r, s->pos + (i + 1) * 16 - 1));
+			/* the start of the last record */
+			assert_int_equal(sim_ring_cons(r), ring_word(r, s->pos + i * 16));
 			assert_int_equal(put(r, 1 + i % 8), 1);
 			assert_int_equal(drain(&c), 1);
 			if (i % 5 == 0) /* nothing new: nothing happens */
 				assert_int_equal(drain(&c), 0);
+			assert_int_equal(c.released, s->pos + (i + 2) * 16);
 		}
 		assert_int_equal(sim_ring_notified(r), 1);
 		sim_ring_free(r);
@@ -86,8 +66,8 @@ static void armed_the_next_commit_notifies_once(void **state)
 	}
 }
 
-/* A quiet consumer that has nothing to release goes quiet with an empty release. */
-static void quiet_takes_effect_with_the_next_release(void **state)
+/* Only what was released since can be kept back: a position never goes back. */
+static void quiet_takes_effect_with_the_next_record(void **state)
 {
 	struct sim_ring *r = ring_new(PAGE, NULL);
 	struct bpfring_cons c;
@@ -97,58 +77,71 @@ static void quiet_takes_effect_with_the_next_release(void **state)
 	assert_int_equal(put(r, 8), 1);
 	assert_int_equal(drain(&c), 1);
 	bpfring_cons_set_quiet(&c, 1);
-	assert_int_equal(sim_ring_cons(r), 16);
 	assert_int_equal(bpfring_cons_release(&c), 0);
-	assert_int_equal(sim_ring_cons(r), 15);
+	assert_int_equal(sim_ring_cons(r), 16);
+	assert_int_equal(put(r, 8), 1);
+	assert_int_equal(drain(&c), 1);
+	assert_int_equal(sim_ring_cons(r), 16);
 	bpfring_cons_set_quiet(&c, 0);
 	assert_int_equal(bpfring_cons_release(&c), 0);
-	assert_int_equal(sim_ring_cons(r), 16);
+	assert_int_equal(sim_ring_cons(r), 32);
+	/* nor behind a sleep */
+	bpfring_cons_set_quiet(&c, 1);
+	assert_int_equal(put(r, 8), 1);
+	assert_int_equal(drain(&c), 1);
+	assert_int_equal(bpfring_cons_arm(&c), 0);
+	bpfring_cons_set_quiet(&c, 1);
+	assert_int_equal(bpfring_cons_release(&c), 0);
+	assert_int_equal(sim_ring_cons(r), 48);
+	/* nor what is peeked and put back */
+	assert_int_equal(put(r, 8), 1);
+	assert_int_equal(drain(&c), 1);
+	assert_int_equal(put(r, 8), 1);
+	assert_int_equal(bpfring_cons_peek(&c, &(struct bpfring_record){0}), 1);
+	bpfring_cons_cancel(&c);
+	assert_int_equal(bpfring_cons_release(&c), 0);
+	assert_int_equal(sim_ring_cons(r), 64);
 	sim_ring_free(r);
 }
 
 /*
- * Which reservations succeed: for every fill of the ring, every size of record. The two consumers
- * stand at the same place, one of them quiet.
+ * Which reservations fail because of it, for a last record of every size, every fill behind it and every
+ * size of the next: those that need the space of that record, if it is small. Else none.
  */
-static void quiet_costs_no_reservation(void **state)
+static void what_is_kept_back_is_one_small_record(void **state)
 {
 	(void)state;
-	for_each_start(s)
-	{
-		struct sim_ring *rings[2];
-		struct bpfring_cons c[2];
+	for (uint64_t last = 8; last < 2 * KEPT; last += last < 64 || last == KEPT ? 8 : 24) {
+		const uint64_t kept = last <= KEPT ? last : 0;
 
-		for (int i = 0; i < 2; i++) {
-			rings[i] = ring_new(PAGE, s);
-			init(&c[i], rings[i]);
-			bpfring_cons_set_quiet(&c[i], i);
-		}
-		for (uint64_t fill = 0; fill < PAGE; fill += 8) {
+		for (uint64_t fill = 0; fill + kept < PAGE; fill += fill < 16 ? 8 : 424) {
+			struct sim_ring *r = ring_new(PAGE, &starts[(last / 8 + fill) % 7]);
+			struct bpfring_cons c;
+
+			init(&c, r);
+			bpfring_cons_set_quiet(&c, 1);
 			for (uint64_t total = 8; total <= PAGE + 8; total += 8) {
-				int fits[2];
+				int fits;
 
-				for (int i = 0; i < 2; i++) {
-					assert_int_equal(drain(&c[i]), 0);
-					if (fill)
-						assert_int_equal(put(rings[i], fill - 8), 1);
-					fits[i] = put(rings[i], total - 8);
-					drain(&c[i]);
-				}
-				if (fits[0] != fits[1] || fits[0] != (fill + total < PAGE))
-					fail_msg("fill %u, record %u: loud %d, quiet %d",
-						 (unsigned int)fill, (unsigned int)total, fits[0],
-						 fits[1]);
+				assert_int_equal(bpfring_cons_arm(&c), 0);
+				bpfring_cons_set_quiet(&c, 1);
+				assert_int_equal(put(r, last - 8), 1);
+				assert_int_equal(drain(&c), 1);
+				if (fill)
+					assert_int_equal(put(r, fill - 8), 1);
+				fits = put(r, total - 8);
+				if (fits != (kept + fill + total < PAGE))
+					fail_msg("last %u, fill %u, record %u: %d",
+						 (unsigned int)last, (unsigned int)fill,
+						 (unsigned int)total, fits);
+				drain(&c);
 			}
+			sim_ring_free(r);
 		}
-		assert_int_equal(c[0].pos, c[1].pos);
-		assert_int_equal(sim_ring_cons(rings[1]),
-				 ring_word(rings[1], sim_ring_cons(rings[0]) - 1));
-		for (int i = 0; i < 2; i++)
-			sim_ring_free(rings[i]);
 	}
 }
 
-/* The same over time: records of about a third of the page, taken one, two or three at a time. */
+/* Records larger than that are given back as a whole: everything is as if it were not quiet. */
 static void a_third_of_the_page(void **state)
 {
 	(void)state;
@@ -166,106 +159,88 @@ static void a_third_of_the_page(void **state)
 					assert_int_equal(drain(&c[0]), drain(&c[1]));
 			}
 			assert_int_equal(sim_ring_prod(loud), sim_ring_prod(quiet));
-			assert_true(sim_ring_notified(quiet) <= 1);
+			assert_int_equal(sim_ring_notified(loud), sim_ring_notified(quiet));
 			sim_ring_free(loud);
 			sim_ring_free(quiet);
 		}
 	}
 }
 
-/* The same at random: sizes, busy records that are committed late, drains now and then. */
-static void random_lockstep(void **state)
+/* Is there a committed record at the published position, or is it that of the producer? */
+static bool is_a_position(struct sim_ring *r, const uint64_t *starts_of, unsigned int count)
 {
+	for (unsigned int i = count; i && count - i <= PAGE / 8; i--)
+		if (ring_word(r, starts_of[i - 1]) == sim_ring_cons(r))
+			return true;
+	return sim_ring_cons(r) == sim_ring_prod(r);
+}
+
+#define MANY 20000
+
+/* At random: sizes, discards, busy records that are committed late, drains, sleeps. */
+static void at_any_moment(void **state)
+{
+	static uint64_t begins[MANY]; /* of records */
+	void *late = NULL;
+
 	(void)state;
 	for_each_start(s)
 	{
-		struct sim_ring *rings[2];
-		struct bpfring_cons c[2];
-		void *late[2] = {NULL, NULL};
+		struct sim_ring *r = ring_new(PAGE, s);
+		unsigned int count = 0;
+		struct bpfring_cons c;
+		uint64_t published;
 
 		srandom(1);
-		for (int i = 0; i < 2; i++) {
-			rings[i] = ring_new(PAGE, s);
-			init(&c[i], rings[i]);
-			bpfring_cons_set_quiet(&c[i], i);
-		}
-		for (int step = 0; step < 20000; step++) {
+		init(&c, r);
+		published = c.published;
+		for (int step = 0; step < MANY; step++) {
 			uint64_t size = (uint64_t)random() % (random() % 4 ? 200 : 2000);
-			long what = random() % 8;
-			int fits[2] = {0, 0};
+			uint64_t prod = c.released + bpfring_cons_avail_data(&c);
+			uint64_t free = PAGE - (prod - c.released);
+			void *payload = NULL;
 
-			for (int i = 0; i < 2; i++) {
-				if (what == 0) {
-					fits[i] = (int)drain(&c[i]);
-				} else if (what == 1 && !late[i]) {
-					late[i] = sim_reserve(rings[i], size);
-					fits[i] = late[i] != NULL;
-				} else if (what == 2 && late[i]) {
-					sim_submit(rings[i], late[i], 0);
-					late[i] = NULL;
-				} else {
-					fits[i] = put(rings[i], size);
-				}
+			switch (random() % 8) {
+			case 0:
+				bpfring_cons_set_quiet(&c, (int)(random() % 4));
+				drain(&c);
+				break;
+			case 1:
+				if (random() % 8 == 0)
+					bpfring_cons_arm(&c);
+				break;
+			case 2:
+				if (late)
+					sim_submit(r, late, 0);
+				late = NULL;
+				break;
+			default:
+				payload = sim_reserve(r, size);
+				if (payload ? total_of(size) >= free
+					    : total_of(size) + KEPT < free && !late)
+					fail_msg("step %d: %u of %u fit: %d", step,
+						 (unsigned int)total_of(size), (unsigned int)free,
+						 payload != NULL);
+				if (!payload)
+					break;
+				begins[count++] = prod;
+				if (random() % 8 == 0 && !late)
+					late = payload;
+				else if (random() % 8 == 0)
+					sim_discard(r, payload, 0);
+				else
+					sim_submit(r, payload, 0);
 			}
-			if (fits[0] != fits[1])
-				fail_msg("step %d: loud %d, quiet %d", step, fits[0], fits[1]);
+			if (!is_a_position(r, begins, count))
+				fail_msg("step %d: no record at %llu", step,
+					 (unsigned long long)sim_ring_cons(r));
+			assert_true((int64_t)(c.published - published) >= 0);
+			published = c.published;
+			assert_true(c.released - published <= KEPT);
 		}
-		for (int i = 0; i < 2; i++)
-			sim_ring_free(rings[i]);
-	}
-}
-
-/* A consumer is gone without a word: the next one finds the exact place. */
-static void the_mark_of_a_crash(void **state)
-{
-	(void)state;
-	for_each_start(s)
-	{
-		struct sim_ring *r = ring_new(PAGE, s);
-		uint64_t pos = s->pos;
-
-		for (unsigned int i = 0; i < 600; i++) {
-			struct bpfring_record record = {.pos = 1};
-			struct bpfring_cons c; /* a new one each time, the old one just stops */
-			uint64_t notified = sim_ring_notified(r);
-
-			init(&c, r);
-			assert_int_equal(put(r, 8), 1);
-			/* whether this one finds a mark or not: what is notified is as it was left */
-			if (i)
-				assert_int_equal(sim_ring_notified(r), notified + (i % 3 == 1));
-			bpfring_cons_set_quiet(&c, i % 3 != 0);
-			assert_int_equal(bpfring_cons_peek(&c, &record), 1);
-			assert_int_equal(ring_word(r, record.pos), ring_word(r, pos));
-			assert_int_equal(bpfring_cons_release(&c), 0);
-			assert_int_equal(bpfring_cons_peek(&c, &record), 0);
-			pos += 16;
-			assert_int_equal(sim_ring_cons(r), ring_word(r, pos - (i % 3 != 0)));
-		}
-		sim_ring_free(r);
-	}
-}
-
-static void a_new_consumer_can_arm_over_the_mark(void **state)
-{
-	(void)state;
-	for_each_start(s)
-	{
-		struct sim_ring *r = ring_new(PAGE, s);
-		struct bpfring_cons c;
-
-		init(&c, r);
-		bpfring_cons_set_quiet(&c, 1);
-		put(r, 8);
-		drain(&c);
-		init(&c, r);
-		assert_int_equal(bpfring_cons_avail_data(&c), 0);
-		r->notified = 0;
-		assert_int_equal(bpfring_cons_arm(&c), 0);
-		assert_int_equal(sim_ring_cons(r), sim_ring_prod(r));
-		put(r, 8);
-		assert_int_equal(sim_ring_notified(r), 1);
-		assert_int_equal(drain(&c), 1);
+		if (late)
+			sim_submit(r, late, 0);
+		late = NULL;
 		sim_ring_free(r);
 	}
 }
@@ -293,12 +268,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(no_commit_notifies_while_quiet),
 		cmocka_unit_test(armed_the_next_commit_notifies_once),
-		cmocka_unit_test(quiet_takes_effect_with_the_next_release),
-		cmocka_unit_test(quiet_costs_no_reservation),
+		cmocka_unit_test(quiet_takes_effect_with_the_next_record),
+		cmocka_unit_test(what_is_kept_back_is_one_small_record),
 		cmocka_unit_test(a_third_of_the_page),
-		cmocka_unit_test(random_lockstep),
-		cmocka_unit_test(the_mark_of_a_crash),
-		cmocka_unit_test(a_new_consumer_can_arm_over_the_mark),
+		cmocka_unit_test(at_any_moment),
 		cmocka_unit_test(no_arm_while_records_are_held),
 	};
 

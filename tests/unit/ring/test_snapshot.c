@@ -99,6 +99,7 @@ static void the_walk_can_be_ended(void **state)
 	assert_int_equal(seen.count, 3);
 	assert_int_equal(bpfring_consumer_snapshot(NULL, see, &seen), -EINVAL);
 	assert_int_equal(bpfring_consumer_snapshot(rig.c, NULL, &seen), -EINVAL);
+	assert_logged("events", "callback");
 	rig_close(&rig);
 }
 
@@ -178,6 +179,7 @@ static void counters_of_other_versions(void **state)
 		stats.sz = sz;
 		assert_int_equal(bpfring_consumer_stats(rig.c, &stats), -EINVAL);
 	}
+	assert_logged("events", "@sz");
 	memset(&stats, 0xee, sizeof(stats));
 	stats.sz = offsetof(struct bpfring_consumer_stats, discards);
 	assert_int_equal(bpfring_consumer_stats(rig.c, &stats), 0);

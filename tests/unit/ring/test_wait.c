@@ -34,6 +34,7 @@ static void bad_arguments(void **state)
 	rig_open(&rig, PAGE, NULL, 0);
 	assert_int_equal(bpfring_consumer_wait(NULL, 0), -EINVAL);
 	assert_int_equal(bpfring_consumer_wait(rig.c, -2), -EINVAL);
+	assert_logged("events", "-2 ns");
 	assert_int_equal(bpfring_consumer_wait(rig.c, INT64_MIN), -EINVAL);
 	assert_int_equal(bpfring_consumer_wakeup(NULL), -EINVAL);
 	rig_close(&rig);
@@ -87,24 +88,45 @@ static void a_notification_ends_the_sleep(void **state)
 
 static void between_waits_it_is_quiet(void **state)
 {
-	(void)state;
-	for (uint32_t loud = 0; loud < 2; loud++) {
-		struct counter counter = {0};
-		struct rig rig;
+	struct counter counter = {0};
+	struct rig rig;
 
-		rig_open(&rig, PAGE, NULL, loud ? BPFRING_CONSUMER_LOUD : 0);
+	(void)state;
+	rig_open(&rig, PAGE, NULL, 0);
+	put(rig.r, 8);
+	assert_int_equal(bpfring_consumer_wait(rig.c, -1), 1);
+	rig.r->notified = 0;
+	for (int i = 0; i < 100; i++) {
+		assert_int_equal(
+			bpfring_consumer_consume(rig.c, count_record, &counter, NULL, NULL), 1);
 		put(rig.r, 8);
-		assert_int_equal(bpfring_consumer_wait(rig.c, -1), 1);
-		rig.r->notified = 0;
-		for (int i = 0; i < 100; i++) {
+	}
+	assert_int_equal(sim_ring_notified(rig.r), 0);
+	rig_close(&rig);
+}
+
+/* Unless it found nothing: then whoever waits by other means is to hear of the next record. */
+static void after_a_wait_for_nothing_it_is_not(void **state)
+{
+	struct counter counter = {0};
+	struct rig rig;
+
+	(void)state;
+	rig_open(&rig, PAGE, NULL, 0);
+	sim_clock_start(1000);
+	for (int i = 0; i < 100; i++) {
+		assert_int_equal(bpfring_consumer_wait(rig.c, i % 2 ? 500 : 0), 0);
+		assert_int_equal(sim_ring_cons(rig.r), sim_ring_prod(rig.r));
+		for (int n = 0; n < 3; n++) {
+			rig.r->notified = 0;
+			put(rig.r, 8);
+			assert_int_equal(sim_ring_notified(rig.r), 1);
 			assert_int_equal(
 				bpfring_consumer_consume(rig.c, count_record, &counter, NULL, NULL),
 				1);
-			put(rig.r, 8);
 		}
-		assert_int_equal(sim_ring_notified(rig.r), loud ? 100 : 0);
-		rig_close(&rig);
 	}
+	rig_close(&rig);
 }
 
 /* It goes to sleep with records consumed quietly: the notification must come all the same. */
@@ -249,6 +271,72 @@ static void a_notification_without_a_record(void **state)
 	rig_close(&rig);
 }
 
+static void discard_three(void *ctx)
+{
+	for (int i = 0; i < 3; i++)
+		sim_discard(ctx, sim_reserve(ctx, 8), i == 2 ? SIM_FORCE_WAKEUP : 0);
+}
+
+static void force_a_wakeup(void *ctx)
+{
+	struct sim_ring *r = ctx;
+	void *busy = sim_reserve(r, 8), *behind = sim_reserve(r, 8);
+
+	sim_submit(r, behind, SIM_FORCE_WAKEUP); /* behind one that stays busy */
+	(void)busy;
+}
+
+/* Discarded records are given back on the way; they do not end a wait, whatever their commit says. */
+static void a_wait_for_discards_only(void **state)
+{
+	(void)state;
+	for_each_start(s)
+	{
+		struct counter counter = {0};
+		struct rig rig;
+
+		rig_open(&rig, PAGE, s, 0);
+		sim_clock_start(1000);
+		for (int i = 0; i < 100; i++) {
+			int64_t before = sim_clock_now();
+
+			if (i % 2)
+				discard_three(rig.r);
+			sim_clock_at(before + 100, discard_three, rig.r);
+			sim_clock_at(before + 200, discard_three, rig.r);
+			assert_int_equal(bpfring_consumer_wait(rig.c, 1000), 0);
+			assert_int_equal(sim_clock_now(), before + 1000);
+			assert_int_equal(sim_ring_cons(rig.r), sim_ring_prod(rig.r));
+			assert_int_equal(bpfring_consumer_avail_data(rig.c), 0);
+		}
+		/* a record behind them does */
+		discard_three(rig.r);
+		put(rig.r, 8);
+		assert_int_equal(bpfring_consumer_wait(rig.c, -1), 1);
+		assert_int_equal(
+			bpfring_consumer_consume(rig.c, count_record, &counter, NULL, NULL), 1);
+		assert_int_equal(stats_of(&rig).discards, 100 * 6 + 50 * 3 + 3);
+		rig_close(&rig);
+	}
+}
+
+static void a_forced_notification_of_nothing(void **state)
+{
+	struct bpfring_consumer_stats stats;
+	struct rig rig;
+
+	(void)state;
+	rig_open(&rig, PAGE, NULL, 0);
+	sim_clock_start(1000);
+	sim_clock_at(1500, force_a_wakeup, rig.r);
+	assert_int_equal(bpfring_consumer_wait(rig.c, 10000), 0);
+	assert_int_equal(sim_clock_now(), 11000);
+	stats = stats_of(&rig);
+	assert_int_equal(stats.wakeups, 1);
+	assert_int_equal(stats.empty_wakeups, 1);
+	rig_close(&rig);
+}
+
 static void what_is_not_notified_is_not_seen(void **state)
 {
 	struct rig rig;
@@ -357,12 +445,15 @@ int main(void)
 		rig_test(looking_only),
 		rig_test(a_notification_ends_the_sleep),
 		rig_test(between_waits_it_is_quiet),
+		rig_test(after_a_wait_for_nothing_it_is_not),
 		rig_test(quiet_then_asleep),
 		rig_test(time_outs),
 		rig_test(a_busy_head_is_slept_through),
 		rig_test(a_busy_head_that_is_committed_in_silence),
 		rig_test(a_busy_head_does_not_stretch_the_time_out),
 		rig_test(a_notification_without_a_record),
+		rig_test(a_wait_for_discards_only),
+		rig_test(a_forced_notification_of_nothing),
 		rig_test(what_is_not_notified_is_not_seen),
 		rig_test(wake_ups),
 		rig_test(wake_ups_from_elsewhere),

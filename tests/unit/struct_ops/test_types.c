@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
-/* Finding types in BTF made by hand: as kernels of both layouts have it, and what only looks like it. */
+/*
+ * Finding types in BTF made by hand: as kernels of both layouts have it, and what only looks like
+ * it.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,13 +22,27 @@ struct world {
 	int u32, chr, str, fn_ptr, data_ptr, state, refcnt;
 };
 
-static void *fail_alloc;
+static int fail_alloc; /* so many allocations succeed before one fails; -1: all do */
+static int blocks;     /* of memory, of the library */
 
 void *__real_bpfring_sys_alloc(size_t size);
 void *__wrap_bpfring_sys_alloc(size_t size);
 void *__wrap_bpfring_sys_alloc(size_t size)
 {
-	return fail_alloc ? NULL : __real_bpfring_sys_alloc(size);
+	if (!fail_alloc)
+		return NULL;
+	if (fail_alloc > 0)
+		fail_alloc--;
+	blocks++;
+	return __real_bpfring_sys_alloc(size);
+}
+
+void __real_bpfring_sys_free(void *mem);
+void __wrap_bpfring_sys_free(void *mem);
+void __wrap_bpfring_sys_free(void *mem)
+{
+	blocks -= mem != NULL;
+	__real_bpfring_sys_free(mem);
 }
 
 static int ok(int id)
@@ -37,17 +54,33 @@ static int ok(int id)
 /* The BTF of a kernel with three modules, in place of the running one's. */
 static struct btf *kernel, *modules[2];
 static int vmlinux_error;
+static int loaded; /* BTF that was loaded and not freed */
+
+void __real_btf__free(struct btf *btf);
+void __wrap_btf__free(struct btf *btf);
+void __wrap_btf__free(struct btf *btf)
+{
+	if (btf && (btf == kernel || btf == modules[0] || btf == modules[1])) {
+		loaded--;
+		return; /* the test does that */
+	}
+	__real_btf__free(btf);
+}
 
 int __wrap_bpfring_sys_btf_load(struct btf **ret, const char *module, struct btf *base);
 int __wrap_bpfring_sys_btf_load(struct btf **ret, const char *module, struct btf *base)
 {
 	if (!module) {
+		if (vmlinux_error)
+			return vmlinux_error;
+		loaded++;
 		*ret = kernel;
-		return vmlinux_error;
+		return 0;
 	}
 	assert_ptr_equal(base, kernel);
 	if (!strcmp(module, "unloaded"))
 		return -ENOENT;
+	loaded++;
 	*ret = modules[!strcmp(module, "without")];
 	return 0;
 }
@@ -67,6 +100,7 @@ static int setup(void **state)
 	static struct world w;
 	int proto;
 
+	fail_alloc = -1;
 	w.btf = btf__new_empty();
 	assert_non_null(w.btf);
 	btf__set_pointer_size(w.btf, 8);
@@ -88,12 +122,19 @@ static int teardown(void **state)
 {
 	struct world *w = *state;
 
-	btf__free(w->btf);
-	fail_alloc = NULL;
+	__real_btf__free(modules[0]);
+	__real_btf__free(modules[1]);
+	modules[0] = modules[1] = kernel = NULL;
+	__real_btf__free(w->btf);
+	assert_int_equal(loaded, 0);
+	assert_int_equal(blocks, 0);
 	return 0;
 }
 
-/* struct @name { int (*fn)(); const u32 flags:; char name[16]; u32 *ptr; u32 bits:3; struct refcount } */
+/*
+ * struct @name { int (*fn)(); const u32 flags:; char name[16]; u32 *ptr; u32 bits:3; struct
+ * refcount }
+ */
 static int add_ops(struct world *w, const char *name)
 {
 	int constant = ok(btf__add_const(w->btf, w->u32));
@@ -254,20 +295,17 @@ static void test_no_memory(void **state)
 	struct bpfring_struct_ops_types *types = bpfring_struct_ops_types_new(), *none;
 
 	add_old_value(w, "bpf_struct_ops_my_ops", add_ops(w, "my_ops"));
-	fail_alloc = w;
+	fail_alloc = 0;
 	assert_int_equal(bpfring_struct_ops_types_add(types, w->btf, "vmlinux"), -ENOMEM);
 	assert_int_equal(bpfring_struct_ops_types_load(&none), -ENOMEM);
-	fail_alloc = NULL;
+	fail_alloc = -1;
 	assert_int_equal(bpfring_struct_ops_types_count(types), 0);
 	bpfring_struct_ops_types_free(types);
 }
 
-static void test_modules(void **state)
+static void make_modules(struct world *w)
 {
-	struct world *w = *state, module = *w;
-	struct bpfring_struct_ops_types *types;
-	const struct bpfring_struct_ops_type *type;
-	bpfring_log_fn log = bpfring_set_log(NULL);
+	struct world module = *w;
 
 	add_old_value(w, "bpf_struct_ops_my_ops", add_ops(w, "my_ops"));
 	kernel = w->btf;
@@ -276,9 +314,39 @@ static void test_modules(void **state)
 	assert_non_null(modules[0]);
 	assert_non_null(modules[1]);
 	add_new_value(&module, "bpf_struct_ops_mod_ops", add_ops(&module, "mod_ops"));
+}
 
-	assert_int_equal(bpfring_struct_ops_types_load(&types), 0); /* they own the BTF now */
-	w->btf = NULL;
+/* At any point, and nothing is left. */
+static void test_no_memory_later(void **state)
+{
+	struct bpfring_struct_ops_types *types;
+	bpfring_log_fn log = bpfring_set_log(NULL);
+	int err, n = 0;
+
+	make_modules(*state);
+	do {
+		fail_alloc = n++;
+		err = bpfring_struct_ops_types_load(&types);
+		assert_true(!err || err == -ENOMEM);
+		if (!err)
+			bpfring_struct_ops_types_free(types);
+		assert_int_equal(loaded, 0);
+		assert_int_equal(blocks, 0);
+	} while (err);
+	assert_true(n > 6); /* the list, two types and their members, three modules */
+	fail_alloc = -1;
+	bpfring_set_log(log);
+}
+
+static void test_modules(void **state)
+{
+	struct bpfring_struct_ops_types *types;
+	const struct bpfring_struct_ops_type *type;
+	bpfring_log_fn log = bpfring_set_log(NULL);
+
+	make_modules(*state);
+	assert_int_equal(bpfring_struct_ops_types_load(&types), 0);
+	assert_int_equal(loaded, 2); /* not that of the module that has no types */
 	assert_int_equal(bpfring_struct_ops_types_count(types), 2);
 	assert_int_equal(bpfring_struct_ops_types_find(types, "my_ops", &type), 0);
 	assert_string_equal(type->module, "vmlinux");
@@ -288,8 +356,8 @@ static void test_modules(void **state)
 	assert_ptr_equal(bpfring_struct_ops_types_of_value(types, type->value_type_id, "with"),
 			 type);
 	bpfring_struct_ops_types_free(types);
+	assert_int_equal(loaded, 0);
 
-	kernel = NULL;
 	vmlinux_error = -ENOENT;
 	assert_int_equal(bpfring_struct_ops_types_load(&types), -ENOENT);
 	vmlinux_error = 0;
@@ -298,10 +366,22 @@ static void test_modules(void **state)
 
 static void test_null(void **state)
 {
+	struct world *w = *state;
+	struct bpfring_struct_ops_types *types = bpfring_struct_ops_types_new();
 	const struct bpfring_struct_ops_type *type;
 	const struct bpfring_struct_ops_member *m;
 
-	(void)state;
+	add_old_value(w, "bpf_struct_ops_my_ops", add_ops(w, "my_ops"));
+	assert_int_equal(bpfring_struct_ops_types_add(types, w->btf, "vmlinux"), 0);
+	assert_int_equal(bpfring_struct_ops_types_get(types, 0, NULL), -EINVAL);
+	assert_int_equal(bpfring_struct_ops_types_find(types, NULL, &type), -EINVAL);
+	assert_int_equal(bpfring_struct_ops_types_find(types, "my_ops", NULL), -EINVAL);
+	assert_int_equal(bpfring_struct_ops_types_get(types, 0, &type), 0);
+	assert_int_equal(bpfring_struct_ops_types_get(types, 1, &type), -ENOENT);
+	assert_int_equal(bpfring_struct_ops_type_get_member(type, 0, NULL), -EINVAL);
+	assert_int_equal(bpfring_struct_ops_type_find_member(type, NULL, &m), -EINVAL);
+	assert_int_equal(bpfring_struct_ops_type_find_member(type, "fn", NULL), -EINVAL);
+	bpfring_struct_ops_types_free(types);
 	assert_int_equal(bpfring_struct_ops_types_load(NULL), -EINVAL);
 	assert_int_equal(bpfring_struct_ops_types_get(NULL, 0, &type), -EINVAL);
 	assert_int_equal(bpfring_struct_ops_types_find(NULL, "x", &type), -EINVAL);
@@ -324,8 +404,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_not_types, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_features, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_memory, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_no_memory_later, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_modules, setup, teardown),
-		cmocka_unit_test(test_null),
+		cmocka_unit_test_setup_teardown(test_null, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -32,17 +32,19 @@ static void assert_logged(const char *words)
 }
 
 static unsigned int waits;
-static bool no_membarrier;
+static bool no_grace_period;
 
 /* Arrays are memfds; the kernel would say that they are none. */
 static struct bpf_map_info infos[2];
 static int fds[2]; /* owners, cells */
 
-int __wrap_bpfring_sys_wait_for_rcu(void);
-int __wrap_bpfring_sys_wait_for_rcu(void)
+int __wrap_bpfring_sys_wait_for_rcu(int outer_fd, int inner_fd);
+int __wrap_bpfring_sys_wait_for_rcu(int outer_fd, int inner_fd)
 {
+	assert_int_equal(outer_fd, -1);
+	assert_int_equal(inner_fd, fds[0]);
 	waits++;
-	return no_membarrier ? -EINVAL : 0;
+	return no_grace_period ? -EINVAL : 0;
 }
 
 int __wrap_bpfring_sys_map_info(int fd, struct bpf_map_info *ret);
@@ -73,7 +75,7 @@ static int attach(struct slots_rig *r, uint32_t packing)
 	r->member = (struct bpfring_task_member){
 		.name = "cell", .size = 24, .align = 8, .flags = BPFRING_TASK_MEMBER_UPTR};
 	r->ts.layout.members = &r->member;
-	r->ts.layout.count = r->ts.layout.shared_count = 1;
+	r->ts.layout.count = r->ts.layout.uptr_count = 1;
 	bpfring_task_parts_none(&r->ts.parts);
 	r->ts.parts.owner_fd = fds[0];
 	r->ts.parts.slot_fds[0] = fds[1];
@@ -86,7 +88,7 @@ static int arrays(void **state)
 	bpfring_set_log(catch);
 	log_text[0] = '\0';
 	waits = 0;
-	no_membarrier = false;
+	no_grace_period = false;
 	for (unsigned int i = 0; i < 2; i++) {
 		fds[i] = memfd_create("slots", MFD_CLOEXEC);
 		assert_int_equal(ftruncate(fds[i], 2 * PAGE), 0);
@@ -166,21 +168,21 @@ static void all_once_then_a_grace_period(void **state)
 	bpfring_task_slots.fini(&r.ts);
 }
 
-static void no_reuse_without_membarrier(void **state)
+static void no_reuse_without_a_grace_period(void **state)
 {
 	struct task_cell cell;
 	struct slots_rig r;
 
 	(void)state;
 	assert_int_equal(attach(&r, BPFRING_TASK_DENSE), 0);
-	no_membarrier = true;
+	no_grace_period = true;
 	for (unsigned int i = 0; i < SLOTS; i++) {
 		assert_int_equal(deal(&r, &cell), 0);
 		bpfring_task_slots.retire(&r.ts, &cell);
 	}
 	assert_int_equal(deal(&r, &cell), -ENOSPC);
-	assert_logged("membarrier() refuses to wait for a grace period: -EINVAL");
-	no_membarrier = false;
+	assert_logged("cannot wait for a grace period of RCU: -EINVAL");
+	no_grace_period = false;
 	assert_int_equal(deal(&r, &cell), 0);
 	bpfring_task_slots.fini(&r.ts);
 }
@@ -238,9 +240,31 @@ static void generations_wrap(void **state)
 	(void)state;
 	assert_int_equal(attach(&r, BPFRING_TASK_DENSE), 0);
 	assert_int_equal(deal(&r, &cell), 0);
-	*slot_owner(r.ts.path_state, cell.number) = UINT32_MAX;
+	((struct slots *)r.ts.path_state)->generation[cell.number] = UINT32_MAX;
 	bpfring_task_slots.retire(&r.ts, &cell);
 	assert_int_equal(*slot_owner(r.ts.path_state, cell.number), 1); /* 0: never used */
+	bpfring_task_slots.fini(&r.ts);
+}
+
+/* Whoever holds the arrays can write anything there; what is ours is known by heart. */
+static void owners_that_others_write(void **state)
+{
+	struct task_cell cells[SLOTS];
+	struct slots_rig r;
+	uint64_t ref;
+
+	(void)state;
+	assert_int_equal(attach(&r, BPFRING_TASK_DENSE), 0);
+	for (unsigned int i = 0; i < SLOTS; i++) {
+		assert_int_equal(deal(&r, &cells[i]), 0);
+		ref = cells[i].ref[0];
+		*slot_owner(r.ts.path_state, cells[i].number) = i % 2 ? UINT64_MAX : 0;
+		bpfring_slots_refer(&r.ts, r.ts.path_state, &cells[i], false);
+		assert_true(cells[i].ref[0] == ref);
+		bpfring_task_slots.retire(&r.ts, &cells[i]);
+		assert_int_equal(*slot_owner(r.ts.path_state, cells[i].number),
+				 (uint32_t)((ref >> 32) + 1));
+	}
 	bpfring_task_slots.fini(&r.ts);
 }
 
@@ -268,10 +292,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		slots_test(all_once_then_a_grace_period),
-		slots_test(no_reuse_without_membarrier),
+		slots_test(no_reuse_without_a_grace_period),
 		slots_test(two_processes),
 		slots_test(packing),
 		slots_test(generations_wrap),
+		slots_test(owners_that_others_write),
 		slots_test(arrays_of_another_shape),
 	};
 

@@ -34,8 +34,8 @@ static void start(struct names_rig *r, uint32_t value_bytes)
 						     .align = 8,
 						     .flags = BPFRING_TASK_MEMBER_UPTR};
 	r->ts.layout.members = r->members;
-	r->ts.layout.count = r->ts.layout.shared_count = 2;
-	r->ts.layout.shared[1] = 1;
+	r->ts.layout.count = r->ts.layout.uptr_count = 2;
+	r->ts.layout.uptrs[1] = 1;
 	assert_int_equal(bpfring_task_slab.init(&r->ts), 0);
 	assert_int_equal(bpfring_names_open(&r->names, &r->ts), 0);
 }
@@ -145,6 +145,33 @@ static void two_libraries(void **state)
 	stop(&r);
 }
 
+/* Whoever holds the arrays of the fall-back can write into the table that BPF reads. */
+static void a_table_that_others_write(void **state)
+{
+	static const uint32_t counts[] = {0, NAMES_MAX, NAMES_MAX + 1, 1U << 24, UINT32_MAX};
+	struct names_table *shared;
+	struct names_rig r;
+	char name[16];
+	void *mem;
+
+	(void)state;
+	start(&r, 256);
+	assert_int_equal(bpfring_names_declare(r.names, "first", 8), 0);
+	shared = r.ts.process.mem[0];
+	for (unsigned int i = 0; i < ARRAY_SIZE(counts); i++) {
+		memset(shared, 0xff, sizeof(*shared));
+		shared->count = counts[i];
+		snprintf(name, sizeof(name), "value.%u", i);
+		assert_int_equal(bpfring_names_declare(r.names, name, 8), i + 1);
+		assert_int_equal(shared->count, i + 2);
+		assert_string_equal(shared->entries[i + 1].name, name);
+		assert_int_equal(shared->entries[i + 1].offset, (i + 1) * 8);
+		assert_int_equal(bpfring_names_declare(r.names, "first", 8), 0);
+		assert_int_equal(bpfring_names_bind(r.names, (int)counts[i] | 64, &mem), -EINVAL);
+	}
+	stop(&r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -152,6 +179,7 @@ int main(void)
 		rig_test(room),
 		rig_test(bad_names),
 		rig_test(two_libraries),
+		rig_test(a_table_that_others_write),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

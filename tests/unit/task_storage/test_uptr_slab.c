@@ -21,7 +21,7 @@ int __wrap_bpfring_sys_madvise(void *addr, size_t size, int advice)
 /* A handle as far as the slab looks at it. */
 struct slab_rig {
 	struct bpfring_task_storage ts;
-	struct bpfring_task_member members[TASK_MAX_SHARED];
+	struct bpfring_task_member members[TASK_MAX_UPTRS];
 };
 
 static void start(struct slab_rig *r, uint32_t packing, const uint32_t *sizes, unsigned int count)
@@ -29,11 +29,11 @@ static void start(struct slab_rig *r, uint32_t packing, const uint32_t *sizes, u
 	memset(r, 0, sizeof(*r));
 	r->ts.opts.packing = packing;
 	r->ts.layout.members = r->members;
-	r->ts.layout.count = r->ts.layout.shared_count = count;
+	r->ts.layout.count = r->ts.layout.uptr_count = count;
 	for (unsigned int i = 0; i < count; i++) {
 		r->members[i] = (struct bpfring_task_member){
 			.size = sizes[i], .align = 8, .flags = BPFRING_TASK_MEMBER_UPTR};
-		r->ts.layout.shared[i] = i;
+		r->ts.layout.uptrs[i] = i;
 	}
 	madvise_fails = false;
 	assert_int_equal(bpfring_task_slab.init(&r->ts), 0);
@@ -63,7 +63,7 @@ static struct bpfring_task_storage_stats stats(struct slab_rig *r)
 /* Inside one page, aligned, zero; beside all others. */
 static void well_placed(const struct slab_rig *r, const struct task_cell *cell)
 {
-	for (unsigned int i = 0; i < r->ts.layout.shared_count; i++) {
+	for (unsigned int i = 0; i < r->ts.layout.uptr_count; i++) {
 		uintptr_t at = (uintptr_t)cell->mem[i];
 		uint32_t size = r->members[i].size;
 

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
+/* Whether a call of a consumer may be made, and what becomes of one that was left. */
+#include <errno.h>
+
+#include "ring/consumer.h"
+#include "base/sys.h"
+
+void bpfring_consumer_left(struct bpfring_consumer *c)
+{
+	bpfring_call_end(&c->call);
+	bpfring_consumer_awake(c, bpfring_sys_now());
+	/* In a forked child it cannot, nor beside a second consumer, which the next release finds again. */
+	if (c->consuming && bpfring_cons_release(&c->cons))
+		bpfring_cons_cancel(&c->cons);
+	c->consuming = false;
+	log_story(&c->story,
+		  "map '%s' id %u: a call was left by an exception, longjmp() or the end of its "
+		  "thread\n",
+		  c->map.name, c->map.id);
+	if (c->closing)
+		bpfring_consumer_close(c);
+}
+
+void bpfring_consumer_left_call(struct bpfring_consumer **c)
+{
+	if (*c)
+		bpfring_consumer_left(*c);
+}
+
+enum call_state bpfring_consumer_state(struct bpfring_consumer *c, struct call_place here)
+{
+	enum call_state state = bpfring_call_state(&c->call, here, !*c->guard);
+
+	if (state != CALL_LEFT)
+		return state;
+	c->closing = false; /* whoever calls has not closed it, or is about to */
+	bpfring_consumer_left(c);
+	return CALL_NONE;
+}
+
+int bpfring_consumer_refuse(struct bpfring_consumer *c, enum call_state state, const char *call)
+{
+	if (state == CALL_THEIRS)
+		log_once(c->said, CONSUMER_SAID_THREADS, ERROR,
+			 "map '%s' id %u: %s, but another thread is waiting for its records or "
+			 "taking them: one thread at a time owns a consumer\n",
+			 c->map.name, c->map.id, call);
+	else
+		log_once(c->said, CONSUMER_SAID_NESTED, ERROR,
+			 "map '%s' id %u: %s, but this is one of its own callbacks%s: return "
+			 "from it first\n",
+			 c->map.name, c->map.id, call,
+			 state == CALL_MAYBE
+				 ? ", or longjmp() left one and this stack does not tell"
+				 : "");
+	return -EINVAL;
+}
+
+int bpfring_consumer_refuse_child(struct bpfring_consumer *c)
+{
+	log_once(c->said, CONSUMER_SAID_CHILD, ERROR,
+		 "map '%s' id %u: it belongs to the parent of this process: close it here, and "
+		 "open another\n",
+		 c->map.name, c->map.id);
+	return -ECHILD;
+}
+
+int bpfring_consumer_check_held(struct bpfring_consumer *c, const char *call)
+{
+	if (c->cons.pos == c->cons.released)
+		return 0;
+	log_once(c->said, CONSUMER_SAID_HELD, ERROR,
+		 "map '%s' id %u: %s, but records are held by a peek: bpfring_consumer_release() "
+		 "or bpfring_consumer_cancel() them first\n",
+		 c->map.name, c->map.id, call);
+	return -EINVAL;
+}
+
+int bpfring_consumer_check(struct bpfring_consumer *c, const char *call, struct call_place here)
+{
+	enum call_state state;
+
+	if (!*c->guard)
+		return bpfring_consumer_refuse_child(c);
+	state = bpfring_consumer_state(c, here);
+	if (state != CALL_NONE)
+		return bpfring_consumer_refuse(c, state, call);
+	return bpfring_consumer_check_held(c, call);
+}

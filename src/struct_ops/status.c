@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
+/* Where struct_ops maps and links stand, and which there are. */
+#include <errno.h>
+#include <stddef.h>
+
+#include "base/options.h"
+#include "base/sys.h"
+#include "base/sys_struct_ops.h"
+#include "struct_ops/struct_ops.h"
+
+int bpfring_struct_ops_status(struct bpfring_struct_ops *ops, struct bpfring_struct_ops_status *ret)
+{
+	struct bpfring_struct_ops_status status = {0};
+	struct sys_link_info info = {0};
+	int err;
+
+	if (!ops || !ret)
+		return -EINVAL;
+	err = bpfring_ops_read_state(ops, &status.state, &status.refcnt);
+	if (!err && ops->link_fd >= 0)
+		err = bpfring_sys_link_info(ops->link_fd, &info);
+	if (err)
+		return err;
+	status.map_id = ops->map.id;
+	status.link_id = ops->link_id;
+	status.link_map_id = info.map_id;
+	return bpfring_options_write(ret, &status, sizeof(status),
+				     offsetof(struct bpfring_struct_ops_status, refcnt));
+}
+
+const char *bpfring_struct_ops_state_name(uint32_t state)
+{
+	static const char *const names[] = {"init", "inuse", "tobefree", "ready"};
+
+	return state < sizeof(names) / sizeof(names[0]) ? names[state] : "?";
+}
+
+int bpfring_struct_ops_next_id(uint32_t after, uint32_t *ret)
+{
+	struct bpf_map_info info;
+	uint32_t id = after;
+	int err, fd;
+
+	if (!ret)
+		return -EINVAL;
+	for (;;) {
+		err = bpfring_sys_next_map(id, &id);
+		if (err)
+			return err;
+		fd = bpfring_sys_map_by_id(id);
+		if (fd == -ENOENT) /* gone since */
+			continue;
+		if (fd < 0)
+			return fd;
+		err = bpfring_sys_map_info(fd, &info);
+		bpfring_sys_close(fd);
+		if (err || info.type != BPF_MAP_TYPE_STRUCT_OPS)
+			continue;
+		*ret = id;
+		return 0;
+	}
+}

@@ -1,0 +1,60 @@
+#!/bin/sh
+# SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
+#
+# guest-pcp.sh ROOT BPFRING_RUN LIBRARY: in a virtual machine: modules of pcp's BPF agent, loaded by its debugger, see
+# the same with their rings taken over.
+set -u
+
+root=$1 library=$3
+agent=/var/lib/pcp/pmdas/bpf # where the agent looks
+failed=0
+mkdir -p "$root/var/lib/pcp/pmdas" "$root/var/lib/pcp/config/pmda" "$root/var/log/pcp"
+ln -s /usr/lib/pcp/pmdas/bpf "$root$agent"
+
+for dir in lib lib64 bin sbin; do
+	[ -e "$root/$dir" ] || ln -s "usr/$dir" "$root/$dir"
+done
+for dir in proc sys dev; do
+	mkdir -p "$root/$dir" && mount --rbind "/$dir" "$root/$dir"
+done
+mkdir -p "$root/tmp" "$root/run"
+cp "$library" "$root/tmp/compat.so"
+printf '[exitsnoop.so]\nenabled = true\nprocess_count = 40\n' >"$root/$agent/bpf.conf"
+printf 'root {\n\tbpf\t157:*:*\n}\n' >"$root/tmp/root_bpf"
+
+commands()
+{
+	cat <<-END
+		open dso $agent/pmda_bpf.so bpf_init 157
+		wait 2
+		fetch bpf.exitsnoop.comm
+		wait 1
+		fetch bpf.exitsnoop.comm
+		close
+	END
+}
+
+# A program whose end the module sees. The agent's debugger waits meanwhile.
+cp /bin/busybox /tmp/marker 2>/dev/null
+marker()
+{
+	sleep "$1"
+	for _ in 1 2 3; do
+		/tmp/marker true
+	done
+}
+
+session() # NAME [VARIABLE=VALUE...]; busybox itself is static: nothing is preloaded into it
+{
+	name=$1
+	shift
+	marker 4 &
+	commands | env "$@" chroot "$root" /usr/bin/dbpmda -n /tmp/root_bpf >"/tmp/pcp.$name" 2>&1
+	wait
+	echo "pcp, $name: $(grep -c marker "/tmp/pcp.$name")"
+}
+
+session plain
+session taken LD_PRELOAD=/tmp/compat.so BPFRING_COMPAT=verbose,stats
+tail -30 /tmp/pcp.taken
+exit $failed
