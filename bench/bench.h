@@ -101,6 +101,7 @@ extern const struct bench_row rows_hot[];
 extern const struct bench_row rows_burst[];
 extern const struct bench_row rows_hint[];
 extern const struct bench_row rows_user[];
+extern const struct bench_row rows_work[];
 extern const struct bench_row rows_roundtrip[];
 
 static inline struct bench_result bench_result_none(void)

@@ -159,8 +159,8 @@ static bool named(const char *name, const char *const *names, unsigned int count
 static unsigned int choose_rows(const struct bench_row **ret)
 {
 	static const struct bench_row *const tables[] = {
-		rows_throughput, rows_b2b,  rows_paced, rows_busy,	rows_hot,
-		rows_burst,	 rows_hint, rows_user,	rows_roundtrip,
+		rows_throughput, rows_b2b,  rows_paced, rows_busy, rows_hot,
+		rows_burst,	 rows_hint, rows_user,	rows_work, rows_roundtrip,
 	};
 	const struct bench_row *row;
 	unsigned int count = 0;

@@ -5,7 +5,7 @@
 
 include_guard()
 
-set(BPFRING_C_FLAGS -Wall -Wextra -Wconversion -Wshadow)
+set(BPFRING_C_FLAGS -Wall -Wextra -Wconversion -Wshadow -fexceptions)
 set(BPFRING_LINK_FLAGS "")
 
 if(BPFRING_WERROR)

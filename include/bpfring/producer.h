@@ -17,13 +17,17 @@
  * another thread than the one that reserved it. Nothing is locked while a sample is written; a thread
  * that wants to reserve may have to wait for some 50 us for its turn if others do nothing else.
  * bpfring_producer_stop() is for all threads and signal handlers in any case, and nothing else is for
- * signal handlers: what they interrupt may be a thread that keeps others out at that moment.
+ * signal handlers: what they interrupt may be a thread that keeps others out at that moment. For the
+ * same reason a thread whose cancellation is asynchronous must not use a producer.
  *
  * Processes: one at a time. Opening takes an exclusive claim on the producer's end of the map, which
  * ends when the producer is closed or its process dies; -EBUSY for the second. To pass
  * the ring on, see bpfring_producer_claim_fd(). A forked child must not produce: what uses the ring
  * returns -ECHILD there. libbpf's user_ring_buffer knows no claim: if it moves the position of a
  * ring in use here, the next submit returns -EBUSY.
+ *
+ * What a producer refuses to do it explains in the log, once for each cause, at BPFRING_LOG_ERROR. Space that
+ * is not there and a wait that is over are not logged.
  *
  * Needs: Linux 6.1. No capability is needed by a process that was handed the map's file descriptor;
  * running a BPF program (kick) needs CAP_BPF or that of its type.
@@ -38,6 +42,17 @@
 extern "C" {
 #endif
 
+/**
+ * struct bpfring_sample - one sample of a batch.
+ * @data: payload, 8-byte aligned, writable; valid until it is submitted or discarded
+ * @size: payload bytes
+ */
+struct bpfring_sample {
+	void *data;
+	uint32_t size;
+	uint32_t reserved;
+};
+
 /* Opaque, but begins with its struct bpfring_prod: see bpfring_producer_prod(). */
 struct bpfring_producer;
 
@@ -48,7 +63,7 @@ enum {
 	/* Take no claim, for users who keep other producers out themselves. */
 	BPFRING_PRODUCER_UNCLAIMED = 1U << 1,
 	/* Open also a ring whose positions contradict each other, and repair what an earlier producer
-	 * left as bpfring_producer_recover() (recovery.h) does.
+	 * left as bpfring_producer_recover() (producer_recovery.h) does.
 	 */
 	BPFRING_PRODUCER_RECOVER = 1U << 2,
 };
@@ -58,9 +73,14 @@ enum {
  * @ctx: the pointer given with it
  *
  * For instance a system call that a BPF program is attached to. With BPFRING_PRODUCER_THREADS it is
- * called by any of the threads, also by several at once. Nothing is locked meanwhile: it may reserve
- * and submit too, if it bears being called again for its own samples (@kick_samples), but not wait for
- * space: the thread that does already waits for the hook. It returns, and does not throw or longjmp().
+ * called by any of the threads, also by several at once. Nothing is locked meanwhile. It may reserve
+ * and submit too, if it bears being called again for its own samples (@kick_samples), but it must not
+ * wait for space. It may also close the producer. A call that is still in the producer then returns
+ * -EBADF.
+ *
+ * It may leave by a C++ exception, longjmp() or the end of its thread; the sample that was submitted
+ * stays submitted. A thread that leaves bpfring_producer_reserve_wait() by longjmp(), or whose hook takes
+ * longer than 64 ms, loses its place among those that wait.
  *
  * Return: number of samples drained, 0 if not known, or a negative errno value.
  */
@@ -79,7 +99,10 @@ typedef int (*bpfring_kick_fn)(void *ctx);
  * @kick_samples: kick after every so many samples. 0: not
  * @kick_bytes:   kick when so many bytes of the ring are waiting to be drained, at most all. 0: not
  *
- * If there is something to kick, a reserve that waits for space always does so before it sleeps.
+ * With @kick_samples or @kick_bytes, a reservation that finds no space kicks before it is refused, if
+ * there is something to drain: the next sample may be the one that does not fit. It does so again after
+ * the kernel has drained something, or a millisecond later. A reserve that waits for space always kicks
+ * before it sleeps, if there is something to kick.
  */
 struct bpfring_producer_opts {
 	size_t sz;
@@ -101,7 +124,7 @@ struct bpfring_producer_opts {
  * @opts:   NULL for defaults
  *
  * Goes on where the ring stands: what an earlier producer submitted stays. Does not block. Takes
- * memory of a quarter of the ring's size.
+ * memory of a 64th of the ring's size.
  *
  * Return: 0, or
  * -EINVAL: @ret is NULL, unknown flags, contradicting options, not a BPF map, not a user ring (the
@@ -136,10 +159,11 @@ BPFRING_API int bpfring_producer_open_id(struct bpfring_producer **ret, uint32_t
 
 /**
  * bpfring_producer_close() - leave the ring; samples that were submitted stay in it.
- * @p: NULL is fine; no thread may be inside one of its functions
+ * @p: NULL is fine; no thread may be inside one of its functions, except that it waits for space
  *
- * Reservations that are not ended yet never were part of the ring, nor was what was submitted behind
- * them. Until the next producer is opened in this process, functions that can fail return -EBADF.
+ * Threads that wait return -ECANCELED first. Reservations that are not ended yet never were part of the
+ * ring, nor was what was submitted behind them. In a forked child it frees the child's part only, and
+ * waits for nobody. Until the next producer is opened in this process, functions that can fail return -EBADF.
  */
 BPFRING_API void bpfring_producer_close(struct bpfring_producer *p);
 
@@ -154,17 +178,12 @@ static inline struct bpfring_prod *bpfring_producer_prod(struct bpfring_producer
 	return (struct bpfring_prod *)(void *)p;
 }
 
-/* What the functions below do where they cannot do it inline. */
+/* What the functions below do where they cannot do it inline; the last one logs why an end was refused. */
 BPFRING_API int bpfring_priv_producer_reserve(struct bpfring_producer *p, size_t size, void **ret);
-BPFRING_API int bpfring_priv_producer_reserve_batch(struct bpfring_producer *p,
-						    struct bpfring_sample *samples,
-						    unsigned int count);
 BPFRING_API int bpfring_priv_producer_end(struct bpfring_producer *p, void *data, uint32_t discard);
 BPFRING_API int bpfring_priv_producer_output(struct bpfring_producer *p, const void *data,
 					     size_t size);
-BPFRING_API int bpfring_priv_producer_submit_batch(struct bpfring_producer *p,
-						   const struct bpfring_sample *samples,
-						   unsigned int count);
+BPFRING_API void bpfring_priv_producer_explain_end(const struct bpfring_producer *p, int err);
 
 /**
  * bpfring_producer_reserve() - take space for one sample.
@@ -178,9 +197,13 @@ BPFRING_API int bpfring_priv_producer_submit_batch(struct bpfring_producer *p,
  */
 static inline int bpfring_producer_reserve(struct bpfring_producer *p, size_t size, void **ret)
 {
-	if (size < bpfring_producer_prod(p)->limit)
-		return bpfring_prod_reserve(bpfring_producer_prod(p), size, ret);
-	return bpfring_priv_producer_reserve(p, size, ret);
+	if (size < bpfring_producer_prod(p)->limit) {
+		int err = bpfring_prod_reserve(bpfring_producer_prod(p), size, ret);
+
+		if (!err || err == -ENOSPC)
+			return err;
+	}
+	return bpfring_priv_producer_reserve(p, size, ret); /* which also says what is wrong */
 }
 
 /**
@@ -192,13 +215,8 @@ static inline int bpfring_producer_reserve(struct bpfring_producer *p, size_t si
  * Return: number of samples reserved; errors as bpfring_producer_reserve(), but only if the first
  * sample met one (the next call returns it then).
  */
-static inline int bpfring_producer_reserve_batch(struct bpfring_producer *p,
-						 struct bpfring_sample *samples, unsigned int count)
-{
-	if (bpfring_producer_prod(p)->limit)
-		return bpfring_prod_reserve_batch(bpfring_producer_prod(p), samples, count);
-	return bpfring_priv_producer_reserve_batch(p, samples, count);
-}
+BPFRING_API int bpfring_producer_reserve_batch(struct bpfring_producer *p,
+					       struct bpfring_sample *samples, unsigned int count);
 
 /**
  * bpfring_producer_submit() - hand a sample to the kernel.
@@ -214,8 +232,13 @@ static inline int bpfring_producer_submit(struct bpfring_producer *p, void *data
 {
 	struct bpfring_prod *prod = bpfring_producer_prod(p);
 
-	if (prod->indices)
-		return bpfring_prod_submit(prod, data);
+	if (prod->limit) {
+		int err = bpfring_prod_submit(prod, data);
+
+		if (err)
+			bpfring_priv_producer_explain_end(p, err);
+		return err;
+	}
 	return bpfring_priv_producer_end(p, data, 0);
 }
 
@@ -227,8 +250,13 @@ static inline int bpfring_producer_discard(struct bpfring_producer *p, void *dat
 {
 	struct bpfring_prod *prod = bpfring_producer_prod(p);
 
-	if (prod->indices)
-		return bpfring_prod_discard(prod, data);
+	if (prod->limit) {
+		int err = bpfring_prod_discard(prod, data);
+
+		if (err)
+			bpfring_priv_producer_explain_end(p, err);
+		return err;
+	}
 	return bpfring_priv_producer_end(p, data, BPFRING_DISCARD_BIT);
 }
 
@@ -239,14 +267,9 @@ static inline int bpfring_producer_discard(struct bpfring_producer *p, void *dat
  * Return: number of samples submitted, less than @count if some met -EINVAL; -EINVAL if all did;
  * other errors as bpfring_producer_submit().
  */
-static inline int bpfring_producer_submit_batch(struct bpfring_producer *p,
-						const struct bpfring_sample *samples,
-						unsigned int count)
-{
-	if (bpfring_producer_prod(p)->limit)
-		return bpfring_prod_submit_batch(bpfring_producer_prod(p), samples, count);
-	return bpfring_priv_producer_submit_batch(p, samples, count);
-}
+BPFRING_API int bpfring_producer_submit_batch(struct bpfring_producer *p,
+					      const struct bpfring_sample *samples,
+					      unsigned int count);
 
 /**
  * bpfring_producer_output() - copy a sample into the ring: reserve, copy, submit. With
@@ -258,7 +281,7 @@ static inline int bpfring_producer_output(struct bpfring_producer *p, const void
 	void *sample;
 	int err;
 
-	if (!bpfring_producer_prod(p)->indices)
+	if (!bpfring_producer_prod(p)->limit)
 		return bpfring_priv_producer_output(p, data, size);
 	err = bpfring_producer_reserve(p, size, &sample);
 	if (err)
@@ -275,8 +298,8 @@ static inline int bpfring_producer_output(struct bpfring_producer *p, const void
  * Return: number of samples that the BPF program took; 0 also if a hook does not know;
  * -EOPNOTSUPP: the options named nothing to kick; -EBUSY: another drain is running at this moment;
  * -E2BIG, -EINVAL: the kernel met a header or position that it cannot pass, left by another producer:
- * see recovery.h; -EPERM: this process may not run BPF programs; another error that
- * the hook or the program made up; -ECHILD, -EBADF. The log says what the first one means.
+ * see producer_recovery.h; -EPERM: this process may not run BPF programs; another error that
+ * the hook or the program made up; -ECHILD, -EBADF. The log explains each, once.
  */
 BPFRING_API int bpfring_producer_kick(struct bpfring_producer *p);
 

@@ -21,11 +21,12 @@ extern "C" {
  *
  * Kicks if it can, then sleeps until the kernel has drained. A drain with BPF_RB_NO_WAKEUP wakes
  * nobody: it is noticed after 1 ms, later ever more rarely up to every 64 ms. With
- * BPFRING_PRODUCER_THREADS, threads get space in the order in which they began to wait. It is not a
- * cancellation point.
+ * BPFRING_PRODUCER_THREADS, threads get space in the order in which they began to wait.
+ *
+ * A thread that waits can be cancelled; it may take 64 ms until it notices. It has reserved nothing then.
  *
  * Return: as bpfring_producer_reserve() except -ENOSPC, and -ETIMEDOUT: no space in time;
- * -ECANCELED: bpfring_producer_stop(); -EINVAL: NULL, a time-out below -1; -ENOMEM, -EMFILE, -ENFILE,
+ * -ECANCELED: bpfring_producer_stop(), or the producer is being closed; -EINVAL: NULL, a time-out below -1; -ENOMEM, -EMFILE, -ENFILE,
  * -ENOSPC: nothing to wait with (the first time only).
  */
 BPFRING_API int bpfring_producer_reserve_wait(struct bpfring_producer *p, size_t size,

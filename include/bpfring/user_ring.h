@@ -13,18 +13,21 @@
  * Publish on submit. The kernel lets a producer move its position over a record that is still
  * being written, if the header says BUSY. When that record is never submitted, because its process
  * died, nothing behind it is ever drained. Here the position moves only over the longest prefix of
- * submitted samples. The kernel never meets BUSY, and what was reserved by a process that died was
- * never part of the ring. What is reserved is noted in `states`, memory of this process alone: two
- * bytes per 8 bytes of ring, non-zero where a sample starts that is not published yet; or in `latest`,
- * for who reserves one sample at a time. That also tells a pointer that may be submitted from one
- * that may not.
+ * samples that are ended, that is submitted or discarded. The kernel never meets BUSY, and what was
+ * reserved by a process that died was never part of the ring.
+ *
+ * Which samples are open, that is reserved and not ended, only this process knows: `open` has a bit for
+ * every 8 bytes of the ring, set where an open sample starts. The position may move up to the first such
+ * bit. The sample that was reserved last is in `latest` instead, so that a program which has one at a
+ * time never touches the bits. Nothing that stands in the ring decides how far the position moves: memory
+ * that others can write cannot publish a sample that is still open.
  *
  * Memory order: the labels P1 and P2 stand for the edges in docs/memory-model.md.
  */
 #ifndef BPFRING_USER_RING_H
 #define BPFRING_USER_RING_H
 
-#include <bpfring/user_ring_states.h>
+#include <bpfring/ring.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -33,25 +36,179 @@ extern "C" {
 /* The kernel hands a sample to BPF as a dynptr, which holds no more. */
 #define BPFRING_MAX_SAMPLE ((1U << 24) - 1)
 
+/* Bytes of bpfring_prod.open for a ring of that size. */
+#define BPFRING_OPEN_SIZE(ring_size) ((ring_size) / 64)
+
 /**
- * struct bpfring_sample - one sample of a batch.
- * @data: payload, 8-byte aligned, writable; valid until it is submitted or discarded
- * @size: payload bytes
+ * struct bpfring_prod - producer's end of a ring. Initialise with bpfring_prod_init(); the members
+ * are for the functions here, and for reading in a debugger.
  */
-struct bpfring_sample {
-	void *data;
-	uint32_t size;
-	uint32_t reserved;
+struct bpfring_prod {
+	/* Written once, or hardly ever. */
+	uint8_t *data;	       /* data area, mapped twice */
+	uint64_t mask;	       /* size - 1 */
+	uint64_t *open;	       /* a bit per 8 bytes: an open sample starts there */
+	void *prod_word;       /* the shared producer position */
+	const void *cons_word; /* the shared consumer position */
+	const uint32_t *owner; /* reads 0 in a forked child */
+	uint32_t limit;	       /* payloads are smaller; 0: use producer.h, not these functions */
+	uint32_t max_sample;   /* largest payload */
+	uint8_t word_size;     /* of the positions: the kernel's sizeof(long), 8 or 4 */
+	uint8_t lost;	       /* why nothing is published any more: EBUSY, EBADMSG; or 0 */
+	uint8_t reserved_0[6];
+	/* When space is short. */
+	uint64_t full;	   /* reservations refused for want of space */
+	uint64_t max_fill; /* most bytes found in use */
+	uint8_t reserved_1[48];
+	/* Written with every sample: one cache line. */
+	uint64_t reserve_pos; /* next header to write; [published, reserve_pos) is not published */
+	uint64_t published;   /* the producer position as stored by this producer, unless lost */
+	uintptr_t latest;     /* the sample reserved last, see below; 0: it is ended */
+	uint64_t cons;	      /* consumer position as last read */
+	uint64_t samples;     /* submitted so far */
+	uint64_t discards;    /* discarded so far */
+	uint64_t reserved_2[2];
 };
 
-/* Writes the header of a sample; the kernel does not look at it before it is published. */
+#if UINTPTR_MAX > 0xffffffffU && defined(__STDC_VERSION__) && __STDC_VERSION__ >= 201112L
+_Static_assert(sizeof(struct bpfring_prod) == 192, "layout is ABI: it is inlined into programs");
+_Static_assert(offsetof(struct bpfring_prod, reserve_pos) == 128, "one line of what is written");
+#endif
+
+/* Added to bpfring_prod.latest, the address of a payload: nothing before it waits to be published. */
+#define BPFRING_PRIV_FIRST 1U
+
+static inline uint64_t bpfring_priv_load_cons(const struct bpfring_prod *p, uint64_t near)
+{
+	/* P1: acquire, so that what the kernel read of a sample was read before we write over it.
+	 * Partner: smp_store_release(&rb->consumer_pos) in __bpf_user_ringbuf_sample_release().
+	 * Relaxed would let our writes of the next lap appear before that.
+	 */
+	if (p->word_size == 8)
+		return __atomic_load_n((const uint64_t *)p->cons_word, __ATOMIC_ACQUIRE);
+	return bpfring_priv_widen(
+		near, __atomic_load_n((const uint32_t *)p->cons_word, __ATOMIC_ACQUIRE));
+}
+
+static inline int bpfring_priv_lost(const struct bpfring_prod *p)
+{
+	return p->lost == EBUSY ? -EBUSY : -EBADMSG;
+}
+
+/* Nothing is published any more. For good: a position that comes to be as ours would be says nothing. */
+static inline int bpfring_priv_prod_lose(struct bpfring_prod *p, uint8_t why)
+{
+	__atomic_store_n(&p->lost, why, __ATOMIC_RELAXED);
+	return bpfring_priv_lost(p);
+}
+
+/* P2: moves the producer position, if it is where we left it. Release, so that headers and payloads
+ * are complete before the position covers them. Partner: smp_load_acquire(&rb->producer_pos) in
+ * __bpf_user_ringbuf_peek(). Relaxed would let the kernel read what the ring held a lap ago. The load
+ * is of our own word, to see whether somebody else wrote it: no order needed.
+ */
+static inline int bpfring_priv_prod_publish(struct bpfring_prod *p, uint64_t to)
+{
+	const uint64_t from = p->published;
+
+	p->published = to;
+	if (p->lost)
+		return bpfring_priv_lost(p);
+	if (p->word_size == 8) {
+		if (__atomic_load_n((const uint64_t *)p->prod_word, __ATOMIC_RELAXED) != from)
+			return bpfring_priv_prod_lose(p, EBUSY);
+		__atomic_store_n((uint64_t *)p->prod_word, to, __ATOMIC_RELEASE); /* P2 */
+	} else {
+		if (__atomic_load_n((const uint32_t *)p->prod_word, __ATOMIC_RELAXED) !=
+		    (uint32_t)from)
+			return bpfring_priv_prod_lose(p, EBUSY);
+		__atomic_store_n((uint32_t *)p->prod_word, (uint32_t)to, __ATOMIC_RELEASE); /* P2 */
+	}
+	return 0;
+}
+
+/* Where in the ring the header is of what claims to be a sample; anything if it is none. */
+static inline uint64_t bpfring_priv_offset(const struct bpfring_prod *p, uintptr_t data)
+{
+	return (uint64_t)(data - (uintptr_t)p->data) - BPFRING_HEADER_SIZE;
+}
+
+static inline uint64_t bpfring_priv_latest_offset(const struct bpfring_prod *p)
+{
+	return bpfring_priv_offset(p, p->latest & ~(uintptr_t)BPFRING_PRIV_FIRST);
+}
+
+/* The word of bpfring_prod.open for this position, and the bit in it. */
+static inline uint64_t *bpfring_priv_open_word(const struct bpfring_prod *p, uint64_t pos)
+{
+	return &p->open[(pos & p->mask) >> 9];
+}
+
+static inline uint64_t bpfring_priv_open_bit(uint64_t pos)
+{
+	return 1ULL << (pos >> 3 & 63);
+}
+
+__attribute__((noinline, unused)) static void bpfring_priv_mark_open(struct bpfring_prod *p)
+{
+	uint64_t offset = bpfring_priv_latest_offset(p);
+
+	*bpfring_priv_open_word(p, offset) |= bpfring_priv_open_bit(offset);
+}
+
+/* The first open sample behind @pos, or else where the next one will be. 512 bytes of ring per step. */
+static inline uint64_t bpfring_priv_first_open(const struct bpfring_prod *p, uint64_t pos)
+{
+	const uint64_t latest = bpfring_priv_latest_offset(p);
+	const uint64_t end = p->latest ? pos + ((latest - pos) & p->mask) : p->reserve_pos;
+	const uint64_t length = end - pos;
+	uint64_t at = pos & ~(uint64_t)511;
+	uint64_t bits = *bpfring_priv_open_word(p, at) & ~(bpfring_priv_open_bit(pos) - 1);
+
+	while (!bits) {
+		at += 512;
+		if (at - pos >= length)
+			return end;
+		bits = *bpfring_priv_open_word(p, at);
+	}
+	at += 8 * (uint64_t)__builtin_ctzll(bits);
+	return at - pos < length ? at : end;
+}
+
+/*
+ * The header of a sample is its size and, where the kernel does not look, the complement of that, so that
+ * submit notices if something has written over it.
+ */
 static inline void *bpfring_priv_begin(const struct bpfring_prod *p, uint64_t pos, uint32_t size)
 {
-	uint32_t *header = bpfring_priv_header(p, pos);
+	uint32_t *header = (uint32_t *)(void *)(p->data + (pos & p->mask));
 
 	header[0] = size;
-	header[1] = 0;
+	header[1] = ~size;
 	return header + 2;
+}
+
+/* By a second producer, or by something in this process. */
+__attribute__((noinline, unused)) static void bpfring_priv_prod_broken(struct bpfring_prod *p)
+{
+	if (!bpfring_priv_prod_publish(p, p->published))
+		bpfring_priv_prod_lose(p, EBADMSG);
+}
+
+BPFRING_PRIV_HOT void bpfring_priv_finish(struct bpfring_prod *p, void *data, uint32_t discard)
+{
+	uint32_t *header = (uint32_t *)data - 2;
+	uint32_t size = __atomic_load_n(&header[0], __ATOMIC_RELAXED);
+
+	if (__atomic_load_n(&header[1], __ATOMIC_RELAXED) != ~size)
+		bpfring_priv_prod_broken(p);
+	if (!discard) {
+		p->samples++;
+		return;
+	}
+	p->discards++;
+	if (!p->lost) /* else it may be the header of another's sample */
+		__atomic_store_n(&header[0], size | discard, __ATOMIC_RELAXED);
 }
 
 /* Reads the consumer position again and says whether @total bytes are free now. */
@@ -61,14 +218,15 @@ static inline int bpfring_priv_prod_refresh(struct bpfring_prod *p, uint64_t tot
 	uint64_t fill = p->reserve_pos - cons;
 
 	if (fill > p->mask + 1)
-		return p->lost ? -EBUSY : -EBADMSG;
+		return p->lost ? bpfring_priv_lost(p) : -EBADMSG;
 	p->cons = cons;
 	if (fill > p->max_fill)
 		p->max_fill = fill;
 	if (fill + total <= p->mask + 1)
 		return 0;
 	p->full++;
-	return p->lost ? -EBUSY : -ENOSPC; /* what is in the way will never be drained */
+	return p->lost ? bpfring_priv_lost(p)
+		       : -ENOSPC; /* what is in the way will never be drained */
 }
 
 /**
@@ -77,8 +235,8 @@ static inline int bpfring_priv_prod_refresh(struct bpfring_prod *p, uint64_t tot
  * @cons_word: the consumer position, readable, word_size bytes, naturally aligned
  * @prod_word: the producer position, writable
  * @data:      the data area, writable, 2 * size bytes: the same size bytes mapped twice in a row
- * @states:    BPFRING_STATES_SIZE(size) bytes of zeroes, for as long as @p is used
- * @size:      bytes of data, a power of two, 16 to 2^31, or 2^30 where positions have 4 bytes
+ * @open:      BPFRING_OPEN_SIZE(size) bytes of zeroes, for as long as @p is used
+ * @size:      bytes of data, a power of two, 512 to 2^31, or 2^30 where positions have 4 bytes
  * @word_size: sizeof(long) of the kernel that drains: 8 or 4, whatever the caller's own is
  * @owner:     a word that reads non-zero for as long as the caller may produce; it reads zero in a
  *             forked child if its page is MADV_WIPEONFORK. NULL: no such guard.
@@ -87,19 +245,19 @@ static inline int bpfring_priv_prod_refresh(struct bpfring_prod *p, uint64_t tot
  * each other (more data than the ring holds, a producer position that is no multiple of 8).
  */
 static inline int bpfring_prod_init(struct bpfring_prod *p, const void *cons_word, void *prod_word,
-				    void *data, uint16_t *states, uint64_t size,
+				    void *data, uint64_t *open, uint64_t size,
 				    unsigned int word_size, const uint32_t *owner)
 {
 	static const uint32_t always = 1;
 	uint64_t pos;
 
-	if (size < 16 || size > 1ULL << (word_size == 4 ? 30 : 31) || (size & (size - 1)) ||
+	if (size < 512 || size > 1ULL << (word_size == 4 ? 30 : 31) || (size & (size - 1)) ||
 	    (word_size != 8 && word_size != 4))
 		return -EINVAL;
 	memset(p, 0, sizeof(*p));
 	p->data = (uint8_t *)data;
 	p->mask = size - 1;
-	p->states = states;
+	p->open = open;
 	p->prod_word = prod_word;
 	p->cons_word = cons_word;
 	p->owner = owner ? owner : &always;
@@ -108,15 +266,12 @@ static inline int bpfring_prod_init(struct bpfring_prod *p, const void *cons_wor
 				? (uint32_t)(size - BPFRING_HEADER_SIZE)
 				: BPFRING_MAX_SAMPLE;
 	p->limit = p->max_sample + 1;
-	p->indices = (uint32_t)(size / 8);
-	p->run_end = BPFRING_NO_RUN;
 	/* Written by this process or a dead one: nothing to be ordered after. */
 	if (word_size == 8)
 		pos = __atomic_load_n((const uint64_t *)prod_word, __ATOMIC_RELAXED);
 	else
 		pos = __atomic_load_n((const uint32_t *)prod_word, __ATOMIC_RELAXED);
 	p->published = pos;
-	p->latest = 1;
 	p->reserve_pos = pos;
 	p->cons = bpfring_priv_load_cons(p, pos);
 	p->max_fill = pos - p->cons;
@@ -124,7 +279,7 @@ static inline int bpfring_prod_init(struct bpfring_prod *p, const void *cons_wor
 }
 
 /* Takes space for a payload that is known not to be too large. */
-static inline int bpfring_priv_prod_reserve(struct bpfring_prod *p, uint64_t size, void **ret)
+BPFRING_PRIV_HOT int bpfring_priv_prod_reserve(struct bpfring_prod *p, uint64_t size, void **ret)
 {
 	uint64_t pos = p->reserve_pos, total = bpfring_priv_total((uint32_t)size);
 
@@ -137,9 +292,9 @@ static inline int bpfring_priv_prod_reserve(struct bpfring_prod *p, uint64_t siz
 			return err;
 	}
 	*ret = bpfring_priv_begin(p, pos, (uint32_t)size);
-	if (p->latest != 1) /* still open: who ends it will look into the states */
-		p->states[bpfring_priv_index(p, (void *)p->latest)] = BPFRING_STATE_RESERVED;
-	p->latest = (uintptr_t)*ret;
+	if (p->latest) /* still open */
+		bpfring_priv_mark_open(p);
+	p->latest = (uintptr_t)*ret + (pos == p->published ? BPFRING_PRIV_FIRST : 0);
 	p->reserve_pos = pos + total;
 	/* The next header, while the caller writes this payload: it is not in the nearest cache. */
 	__builtin_prefetch(p->data + ((pos + total) & p->mask), 1);
@@ -159,60 +314,42 @@ static inline int bpfring_priv_prod_reserve(struct bpfring_prod *p, uint64_t siz
  * it would never fit or the kernel could never take it; -EBADMSG: the kernel's position is not
  * within the ring; -EBUSY: no space, and a second producer was met; -ECHILD: in a forked child.
  */
-static inline int bpfring_prod_reserve(struct bpfring_prod *p, uint64_t size, void **ret)
+BPFRING_PRIV_HOT int bpfring_prod_reserve(struct bpfring_prod *p, uint64_t size, void **ret)
 {
 	return size < p->limit ? bpfring_priv_prod_reserve(p, size, ret) : -E2BIG;
 }
 
-/* Ends the sample at @index. Apart, so that the way that most samples take needs few registers. */
-__attribute__((noinline, unused)) static int
-bpfring_priv_prod_end_at(struct bpfring_prod *p, uint64_t index, void *data, uint32_t discard)
+/* Ends any sample. Apart, so that the way that most of them take needs few registers. */
+__attribute__((noinline, unused)) static int bpfring_priv_prod_end_any(struct bpfring_prod *p,
+								       void *data, uint32_t discard)
 {
-	uint64_t pos = p->published + ((8 * index - p->published) & p->mask);
-	uint32_t *header = (uint32_t *)data - 2;
+	const uint64_t offset = bpfring_priv_offset(p, (uintptr_t)data);
+	const uint64_t bit = bpfring_priv_open_bit(offset);
 
-	if (pos - p->published >= p->reserve_pos - p->published) /* passed over */
-		return bpfring_priv_broken(p);
-	*header |= discard;
-	if (pos == p->published)
-		return bpfring_priv_prod_publish(p, *header);
-	bpfring_priv_note_ended(p, pos, *header);
-	return p->lost ? -EBUSY : 0;
+	if (offset > p->mask || offset & 7)
+		return -EINVAL;
+	if ((uintptr_t)data == p->latest)
+		p->latest = 0;
+	else if (*bpfring_priv_open_word(p, offset) & bit)
+		*bpfring_priv_open_word(p, offset) &= ~bit;
+	else
+		return -EINVAL;
+	bpfring_priv_finish(p, data, discard);
+	if (offset != (p->published & p->mask))
+		return p->lost ? bpfring_priv_lost(p) : 0;
+	return bpfring_priv_prod_publish(p, bpfring_priv_first_open(p, p->published));
 }
 
-/* Ends a sample; publishes it if it is the first that is not published. The states have @indices. */
-static inline int bpfring_priv_prod_end(struct bpfring_prod *p, uint64_t indices, void *data,
-					uint32_t discard)
+/* Ends a sample, and publishes it and what is ended behind it, if it is the first that is not published. */
+BPFRING_PRIV_HOT int bpfring_priv_prod_end(struct bpfring_prod *p, void *data, uint32_t discard)
 {
-	uint64_t index, from = p->published, pos;
-	uint32_t header;
-
 	if (!*p->owner)
 		return -ECHILD;
-	if ((uintptr_t)data != p->latest || (uintptr_t)data == 1) { /* 1 is no sample */
-		index = bpfring_priv_index(p, data);
-		if (index >= indices || p->states[index] != BPFRING_STATE_RESERVED)
-			return -EINVAL;
-		p->states[index] = 0;
-		return bpfring_priv_prod_end_at(p, index, data, discard);
-	}
-	p->latest = 1;
-	index = bpfring_priv_index(p, data);
-	header = *((uint32_t *)data - 2);
-	pos = p->reserve_pos - bpfring_priv_total(header);
-	if (!discard && (pos & p->mask) >> 3 == index) { /* nobody wrote over the header */
-		if (pos == from) {			 /* the only one that is not published */
-			p->samples++;
-			p->published = p->reserve_pos;
-			return bpfring_priv_store_prod(p, from, p->reserve_pos);
-		}
-		if (pos == p->run_end && bpfring_priv_runs(header)) {
-			p->run_count++;
-			p->run_end = p->reserve_pos;
-			return p->lost ? -EBUSY : 0;
-		}
-	}
-	return bpfring_priv_prod_end_at(p, index, data, discard);
+	if ((uintptr_t)data + BPFRING_PRIV_FIRST != p->latest || !(p->latest & BPFRING_PRIV_FIRST))
+		return bpfring_priv_prod_end_any(p, data, discard);
+	p->latest = 0; /* the first and the last */
+	bpfring_priv_finish(p, data, discard);
+	return bpfring_priv_prod_publish(p, p->reserve_pos);
 }
 
 /**
@@ -226,64 +363,18 @@ static inline int bpfring_priv_prod_end(struct bpfring_prod *p, uint64_t indices
  * moved the producer position, a second producer on the same map: nothing is published any more;
  * -EBADMSG: a header in the ring was written over, likewise; -ECHILD: in a forked child.
  */
-static inline int bpfring_prod_submit(struct bpfring_prod *p, void *data)
+BPFRING_PRIV_HOT int bpfring_prod_submit(struct bpfring_prod *p, void *data)
 {
-	return bpfring_priv_prod_end(p, p->indices, data, 0);
+	return bpfring_priv_prod_end(p, data, 0);
 }
 
 /**
  * bpfring_prod_discard() - give a reservation up; the kernel passes over it.
  * Return: as bpfring_prod_submit().
  */
-static inline int bpfring_prod_discard(struct bpfring_prod *p, void *data)
+BPFRING_PRIV_HOT int bpfring_prod_discard(struct bpfring_prod *p, void *data)
 {
-	return bpfring_priv_prod_end(p, p->indices, data, BPFRING_DISCARD_BIT);
-}
-
-/**
- * bpfring_prod_reserve_batch() - take space for several samples.
- * @p:       the ring
- * @samples: @count samples with their sizes; gets their payloads, in order, as far as there is space
- * @count:   its length
- *
- * Return: number of samples reserved; errors as bpfring_prod_reserve(), but only if the first sample
- * met one.
- */
-static inline int bpfring_prod_reserve_batch(struct bpfring_prod *p, struct bpfring_sample *samples,
-					     unsigned int count)
-{
-	unsigned int n;
-
-	for (n = 0; n < count && n < INT32_MAX; n++) {
-		int err = bpfring_prod_reserve(p, samples[n].size, &samples[n].data);
-
-		if (err)
-			return n ? (int)n : err;
-	}
-	return (int)n;
-}
-
-/**
- * bpfring_prod_submit_batch() - hand several samples to the kernel, all at one moment.
- * @samples: in the order of their reservation
- *
- * Return: number of samples submitted, less than @count if some met -EINVAL; -EINVAL if all did;
- * other errors as bpfring_prod_submit().
- */
-static inline int bpfring_prod_submit_batch(struct bpfring_prod *p,
-					    const struct bpfring_sample *samples,
-					    unsigned int count)
-{
-	int done = 0, err = 0;
-
-	/* The first one last: the others are noted only, the first publishes them with one store. */
-	for (unsigned int i = 0; i < count; i++) {
-		err = bpfring_prod_submit(p, samples[i + 1 < count ? i + 1 : 0].data);
-		if (err && err != -EINVAL)
-			return err;
-		done += !err;
-	}
-	return done ? done : err;
+	return bpfring_priv_prod_end(p, data, BPFRING_DISCARD_BIT);
 }
 
 /**

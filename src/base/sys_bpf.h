@@ -22,7 +22,6 @@ uint64_t bpfring_sys_pidfd_inode(int pidfd);
 int64_t bpfring_sys_thread_began(pid_t tid);
 int64_t bpfring_sys_boottime(void);
 
-
 /* Maps onto @addr, whatever is there. */
 int bpfring_sys_mmap_at(void *addr, size_t size, int prot, int flags, int fd);
 /* Puts a mapping onto @to, whatever is there. */

@@ -4,6 +4,7 @@
 #include "producer/producer.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/mman.h>
 
 #include "base/log.h"
@@ -16,21 +17,45 @@
 
 /*
  * Closed producers are kept for the next one to be opened, so that a late submit finds a producer
- * that is closed, and not freed memory.
+ * that is closed, and not freed memory. The list has no lock, which a forked child could find taken
+ * for ever: to open one is to take the whole list and to put back what is not needed.
  */
-static pthread_mutex_t closed_lock = PTHREAD_MUTEX_INITIALIZER;
-static struct bpfring_producer *closed;
+static _Atomic(struct bpfring_producer *) closed;
+
+/* P7: release and acquire: what was written into a producer as it was closed is seen as it is opened. */
+static void keep_closed(struct bpfring_producer *first, struct bpfring_producer *last)
+{
+	last->next_closed = atomic_load_explicit(&closed, memory_order_relaxed);
+	while (!atomic_compare_exchange_weak_explicit(&closed, &last->next_closed, first,
+						      memory_order_release, memory_order_relaxed))
+		;
+}
+
+static struct bpfring_producer *take_closed(void)
+{
+	struct bpfring_producer *p, *last;
+
+	p = atomic_exchange_explicit(&closed, NULL, memory_order_acquire); /* P7 */
+	if (!p || !p->next_closed)
+		return p;
+	for (last = p->next_closed; last->next_closed; last = last->next_closed)
+		;
+	keep_closed(p->next_closed, last);
+	return p;
+}
+
+/* All but the queue: a thread may be on its way back to it. */
+static void clear(struct bpfring_producer *p)
+{
+	memset(p, 0, offsetof(struct bpfring_producer, queue));
+	p->claim = CLAIM_NONE;
+}
 
 static struct bpfring_producer *producer_alloc(void)
 {
-	struct bpfring_producer *p;
+	struct bpfring_producer *p = take_closed();
 	void *mem;
 
-	pthread_mutex_lock(&closed_lock);
-	p = closed;
-	if (p)
-		closed = p->next_closed;
-	pthread_mutex_unlock(&closed_lock);
 	if (!p) {
 		/* Whole pages: the parts of struct bpfring_prod are to be on cache lines apart. */
 		if (bpfring_sys_mmap(&mem, sizeof(*p), PROT_READ | PROT_WRITE,
@@ -38,17 +63,20 @@ static struct bpfring_producer *producer_alloc(void)
 			return NULL;
 		p = mem;
 	}
-	*p = (struct bpfring_producer){.claim = CLAIM_NONE};
+	clear(p);
+	bpfring_queue_init(&p->queue);
 	return p;
 }
 
 static void producer_free(struct bpfring_producer *p)
 {
-	*p = (struct bpfring_producer){.closed = true, .claim = CLAIM_NONE};
-	pthread_mutex_lock(&closed_lock);
-	p->next_closed = closed;
-	closed = p;
-	pthread_mutex_unlock(&closed_lock);
+	const struct map map = p->map;
+
+	clear(p);
+	atomic_store(&p->closed, true);
+	p->map = map; /* its name, for the log */
+	p->map.fd = -1;
+	keep_closed(p, p);
 }
 
 static int check_map(const struct map *map)
@@ -70,16 +98,16 @@ static int take_claim(struct bpfring_producer *p, const struct bpfring_producer_
 				  opts->claim_fd ? opts->claim_fd : -1);
 }
 
-static int make_states(struct bpfring_producer *p)
+static int make_open_bits(struct bpfring_producer *p)
 {
-	void *states;
+	void *bits;
 	/* NORESERVE: of a large ring that is never full most of it is never touched. */
-	int err = bpfring_sys_mmap(&states, BPFRING_STATES_SIZE(p->mapping.size),
+	int err = bpfring_sys_mmap(&bits, BPFRING_OPEN_SIZE(p->mapping.size),
 				   PROT_READ | PROT_WRITE,
 				   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	if (!err)
-		p->prod.states = states;
+		p->prod.open = bits;
 	return err;
 }
 
@@ -101,7 +129,7 @@ static int attach(struct bpfring_producer *p)
 	    bpfring_ring_recover(&p->mapping, word_size, true, &found))
 		log_repair(&p->map, &found);
 	err = bpfring_prod_init(&p->prod, p->mapping.cons, p->mapping.prod,
-				bpfring_mapping_data(&p->mapping), p->prod.states, p->mapping.size,
+				bpfring_mapping_data(&p->mapping), p->prod.open, p->mapping.size,
 				word_size, p->guard);
 	if (err)
 		log_error(
@@ -129,8 +157,6 @@ static int producer_new(struct bpfring_producer **ret, struct map *map,
 	p->map = *map;
 	p->flags = opts->flags;
 	p->watch.epoll_fd = -1;
-	p->last = &p->first;
-	pthread_mutex_init(&p->queue_lock, NULL);
 	err = bpfring_guard_new(&p->guard);
 	if (err)
 		goto free_producer;
@@ -140,22 +166,22 @@ static int producer_new(struct bpfring_producer **ret, struct map *map,
 	err = take_claim(p, opts);
 	if (err)
 		goto free_mapping;
-	err = make_states(p);
+	err = make_open_bits(p);
 	if (err)
 		goto drop_claim;
 	err = attach(p);
 	if (err)
-		goto free_states;
+		goto free_bits;
 	err = bpfring_producer_kick_init(p, opts);
 	if (err)
-		goto free_states;
+		goto free_bits;
 	if ((p->flags & BPFRING_PRODUCER_THREADS) || opts->kick_samples || opts->kick_bytes)
-		p->prod.limit = 0, p->prod.indices = 0; /* not inline, but in producer_data.c */
+		p->prod.limit = 0; /* not inline, but in producer_data.c */
 	*ret = p;
 	return 0;
 
-free_states:
-	bpfring_sys_munmap(p->prod.states, BPFRING_STATES_SIZE(p->mapping.size));
+free_bits:
+	bpfring_sys_munmap(p->prod.open, BPFRING_OPEN_SIZE(p->mapping.size));
 drop_claim:
 	bpfring_claim_drop(&p->claim, true);
 free_mapping:
@@ -163,7 +189,6 @@ free_mapping:
 free_guard:
 	bpfring_guard_free(p->guard);
 free_producer:
-	pthread_mutex_destroy(&p->queue_lock);
 	producer_free(p);
 close_map:
 	bpfring_map_close(map);
@@ -207,56 +232,76 @@ static int read_opts(struct bpfring_producer_opts *ret, void *out,
 	return err ? err : check_opts(ret);
 }
 
-int bpfring_producer_open(struct bpfring_producer **ret, int map_fd,
-			  const struct bpfring_producer_opts *opts)
+/* A thread that is cancelled in the middle would leave a claim that nobody can give back. */
+static int open_by(int (*open_map)(struct map *ret, const void *key), const void *key,
+		   struct bpfring_producer **ret, const struct bpfring_producer_opts *opts)
 {
 	struct bpfring_producer_opts known;
 	struct map map;
-	int err = read_opts(&known, ret, opts);
+	int err, cancel;
 
+	err = read_opts(&known, ret, opts);
+	if (err)
+		return err;
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+	err = open_map(&map, key);
 	if (!err)
-		err = bpfring_map_open(&map, map_fd);
-	return err ? err : producer_new(ret, &map, &known);
+		err = producer_new(ret, &map, &known);
+	pthread_setcancelstate(cancel, NULL);
+	return err;
+}
+
+static int open_fd(struct map *ret, const void *fd)
+{
+	return bpfring_map_open(ret, *(const int *)fd);
+}
+
+static int open_path(struct map *ret, const void *path)
+{
+	return bpfring_map_open_pinned(ret, path);
+}
+
+static int open_id(struct map *ret, const void *id)
+{
+	return bpfring_map_open_id(ret, *(const uint32_t *)id);
+}
+
+int bpfring_producer_open(struct bpfring_producer **ret, int map_fd,
+			  const struct bpfring_producer_opts *opts)
+{
+	return open_by(open_fd, &map_fd, ret, opts);
 }
 
 int bpfring_producer_open_pinned(struct bpfring_producer **ret, const char *path,
 				 const struct bpfring_producer_opts *opts)
 {
-	struct bpfring_producer_opts known;
-	struct map map;
-	int err = path ? read_opts(&known, ret, opts) : -EINVAL;
-
-	if (!err)
-		err = bpfring_map_open_pinned(&map, path);
-	return err ? err : producer_new(ret, &map, &known);
+	return path ? open_by(open_path, path, ret, opts) : -EINVAL;
 }
 
 int bpfring_producer_open_id(struct bpfring_producer **ret, uint32_t map_id,
 			     const struct bpfring_producer_opts *opts)
 {
-	struct bpfring_producer_opts known;
-	struct map map;
-	int err = read_opts(&known, ret, opts);
-
-	if (!err)
-		err = bpfring_map_open_id(&map, map_id);
-	return err ? err : producer_new(ret, &map, &known);
+	return open_by(open_id, &map_id, ret, opts);
 }
 
 void bpfring_producer_close(struct bpfring_producer *p)
 {
+	int cancel;
+
 	if (!p || atomic_load(&p->closed))
 		return;
-	bpfring_producer_watch_fini(p);
+	/* Closing descriptors is a cancellation point, and half closed is worse than not at all. */
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
 	bpfring_producer_wait_fini(p);
-	pthread_mutex_destroy(&p->queue_lock);
+	bpfring_producer_watch_fini(p);
 	bpfring_sys_close(p->kick.prog_fd);
-	bpfring_sys_munmap(p->prod.states, BPFRING_STATES_SIZE(p->mapping.size));
+	bpfring_sys_munmap(p->prod.open, BPFRING_OPEN_SIZE(p->mapping.size));
 	bpfring_claim_drop(&p->claim, *p->guard);
 	bpfring_mapping_free(&p->mapping);
 	bpfring_guard_free(p->guard);
 	bpfring_map_close(&p->map);
 	producer_free(p);
+	pthread_setcancelstate(cancel, NULL);
 }
 
 int bpfring_producer_claim_fd(const struct bpfring_producer *p)
@@ -264,16 +309,20 @@ int bpfring_producer_claim_fd(const struct bpfring_producer *p)
 	if (!p)
 		return -EINVAL;
 	if (atomic_load(&p->closed))
-		return -EBADF;
+		return bpfring_producer_refuse(p, REFUSED_CLOSED, -EBADF);
+	if (p->claim.fd < 0)
+		return bpfring_producer_refuse(p, REFUSED_CLAIM, -ENOENT);
 	bpfring_claim_share(&p->claim);
-	return p->claim.fd < 0 ? -ENOENT : p->claim.fd;
+	return p->claim.fd;
 }
 
 int bpfring_producer_map_fd(const struct bpfring_producer *p)
 {
 	if (!p)
 		return -EINVAL;
-	return atomic_load(&p->closed) ? -EBADF : p->map.fd;
+	if (atomic_load(&p->closed))
+		return bpfring_producer_refuse(p, REFUSED_CLOSED, -EBADF);
+	return p->map.fd;
 }
 
 uint32_t bpfring_producer_map_id(const struct bpfring_producer *p)

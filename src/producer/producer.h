@@ -4,7 +4,7 @@
 #define BPFRING_SRC_PRODUCER_H
 
 #include <bpfring/producer_wait.h>
-#include <bpfring/recovery.h>
+#include <bpfring/producer_recovery.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -14,16 +14,12 @@
 #include "base/map.h"
 #include "base/mapping.h"
 #include "base/waiter.h"
+#include "producer/prod_lock.h"
+#include "producer/wait_queue.h"
 
 /* How often to look for drains that do not notify. */
 #define DRAIN_TICK_MIN_NS 1000000LL
-#define DRAIN_TICK_MAX_NS 64000000LL
-
-/* A thread that waits for space, on its stack. */
-struct wait_node {
-	struct wait_node *next;
-	uint32_t turn; /* futex: 1 when it is the first */
-};
+#define DRAIN_TICK_MAX_NS QUEUE_TICK_NS
 
 /* What makes the kernel drain, and when that is due by itself. */
 struct kick {
@@ -33,10 +29,13 @@ struct kick {
 	uint64_t every_samples; /* 0: never */
 	uint64_t every_bytes;
 	/* These two as the data path: inside the lock, if there is one. */
-	uint64_t next_samples; /* published samples at which it is due */
-	uint64_t next_pos;     /* producer position at which to look at the fill */
+	uint64_t last_samples;		/* ended samples when it was due */
+	uint64_t last_pos;		/* and the producer position */
+	uint64_t next_pos;		/* producer position at which to look at the fill */
+	uint64_t refused_at;		/* consumer position at the last kick for want of space */
+	_Atomic(int64_t) refused_until; /* not again before, without progress */
 	atomic_uint_least64_t kicks, errors, drained;
-	atomic_bool warned;
+	atomic_uint said; /* what errors were logged */
 };
 
 /* Somebody waits for space: when to look without being notified, and when to kick. */
@@ -56,6 +55,7 @@ struct space_watch {
 
 struct bpfring_producer {
 	struct bpfring_prod prod; /* first: bpfring_producer_prod() */
+	struct prod_lock lock;
 	struct bpfring_producer *next_closed;
 	struct map map;
 	struct mapping mapping;
@@ -64,19 +64,62 @@ struct bpfring_producer {
 	struct claim claim;
 	uint64_t opened_at; /* position */
 	atomic_bool closed;
+	atomic_uint refused; /* what was logged: a bit for each enum refusal */
 
 	struct kick kick;
 	struct space_watch watch;
 
-	pthread_mutex_t queue_lock; /* of the threads that wait; held for a look only */
-	struct wait_node *first;
-	struct wait_node **last;
-	_Atomic(struct waiter *) waiter; /* of the first of them, from the first wait on */
-	atomic_bool stopped;
+	_Atomic(struct waiter *) waiter; /* of the first that waits, from the first wait on */
 	atomic_uint_least64_t waits, waited_ns;
+	struct wait_queue queue; /* last: it stays when all else is given back */
 };
 
-/* 0, -EINVAL: NULL, -EBADF, -ECHILD */
+/* For producer_refuse.c, which has the words. */
+enum refusal {
+	REFUSED_CLOSED,
+	REFUSED_CHILD,
+	REFUSED_SAMPLE,
+	REFUSED_SECOND,
+	REFUSED_HEADER,
+	REFUSED_POSITION,
+	REFUSED_SIZE,
+	REFUSED_NO_KICK,
+	REFUSED_NO_FD,
+	REFUSED_TIMEOUT,
+	REFUSED_NO_WAITER,
+	REFUSED_CLAIM,
+	REFUSED_RECOVER_CLAIM,
+	REFUSED_RECOVER_OPEN,
+	REFUSED_STRUCT,
+};
+
+/* Logs why, once for each producer and cause. */
+void bpfring_producer_explain(const struct bpfring_producer *p, enum refusal why, int err);
+/* The same for what bpfring_producer_usable() returned, and for a reservation that failed. */
+void bpfring_producer_explain_use(const struct bpfring_producer *p, int err);
+void bpfring_producer_explain_space(const struct bpfring_producer *p, int err);
+
+/* The same, for return statements. */
+static inline int bpfring_producer_refuse(const struct bpfring_producer *p, enum refusal why,
+					  int err)
+{
+	bpfring_producer_explain(p, why, err);
+	return err;
+}
+
+static inline int bpfring_producer_refuse_use(const struct bpfring_producer *p, int err)
+{
+	bpfring_producer_explain_use(p, err);
+	return err;
+}
+
+static inline int bpfring_producer_refuse_space(const struct bpfring_producer *p, int err)
+{
+	bpfring_producer_explain_space(p, err);
+	return err;
+}
+
+/* 0, -EINVAL: NULL, -EBADF, -ECHILD. Logs nothing: signal handlers come here too. */
 static inline int bpfring_producer_usable(const struct bpfring_producer *p)
 {
 	if (!p)
@@ -91,16 +134,25 @@ static inline int bpfring_producer_usable(const struct bpfring_producer *p)
  * bpfring_producer_reserve().
  */
 int bpfring_producer_try(struct bpfring_producer *p, size_t size, void **ret);
+/* bpfring_producer_reserve() without a kick. */
+int bpfring_producer_reserve_now(struct bpfring_producer *p, size_t size, void **ret);
+
+/*
+ * Nobody reserves or ends samples in between: of a producer that many threads use, or else its one thread
+ * is here. In a forked child nothing is held.
+ */
+bool bpfring_producer_hold(const struct bpfring_producer *p);
+void bpfring_producer_let_go(const struct bpfring_producer *p, bool held);
 
 void bpfring_producer_wait_fini(struct bpfring_producer *p);
 void bpfring_producer_watch_fini(struct bpfring_producer *p);
 
-void bpfring_patience_init(struct patience *ret, const struct bpfring_producer *p);
+void bpfring_patience_init(struct patience *ret, struct bpfring_producer *p);
 /*
- * There is no space: kicks, but again only after progress or a tick. A drain that takes nothing and
- * yet notifies (BPF_RB_FORCE_WAKEUP) would keep us awake for ever.
+ * There is no space: whether to kick now; again only after progress or a tick. A drain that takes nothing
+ * and yet notifies (BPF_RB_FORCE_WAKEUP) would keep us awake for ever.
  */
-void bpfring_patience_tick(struct patience *w, struct bpfring_producer *p, int64_t now);
+bool bpfring_patience_kicks(struct patience *w, struct bpfring_producer *p, int64_t now);
 /* How long to sleep at most: ever longer without progress. */
 int64_t bpfring_patience_next(struct patience *w);
 
@@ -111,8 +163,22 @@ static inline bool bpfring_producer_can_kick(const struct bpfring_producer *p)
 {
 	return p->kick.prog_fd >= 0 || p->kick.fn;
 }
-/* After samples were ended, inside the lock: whether a kick is due by itself now. */
+static inline bool bpfring_producer_kicks_by_itself(const struct bpfring_producer *p)
+{
+	return p->kick.every_samples || p->kick.every_bytes;
+}
+/* For one that does, after samples were ended, inside the lock: whether a kick is due now. */
 bool bpfring_producer_kick_due(struct bpfring_producer *p);
+/* Runs what is there to run. Samples drained, or -errno. */
+int bpfring_producer_run_kick(const struct kick *k);
+/* Counts what came of it, and logs errors. */
+void bpfring_producer_note_kick(struct bpfring_producer *p, int drained);
+/*
+ * There is no space, inside the lock: whether a producer that kicks by itself does so now, before it
+ * refuses. If so, the kick is bpfring_producer_kick_for_space().
+ */
+bool bpfring_producer_kick_may_help(struct bpfring_producer *p);
+void bpfring_producer_kick_for_space(struct bpfring_producer *p);
 
 /*
  * Looks at everything between the positions of a mapped ring, and with @repair makes it passable.

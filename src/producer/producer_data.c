@@ -3,7 +3,6 @@
 #include <errno.h>
 
 #include "base/options.h"
-#include "producer/prod_lock.h"
 #include "producer/producer.h"
 
 /* Bytes of a sample that is copied inside the lock. Of more the copy is what takes the time. */
@@ -14,28 +13,22 @@ static bool many_threads(const struct bpfring_producer *p)
 	return p->flags & BPFRING_PRODUCER_THREADS;
 }
 
-static void enter_to_reserve(struct bpfring_producer *p)
-{
-	if (many_threads(p))
-		bpfring_prod_lock_turn(&p->prod);
-}
-
 static void enter(struct bpfring_producer *p)
 {
 	if (many_threads(p))
-		bpfring_prod_lock(&p->prod);
+		bpfring_prod_lock(&p->lock);
 }
 
 static void leave(struct bpfring_producer *p)
 {
 	if (many_threads(p))
-		bpfring_prod_unlock(&p->prod);
+		bpfring_prod_unlock(&p->lock);
 }
 
 /* After samples were @ended, or not. The kick is outside: a hook may come back to the producer. */
 static void leave_and_kick(struct bpfring_producer *p, bool ended)
 {
-	bool kick = ended && bpfring_producer_kick_due(p);
+	bool kick = ended && bpfring_producer_kicks_by_itself(p) && bpfring_producer_kick_due(p);
 
 	leave(p);
 	if (kick)
@@ -50,49 +43,106 @@ static int take(struct bpfring_producer *p, size_t size, void **ret)
 
 static int end(struct bpfring_producer *p, void *data, uint32_t discard)
 {
-	return bpfring_priv_prod_end(&p->prod, p->mapping.size / 8, data, discard);
+	return bpfring_priv_prod_end(&p->prod, data, discard);
 }
 
 int bpfring_producer_try(struct bpfring_producer *p, size_t size, void **ret)
 {
 	int err;
 
-	enter_to_reserve(p);
+	enter(p);
 	err = take(p, size, ret);
 	leave(p);
 	return err;
 }
 
 /* Before the lock, which a child may find taken. Threads that wait for space come first. */
-static int may_reserve(const struct bpfring_producer *p)
+static int may_reserve(struct bpfring_producer *p)
 {
 	int err = bpfring_producer_usable(p);
 
-	return !err && __atomic_load_n(&p->prod.waiters, __ATOMIC_RELAXED) ? -ENOSPC : err;
+	if (err)
+		return bpfring_producer_refuse_use(p, err);
+	return bpfring_queue_keeps_space(&p->queue) ? -ENOSPC : 0;
+}
+
+/* There was no space. 0: it was tried to make some; -ENOSPC: no; or what a hook did: -ECHILD, -EBADF. */
+static int make_space(struct bpfring_producer *p)
+{
+	bool kick;
+
+	enter(p);
+	kick = bpfring_producer_kick_may_help(p);
+	leave(p);
+	if (!kick)
+		return -ENOSPC;
+	bpfring_producer_kick_for_space(p);
+	return bpfring_producer_usable(p);
+}
+
+/* Whether there was no space: not if others come first, and what makes space is theirs too. */
+static int reserve_now(struct bpfring_producer *p, size_t size, void **ret, bool *full)
+{
+	int err = may_reserve(p);
+
+	*full = false;
+	if (err == -ENOSPC && size > p->prod.max_sample)
+		err = -E2BIG; /* it would wait for nothing */
+	if (err)
+		return err;
+	err = bpfring_producer_try(p, size, ret);
+	*full = err == -ENOSPC;
+	return err;
+}
+
+int bpfring_producer_reserve_now(struct bpfring_producer *p, size_t size, void **ret)
+{
+	bool full;
+	int err = reserve_now(p, size, ret, &full);
+
+	return err ? bpfring_producer_refuse_space(p, err) : 0;
 }
 
 int bpfring_priv_producer_reserve(struct bpfring_producer *p, size_t size, void **ret)
 {
-	int err = may_reserve(p);
+	bool full;
+	int err = reserve_now(p, size, ret, &full);
 
-	if (err == -ENOSPC && size > p->prod.max_sample)
-		err = -E2BIG; /* it would wait for nothing */
-	return err ? err : bpfring_producer_try(p, size, ret);
+	if (full) {
+		err = make_space(p);
+		if (!err)
+			err = bpfring_producer_try(p, size, ret);
+	}
+	return err ? bpfring_producer_refuse_space(p, err) : 0;
 }
 
-int bpfring_priv_producer_reserve_batch(struct bpfring_producer *p, struct bpfring_sample *samples,
-					unsigned int count)
+static int reserve_batch(struct bpfring_producer *p, struct bpfring_sample *samples,
+			 unsigned int count)
 {
-	int err = may_reserve(p);
 	unsigned int n;
+	int err = 0;
 
-	if (err)
-		return err;
-	enter_to_reserve(p);
+	enter(p);
 	for (n = 0; n < count && n < INT32_MAX && !err; n += !err)
 		err = take(p, samples[n].size, &samples[n].data);
 	leave(p);
 	return n ? (int)n : err;
+}
+
+int bpfring_producer_reserve_batch(struct bpfring_producer *p, struct bpfring_sample *samples,
+				   unsigned int count)
+{
+	int err = may_reserve(p);
+
+	if (err || (!samples && count))
+		return err ? err : -EINVAL;
+	err = reserve_batch(p, samples, count);
+	if (err == -ENOSPC) {
+		err = make_space(p);
+		if (!err)
+			err = reserve_batch(p, samples, count);
+	}
+	return err < 0 ? bpfring_producer_refuse_space(p, err) : err;
 }
 
 int bpfring_priv_producer_end(struct bpfring_producer *p, void *data, uint32_t discard)
@@ -100,10 +150,12 @@ int bpfring_priv_producer_end(struct bpfring_producer *p, void *data, uint32_t d
 	int err = bpfring_producer_usable(p);
 
 	if (err)
-		return err;
+		return bpfring_producer_refuse_use(p, err);
 	enter(p);
 	err = end(p, data, discard);
 	leave_and_kick(p, !err);
+	if (err)
+		bpfring_priv_producer_explain_end(p, err);
 	return err;
 }
 
@@ -128,7 +180,7 @@ static int output_inside(struct bpfring_producer *p, const void *data, size_t si
 	int err;
 
 	touch(data, size);
-	enter_to_reserve(p);
+	enter(p);
 	err = take(p, size, &sample);
 	if (!err) {
 		if (size)
@@ -144,8 +196,15 @@ int bpfring_priv_producer_output(struct bpfring_producer *p, const void *data, s
 	int err = may_reserve(p);
 	void *sample;
 
-	if (!err && size <= MAX_INSIDE)
-		return output_inside(p, data, size);
+	if (!err && size <= MAX_INSIDE) {
+		err = output_inside(p, data, size);
+		if (err == -ENOSPC) {
+			err = make_space(p);
+			if (!err)
+				err = output_inside(p, data, size);
+		}
+		return err ? bpfring_producer_refuse_space(p, err) : 0;
+	}
 	err = bpfring_priv_producer_reserve(p, size, &sample);
 	if (err)
 		return err;
@@ -153,30 +212,32 @@ int bpfring_priv_producer_output(struct bpfring_producer *p, const void *data, s
 	return bpfring_priv_producer_end(p, sample, 0);
 }
 
-int bpfring_priv_producer_submit_batch(struct bpfring_producer *p,
-				       const struct bpfring_sample *samples, unsigned int count)
+int bpfring_producer_submit_batch(struct bpfring_producer *p, const struct bpfring_sample *samples,
+				  unsigned int count)
 {
 	int err = bpfring_producer_usable(p), done = 0;
 
 	if (err)
-		return err;
+		return bpfring_producer_refuse_use(p, err);
+	if (!samples && count)
+		return -EINVAL;
 	enter(p);
-	/* The first one last, as bpfring_prod_submit_batch(). */
+	/* The first one last: the others are noted only, the first publishes them with one store. */
 	for (unsigned int i = 0; i < count && (!err || err == -EINVAL); i++) {
 		err = end(p, samples[i + 1 < count ? i + 1 : 0].data, 0);
 		done += !err;
 	}
 	leave_and_kick(p, done);
-	if (err && err != -EINVAL)
-		return err;
-	return done ? done : err;
+	if ((unsigned int)done < count)
+		bpfring_priv_producer_explain_end(p, err ? err : -EINVAL);
+	return err && err != -EINVAL ? err : done ? done : err;
 }
 
 /*
  * A look at the ring from outside of it. Nothing else of a producer is written by functions that take
  * it as const. In a forked child the lock may be that of a thread which does not exist there.
  */
-static bool enter_to_look(const struct bpfring_producer *p)
+bool bpfring_producer_hold(const struct bpfring_producer *p)
 {
 	if (!*p->guard)
 		return false;
@@ -184,9 +245,9 @@ static bool enter_to_look(const struct bpfring_producer *p)
 	return true;
 }
 
-static void leave_looking(const struct bpfring_producer *p, bool entered)
+void bpfring_producer_let_go(const struct bpfring_producer *p, bool held)
 {
-	if (entered)
+	if (held)
 		leave((struct bpfring_producer *)(uintptr_t)p);
 }
 
@@ -195,14 +256,14 @@ int bpfring_producer_stats(const struct bpfring_producer *p, struct bpfring_prod
 	const struct bpfring_prod *prod;
 	struct bpfring_producer_stats now;
 	uint64_t fill;
-	bool entered;
+	bool held;
 
 	if (!p)
 		return -EINVAL;
 	if (atomic_load(&p->closed))
-		return -EBADF;
+		return bpfring_producer_refuse(p, REFUSED_CLOSED, -EBADF);
 	prod = &p->prod;
-	entered = enter_to_look(p);
+	held = bpfring_producer_hold(p);
 	fill = prod->published - bpfring_priv_load_cons(prod, prod->published);
 	if (fill > prod->mask + 1 || fill < prod->max_fill)
 		fill = prod->max_fill;
@@ -219,21 +280,23 @@ int bpfring_producer_stats(const struct bpfring_producer *p, struct bpfring_prod
 		.max_fill = fill,
 		.ring_size = p->mapping.size,
 	};
-	leave_looking(p, entered);
-	return bpfring_options_write(ret, &now, sizeof(now),
-				     offsetof(struct bpfring_producer_stats, bytes));
+	bpfring_producer_let_go(p, held);
+	if (bpfring_options_write(ret, &now, sizeof(now),
+				  offsetof(struct bpfring_producer_stats, bytes)))
+		return ret ? bpfring_producer_refuse(p, REFUSED_STRUCT, -EINVAL) : -EINVAL;
+	return 0;
 }
 
 size_t bpfring_producer_free_space(const struct bpfring_producer *p)
 {
 	uint64_t space;
-	bool entered;
+	bool held;
 
 	if (!p || atomic_load(&p->closed))
 		return 0;
-	entered = enter_to_look(p);
+	held = bpfring_producer_hold(p);
 	space = bpfring_prod_free_space(&p->prod);
-	leave_looking(p, entered);
+	bpfring_producer_let_go(p, held);
 	return (size_t)space;
 }
 
@@ -247,12 +310,12 @@ uint64_t bpfring_producer_cons_pos(const struct bpfring_producer *p)
 uint64_t bpfring_producer_prod_pos(const struct bpfring_producer *p)
 {
 	uint64_t pos;
-	bool entered;
+	bool held;
 
 	if (!p || atomic_load(&p->closed))
 		return 0;
-	entered = enter_to_look(p);
+	held = bpfring_producer_hold(p);
 	pos = p->prod.published;
-	leave_looking(p, entered);
+	bpfring_producer_let_go(p, held);
 	return pos;
 }

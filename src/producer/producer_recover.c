@@ -5,14 +5,14 @@
  * rules are those of __bpf_user_ringbuf_peek() in kernel/bpf/ringbuf.c.
  */
 #include <errno.h>
-#include <string.h>
-#include <sys/mman.h>
 
-#include "base/log.h"
 #include "base/options.h"
 #include "producer/producer.h"
 #include "base/sys.h"
 #include "base/sys_bpf.h"
+
+/* Of a struct bpfring_recovery, that a program must have room for. */
+#define MIN_RESULT offsetof(struct bpfring_recovery, discards)
 
 /* The longest discarded sample that the kernel passes over, in ring bytes. */
 #define MAX_SKIP ((uint64_t)BPFRING_MAX_SAMPLE + 1)
@@ -141,56 +141,57 @@ static int recover(const struct bpfring_producer *p, bool repair, struct bpfring
 {
 	struct bpfring_recovery found;
 	int blocked = bpfring_ring_recover(&p->mapping, p->prod.word_size, repair, &found);
-	int err = ret ? bpfring_options_write(ret, &found, sizeof(found),
-					      offsetof(struct bpfring_recovery, discards))
-		      : 0;
 
-	return err ? err : blocked;
+	if (ret && bpfring_options_write(ret, &found, sizeof(found), MIN_RESULT))
+		return bpfring_producer_refuse(p, REFUSED_STRUCT, -EINVAL);
+	return blocked;
 }
 
 int bpfring_producer_check(const struct bpfring_producer *p, struct bpfring_recovery *ret)
 {
-	int err = p ? bpfring_producer_usable(p) : -EINVAL;
+	int err = bpfring_producer_usable(p);
+	bool held;
 
-	return err ? err : recover(p, false, ret);
+	if (err)
+		return bpfring_producer_refuse_use(p, err);
+	/* What is drained meanwhile would be written over, and look like anything. */
+	held = bpfring_producer_hold(p);
+	err = recover(p, false, ret);
+	bpfring_producer_let_go(p, held);
+	return err;
 }
 
-/* None are open. What is noted of some comes from headers that were written over. */
-static void forget_samples(struct bpfring_producer *p)
+/* With nothing reserved. Takes up the position anew, which another producer may have moved. */
+static int recover_held(struct bpfring_producer *p, struct bpfring_recovery *ret)
 {
-	const size_t size = BPFRING_STATES_SIZE(p->mapping.size);
+	int blocked;
 
-	if (bpfring_sys_madvise(p->prod.states, size, MADV_DONTNEED))
-		memset(p->prod.states, 0, size);
-	bpfring_priv_forget_run(&p->prod);
-	p->prod.latest = 1;
-}
-
-int bpfring_producer_recover(struct bpfring_producer *p, struct bpfring_recovery *ret)
-{
-	int blocked = p ? bpfring_producer_usable(p) : -EINVAL;
-
-	if (blocked)
-		return blocked;
-	if (p->claim.fd < 0) {
-		log_error("map '%s' id %u: recover: opened without the claim; another producer may "
-			  "be alive\n",
-			  p->map.name, p->map.id);
-		return -EPERM;
-	}
 	if (p->prod.reserve_pos != p->prod.published)
-		return -EBUSY;
-	if (ret && ret->sz < offsetof(struct bpfring_recovery, discards))
-		return -EINVAL; /* before anything is discarded */
+		return -EBUSY; /* samples are reserved */
 	blocked = recover(p, true, ret);
-	/* Take up the position anew: it may have been moved by the repair or by another producer. */
 	p->opened_at -= p->prod.published;
 	p->prod.published = load(p->mapping.prod, p->prod.word_size);
 	p->opened_at += p->prod.published;
 	p->prod.reserve_pos = p->prod.published;
 	p->prod.cons = bpfring_priv_load_cons(&p->prod, p->prod.published);
-	forget_samples(p);
 	p->prod.lost = 0;
 	p->kick.next_pos = p->prod.published; /* look at the fill: it may be far back now */
 	return blocked;
+}
+
+int bpfring_producer_recover(struct bpfring_producer *p, struct bpfring_recovery *ret)
+{
+	int err = bpfring_producer_usable(p);
+	bool held;
+
+	if (err)
+		return bpfring_producer_refuse_use(p, err);
+	if (p->claim.fd < 0)
+		return bpfring_producer_refuse(p, REFUSED_RECOVER_CLAIM, -EPERM);
+	if (ret && ret->sz < MIN_RESULT) /* before anything is discarded */
+		return bpfring_producer_refuse(p, REFUSED_STRUCT, -EINVAL);
+	held = bpfring_producer_hold(p);
+	err = recover_held(p, ret);
+	bpfring_producer_let_go(p, held);
+	return err == -EBUSY ? bpfring_producer_refuse(p, REFUSED_RECOVER_OPEN, err) : err;
 }

@@ -1,56 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /*
- * Waiting for space. Threads queue up in the order in which they came; the first sleeps in an epoll
- * on the map and takes space when there is, the others sleep on a word of their own until it is
- * their turn. So space goes to the one that waited longest, whatever size it needs, and a drain
- * wakes one thread.
+ * Waiting for space. The first of the queue sleeps in an epoll on the map and takes space when there is, the
+ * others wait for their turn. So space goes to the one that waited longest, whatever size it needs, and a
+ * drain wakes one thread.
  */
 #include <errno.h>
 
-#include "producer/producer.h"
 #include "base/sys.h"
-
-/* Joins the queue; the first one's turn is at once. */
-static void enqueue(struct bpfring_producer *p, struct wait_node *node)
-{
-	pthread_mutex_lock(&p->queue_lock);
-	node->next = NULL;
-	node->turn = !p->first;
-	*p->last = node;
-	p->last = &node->next;
-	pthread_mutex_unlock(&p->queue_lock);
-}
-
-/* Leaves the queue, from wherever in it, and passes the turn on. */
-static void dequeue(struct bpfring_producer *p, struct wait_node *node)
-{
-	struct wait_node **link = &p->first;
-
-	pthread_mutex_lock(&p->queue_lock);
-	while (*link != node)
-		link = &(*link)->next;
-	*link = node->next;
-	if (p->last == &node->next)
-		p->last = link;
-	if (link == &p->first && p->first) {
-		/* P4: release, with the acquire in wait_for_turn(): what the first one knew of the
-		 * ring. Under the lock, for the node is on the stack of a thread that needs it to leave.
-		 */
-		__atomic_store_n(&p->first->turn, 1, __ATOMIC_RELEASE);
-		bpfring_sys_futex_wake(&p->first->turn);
-	}
-	pthread_mutex_unlock(&p->queue_lock);
-}
-
-static int wait_for_turn(struct wait_node *node, int64_t deadline)
-{
-	while (!__atomic_load_n(&node->turn, __ATOMIC_ACQUIRE)) { /* P4 */
-		if (deadline != INT64_MAX && bpfring_sys_now() >= deadline)
-			return -ETIMEDOUT;
-		bpfring_sys_futex_wait(&node->turn, 0, deadline);
-	}
-	return 0;
-}
+#include "producer/producer.h"
 
 static int make_waiter(struct bpfring_producer *p, struct waiter **ret)
 {
@@ -58,7 +15,7 @@ static int make_waiter(struct bpfring_producer *p, struct waiter **ret)
 	int err = bpfring_waiter_new(&w, p->map.fd, EPOLLOUT | EPOLLET);
 
 	if (err)
-		return err;
+		return bpfring_producer_refuse(p, REFUSED_NO_WAITER, err);
 	/* P5: sequentially consistent, like the other accesses of waiter and stopped: either a
 	 * bpfring_producer_stop() at this moment sees the waiter, or we see that we are stopped.
 	 */
@@ -67,26 +24,21 @@ static int make_waiter(struct bpfring_producer *p, struct waiter **ret)
 	return 0;
 }
 
-void bpfring_producer_wait_fini(struct bpfring_producer *p)
-{
-	bpfring_waiter_free(atomic_exchange(&p->waiter, NULL));
-}
-
-void bpfring_patience_init(struct patience *ret, const struct bpfring_producer *p)
+void bpfring_patience_init(struct patience *ret, struct bpfring_producer *p)
 {
 	*ret = (struct patience){bpfring_producer_cons_pos(p), DRAIN_TICK_MIN_NS, 0};
 }
 
-void bpfring_patience_tick(struct patience *w, struct bpfring_producer *p, int64_t now)
+bool bpfring_patience_kicks(struct patience *w, struct bpfring_producer *p, int64_t now)
 {
 	uint64_t cons = bpfring_producer_cons_pos(p);
 
 	if (cons != w->seen)
 		bpfring_patience_init(w, p);
-	if (bpfring_producer_can_kick(p) && now >= w->kick_at) {
-		w->kick_at = now + w->tick;
-		bpfring_producer_kick(p);
-	}
+	if (!bpfring_producer_can_kick(p) || now < w->kick_at)
+		return false;
+	w->kick_at = now + w->tick;
+	return true;
 }
 
 int64_t bpfring_patience_next(struct patience *w)
@@ -98,21 +50,35 @@ int64_t bpfring_patience_next(struct patience *w)
 	return tick;
 }
 
-/*
- * From now on space is for the first of the queue, until it has some. Not for those behind it: as long
- * as they have not looked, there may be enough for all, and if whoever comes now had to queue up as
- * well, the queue would never end. Relaxed: a thread that does not see it yet came before us.
- */
-static void come_first(struct bpfring_producer *p, bool first)
+static int try_space(struct bpfring_producer *p, size_t size, void **ret)
 {
-	__atomic_store_n(&p->prod.waiters, first, __ATOMIC_RELAXED);
+	int err = bpfring_producer_usable(p); /* a signal handler may have forked */
+
+	return err ? err : bpfring_producer_try(p, size, ret);
 }
 
-/* After a kick: a hook may have forked, and its child come back. */
-static int try_again(struct bpfring_producer *p, size_t size, void **ret)
+/* A hook may do anything: see wait_queue.h. The producer is not touched before we are in again. */
+static int run_hook(struct bpfring_producer *p, struct wait *w)
 {
-	int err = bpfring_producer_usable(p);
+	const struct kick hook = {.fn = p->kick.fn, .ctx = p->kick.ctx};
+	int drained, err;
 
+	bpfring_queue_step_out(&p->queue, w);
+	drained = bpfring_producer_run_kick(&hook);
+	err = bpfring_queue_step_in(&p->queue, w);
+	if (!err)
+		bpfring_producer_note_kick(p, drained);
+	return err;
+}
+
+static int kick_and_try(struct bpfring_producer *p, struct wait *w, size_t size, void **ret)
+{
+	int err = 0;
+
+	if (p->kick.fn)
+		err = run_hook(p, w);
+	else
+		bpfring_producer_kick(p);
 	return err ? err : bpfring_producer_try(p, size, ret);
 }
 
@@ -121,77 +87,101 @@ static int try_again(struct bpfring_producer *p, size_t size, void **ret)
  * ring after each edge and before each sleep, and an edge that comes in between is kept by epoll.
  * Level-triggered it would not sleep: the kernel calls a ring writable if one byte is free.
  */
-static int wait_for_space(struct bpfring_producer *p, size_t size, int64_t deadline, void **ret)
+static int wait_for_space(struct bpfring_producer *p, struct wait *w, size_t size, int64_t deadline,
+			  void **ret)
 {
-	struct waiter *w = atomic_load_explicit(&p->waiter, memory_order_relaxed);
+	struct waiter *waiter = atomic_load_explicit(&p->waiter, memory_order_relaxed);
 	struct patience patience;
-	int err = w ? 0 : make_waiter(p, &w);
+	int err = waiter ? 0 : make_waiter(p, &waiter);
 
 	bpfring_patience_init(&patience, p);
 	while (err >= 0) {
 		struct epoll_event event;
 		int64_t now = bpfring_sys_now(), until;
 
-		err = bpfring_producer_try(p, size, ret);
+		err = try_space(p, size, ret);
 		if (err == -ENOSPC) {
-			come_first(p, true);
-			bpfring_patience_tick(&patience, p, now);
-			err = try_again(p, size, ret);
+			bpfring_queue_keep_space(&p->queue, w);
+			if (bpfring_patience_kicks(&patience, p, now))
+				err = kick_and_try(p, w, size, ret);
 		}
 		if (err != -ENOSPC)
 			return err;
-		if (atomic_load(&p->stopped)) /* P5 */
+		if (atomic_load(&p->queue.stopped)) /* P5 */
 			return -ECANCELED;
 		if (now >= deadline)
 			return -ETIMEDOUT;
+		pthread_testcancel();
 		until = now + bpfring_patience_next(&patience);
 		if (until > deadline)
 			until = deadline;
-		err = bpfring_waiter_wait(w, &event, 1, until);
+		err = bpfring_waiter_wait(waiter, &event, 1, until);
 	}
 	return err;
+}
+
+/* What bpfring_producer_reserve_wait() leaves by: whatever happens, the queue is none the worse for it. */
+struct waiting {
+	struct wait wait;
+	struct bpfring_producer *p;
+	int64_t start;
+};
+
+static void end_wait(void *arg)
+{
+	struct waiting *w = arg;
+	struct bpfring_producer *p = w->p;
+
+	if (w->wait.queued) { /* else the producer may be closed */
+		atomic_fetch_add_explicit(&p->waits, 1, memory_order_relaxed);
+		atomic_fetch_add_explicit(&p->waited_ns, (uint64_t)(bpfring_sys_now() - w->start),
+					  memory_order_relaxed);
+	}
+	bpfring_queue_leave(&p->queue, &w->wait);
+}
+
+static int wait_in_queue(struct waiting *w, size_t size, int64_t timeout_ns, void **ret)
+{
+	struct wait_queue *q = &w->p->queue;
+	int64_t deadline = timeout_ns < 0 || timeout_ns > INT64_MAX - w->start
+				   ? INT64_MAX
+				   : w->start + timeout_ns;
+	int err = bpfring_queue_join(q, &w->wait);
+
+	if (!err)
+		err = bpfring_queue_wait(q, &w->wait, deadline);
+	return err ? err : wait_for_space(w->p, &w->wait, size, deadline, ret);
 }
 
 int bpfring_producer_reserve_wait(struct bpfring_producer *p, size_t size, int64_t timeout_ns,
 				  void **ret)
 {
-	struct wait_node node;
-	int64_t start, deadline;
-	int err, cancel;
+	struct waiting w = {.p = p};
+	int err;
 
-	if (!p || !ret || timeout_ns < -1)
+	if (!p || !ret)
 		return -EINVAL;
-	err = bpfring_producer_reserve(p, size, ret);
+	if (timeout_ns < -1)
+		return bpfring_producer_refuse(p, REFUSED_TIMEOUT, -EINVAL);
+	err = bpfring_producer_reserve_now(p, size, ret);
 	if (err != -ENOSPC)
 		return err;
-	start = bpfring_sys_now();
-	deadline = timeout_ns < 0 || timeout_ns > INT64_MAX - start ? INT64_MAX
-								    : start + timeout_ns;
-	/* The node is on our stack, and the hook that kicks may have cancellation points. */
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
-	enqueue(p, &node);
-	err = wait_for_turn(&node, deadline);
-	if (!err) {
-		err = wait_for_space(p, size, deadline, ret);
-		come_first(p, false);
-	}
-	dequeue(p, &node);
-	pthread_setcancelstate(cancel, &cancel);
-	atomic_fetch_add_explicit(&p->waits, 1, memory_order_relaxed);
-	atomic_fetch_add_explicit(&p->waited_ns, (uint64_t)(bpfring_sys_now() - start),
-				  memory_order_relaxed);
+	w.start = bpfring_sys_now();
+	pthread_cleanup_push(end_wait, &w);
+	err = wait_in_queue(&w, size, timeout_ns, ret);
+	pthread_cleanup_pop(1);
 	return err;
 }
 
 int bpfring_producer_stop(struct bpfring_producer *p)
 {
 	struct waiter *w;
-	int err = p ? bpfring_producer_usable(p) : -EINVAL;
+	int err = bpfring_producer_usable(p);
 
 	if (err)
 		return err;
-	atomic_store(&p->stopped, true); /* P5 */
-	w = atomic_load(&p->waiter);	 /* P5 */
+	atomic_store(&p->queue.stopped, true); /* P5 */
+	w = atomic_load(&p->waiter);	       /* P5 */
 	if (w)
 		bpfring_waiter_touch(w);
 	return 0;
@@ -199,9 +189,17 @@ int bpfring_producer_stop(struct bpfring_producer *p)
 
 int bpfring_producer_resume(struct bpfring_producer *p)
 {
-	int err = p ? bpfring_producer_usable(p) : -EINVAL;
+	int err = bpfring_producer_usable(p);
 
-	if (!err)
-		atomic_store(&p->stopped, false);
-	return err;
+	if (err)
+		return bpfring_producer_refuse_use(p, err);
+	atomic_store(&p->queue.stopped, false);
+	return 0;
+}
+
+void bpfring_producer_wait_fini(struct bpfring_producer *p)
+{
+	if (!bpfring_producer_stop(p)) /* else it is a child: who waits is a thread of its parent */
+		bpfring_queue_close(&p->queue);
+	bpfring_waiter_free(atomic_exchange(&p->waiter, NULL));
 }

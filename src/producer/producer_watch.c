@@ -5,15 +5,10 @@
 #include "producer/producer.h"
 #include "base/sys.h"
 
-int bpfring_producer_fd(struct bpfring_producer *p)
+static int make_descriptors(struct space_watch *watch)
 {
-	struct space_watch *watch = p ? &p->watch : NULL;
-	int err = p ? bpfring_producer_usable(p) : -EINVAL;
+	int err;
 
-	if (err)
-		return err;
-	if (watch->epoll_fd >= 0)
-		return watch->epoll_fd;
 	watch->timer_fd = bpfring_sys_timerfd();
 	if (watch->timer_fd < 0)
 		return watch->timer_fd;
@@ -25,7 +20,7 @@ int bpfring_producer_fd(struct bpfring_producer *p)
 	err = bpfring_sys_epoll_add(watch->epoll_fd, watch->timer_fd, EPOLLIN, NULL);
 	if (err)
 		goto close_epoll;
-	return watch->epoll_fd;
+	return 0;
 
 close_epoll:
 	bpfring_sys_close(watch->epoll_fd);
@@ -33,6 +28,17 @@ close_epoll:
 close_timer:
 	bpfring_sys_close(watch->timer_fd);
 	return err;
+}
+
+int bpfring_producer_fd(struct bpfring_producer *p)
+{
+	int err = bpfring_producer_usable(p);
+
+	if (err)
+		return bpfring_producer_refuse_use(p, err);
+	if (p->watch.epoll_fd < 0)
+		err = make_descriptors(&p->watch);
+	return err ? bpfring_producer_refuse(p, REFUSED_NO_WAITER, err) : p->watch.epoll_fd;
 }
 
 static void disarm(struct bpfring_producer *p)
@@ -43,33 +49,47 @@ static void disarm(struct bpfring_producer *p)
 	p->watch.armed = false;
 }
 
+static int watch_space(struct bpfring_producer *p)
+{
+	struct space_watch *watch = &p->watch;
+	int err = bpfring_sys_epoll_add(watch->epoll_fd, p->map.fd, EPOLLOUT | EPOLLET, p);
+
+	if (err)
+		return bpfring_producer_refuse(p, REFUSED_NO_WAITER, err);
+	watch->armed = true;
+	bpfring_patience_init(&watch->patience, p);
+	return 0;
+}
+
 int bpfring_producer_arm(struct bpfring_producer *p, size_t size)
 {
-	struct space_watch *watch = p ? &p->watch : NULL;
+	int err = bpfring_producer_usable(p);
+	struct space_watch *watch;
 	struct epoll_event events[2];
 	int64_t now;
-	int err = p ? bpfring_producer_usable(p) : -EINVAL;
 	uint64_t total;
 
 	if (err)
-		return err;
+		return bpfring_producer_refuse_use(p, err);
 	if (size > p->prod.max_sample)
-		return -E2BIG;
-	total = bpfring_priv_total((uint32_t)size);
+		return bpfring_producer_refuse_space(p, -E2BIG);
+	watch = &p->watch;
 	if (watch->epoll_fd < 0)
-		return -EINVAL;
-	if (!watch->armed) {
-		err = bpfring_sys_epoll_add(watch->epoll_fd, p->map.fd, EPOLLOUT | EPOLLET, p);
-		if (err)
-			return err;
-		watch->armed = true;
-		bpfring_patience_init(&watch->patience, p);
-	}
+		return bpfring_producer_refuse(p, REFUSED_NO_FD, -EINVAL);
+	total = bpfring_priv_total((uint32_t)size);
+	err = watch->armed ? 0 : watch_space(p);
+	if (err)
+		return err;
 	/* Takes the edges back; one that comes after this makes the descriptor readable again. */
 	bpfring_sys_epoll_wait(watch->epoll_fd, events, 2, false);
 	now = bpfring_sys_now();
-	if (bpfring_producer_free_space(p) < total)
-		bpfring_patience_tick(&watch->patience, p, now);
+	if (bpfring_producer_free_space(p) < total &&
+	    bpfring_patience_kicks(&watch->patience, p, now)) {
+		bpfring_producer_kick(p);
+		err = bpfring_producer_usable(p); /* what a hook did */
+		if (err)
+			return err;
+	}
 	if (bpfring_producer_free_space(p) >= total) {
 		disarm(p);
 		return 1;

@@ -70,11 +70,10 @@ allow ring_words.h "$libc"
 allow ring.h "$libc|bpfring/ring_words\.h"
 allow common.h "$libc"
 allow consumer.h "$libc|bpfring/(common|ring)\.h"
-allow user_ring_states.h "bpfring/ring\.h"
-allow user_ring.h "bpfring/user_ring_states\.h"
+allow user_ring.h "bpfring/ring\.h"
 allow producer.h "$libc|bpfring/(common|user_ring)\.h"
 allow producer_wait.h "bpfring/producer\.h"
-allow recovery.h "bpfring/common\.h"
+allow producer_recovery.h "bpfring/common\.h"
 allow loop.h "$libc|bpfring/(common|ring|consumer)\.h"
 
 # Every struct that programs are compiled with has its layout written down.

@@ -25,7 +25,7 @@ struct entry {
 struct model {
 	struct sim_ring *r;
 	struct bpfring_prod p;
-	uint16_t *states;
+	uint64_t *open;
 	struct entry entries[MAX_SAMPLES];
 	unsigned int count;
 	unsigned int published; /* all before are ended */
@@ -41,8 +41,8 @@ static uint64_t total_of(uint32_t size)
 
 static void attach(struct model *m)
 {
-	memset(m->states, 0, BPFRING_STATES_SIZE(m->r->size));
-	require(!bpfring_prod_init(&m->p, m->r->cons_word, m->r->prod_word, m->r->data, m->states,
+	memset(m->open, 0, BPFRING_OPEN_SIZE(m->r->size));
+	require(!bpfring_prod_init(&m->p, m->r->cons_word, m->r->prod_word, m->r->data, m->open,
 				   m->r->size, m->r->word_size, NULL));
 }
 
@@ -180,8 +180,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	uint8_t setup = take_u8(&in);
 
 	require(m && !sim_user_ring_new(&m->r, 4096, setup & 1 ? 4 : 8, starts[setup >> 1 & 3]));
-	m->states = calloc(1, BPFRING_STATES_SIZE(m->r->size));
-	require(m->states);
+	m->open = calloc(1, BPFRING_OPEN_SIZE(m->r->size));
+	require(m->open);
 	attach(m);
 	while (in.size)
 		step(m, &in);
@@ -189,8 +189,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (m->entries[i].state == RESERVED)
 			end_any(m, m->entries[i].data, 0);
 	require(m->published == m->count);
-	for (uint64_t i = 0; i < m->r->size / 8; i++)
-		require(!m->states[i]);
+	for (uint64_t i = 0; i < BPFRING_OPEN_SIZE(m->r->size) / 8; i++)
+		require(!m->open[i]);
+	require(!m->p.latest);
 	while (m->drained < m->count) { /* as often as callbacks stop */
 		unsigned int before = m->drained;
 
@@ -199,7 +200,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	require(m->used == 0);
 	sim_ring_free(m->r);
-	free(m->states);
+	free(m->open);
 	free(m);
 	return 0;
 }

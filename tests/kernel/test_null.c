@@ -163,6 +163,7 @@ static void try_loop(struct everything *e)
 static void try_producer(struct everything *e)
 {
 	struct bpfring_producer_stats stats = {.sz = sizeof(stats)};
+	struct bpfring_sample sample = {.size = 8};
 	struct bpfring_recovery recovery = {.sz = sizeof(recovery)};
 	struct bpfring_producer *p;
 	void *mem;
@@ -172,6 +173,10 @@ static void try_producer(struct everything *e)
 	REFUSES(bpfring_producer_open_pinned, &p, NULL, NULL);
 	REFUSES(bpfring_producer_open_id, NULL, 1, NULL);
 	ACCEPTS(bpfring_producer_close, NULL);
+	REFUSES(bpfring_producer_reserve_batch, NULL, &sample, 1);
+	REFUSES(bpfring_producer_reserve_batch, e->producer, NULL, 1);
+	REFUSES(bpfring_producer_submit_batch, NULL, &sample, 1);
+	REFUSES(bpfring_producer_submit_batch, e->producer, NULL, 1);
 	REFUSES(bpfring_producer_reserve_wait, NULL, 8, 0, &mem);
 	REFUSES(bpfring_producer_reserve_wait, e->producer, 8, 0, NULL);
 	REFUSES(bpfring_producer_stop, NULL);

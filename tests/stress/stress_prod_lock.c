@@ -17,6 +17,8 @@
 
 #include "user_stress.h"
 
+UNWINDS_STACKS
+
 #define RING	(16 * PAGE)
 #define CROWD	4
 #define RT_LOOK (2000 / SLOW)
@@ -307,11 +309,10 @@ static void *wait_in_vain(void *arg)
 	void *data;
 
 	w->err = bpfring_producer_reserve_wait(p, RING - 8, 50 * MSEC, &data);
-	pthread_testcancel();
 	return NULL;
 }
 
-/* It is still in the queue, on its stack. */
+/* Its place in the queue is kept, on its stack. */
 static void cancelled_while_it_waits(void **state)
 {
 	struct worker w = {0};
@@ -327,7 +328,6 @@ static void cancelled_while_it_waits(void **state)
 	pthread_cancel(w.thread);
 	pthread_join(w.thread, &result);
 	assert_ptr_equal(result, PTHREAD_CANCELED);
-	assert_int_equal(w.err, -ETIMEDOUT);
 	assert_int_equal(bpfring_producer_submit(p, data), 0);
 	assert_int_equal(sim_drain(r, NULL, NULL, 0), 1);
 	assert_int_equal(bpfring_producer_reserve_wait(p, 8, 1000 * MSEC, &data), 0);

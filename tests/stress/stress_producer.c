@@ -7,6 +7,8 @@
 #include <sched.h>
 #include <stdlib.h>
 
+#include <bpfring/producer_recovery.h>
+
 #include "user_stress.h"
 
 #define SAMPLES	    (400000U / SLOW) /* of all threads together */
@@ -28,7 +30,11 @@ struct stress {
 	uint32_t expected[MAX_THREADS];
 	uint64_t drained;
 	int stop;
+	int stop_looking;
 };
+
+static bool looked_at;
+static void *look(void *arg);
 
 struct worker {
 	struct stress *s;
@@ -133,7 +139,7 @@ static void *work(void *arg)
 			assert_int_equal(drop ? bpfring_producer_discard(w->s->p, held[i])
 					      : bpfring_producer_submit(w->s->p, held[i]),
 					 0);
-			assert_int_not_equal(bpfring_producer_prod(w->s->p)->lost, 1);
+			assert_int_equal(bpfring_producer_prod(w->s->p)->lost, 0);
 		}
 		number += n;
 	}
@@ -146,11 +152,13 @@ static void run(unsigned int threads, size_t size, bool wait, unsigned int drain
 	BPFRING_OPTS(bpfring_producer_stats, stats);
 	struct worker workers[MAX_THREADS] = {{0}};
 	uint64_t discarded = 0;
-	pthread_t drainer;
+	pthread_t drainer, looker;
 
 	assert_int_equal(sim_user_ring_new(&s.r, size, 8, UINT64_MAX - 64 * size + 1), 0);
 	s.p = open_threads(s.r, 42, (struct bpfring_producer_opts){0});
 	assert_int_equal(pthread_create(&drainer, NULL, drain, &s), 0);
+	if (looked_at)
+		assert_int_equal(pthread_create(&looker, NULL, look, &s), 0);
 	for (uint32_t i = 0; i < threads; i++) {
 		workers[i].s = &s;
 		workers[i].id = i;
@@ -160,6 +168,9 @@ static void run(unsigned int threads, size_t size, bool wait, unsigned int drain
 		pthread_join(workers[i].thread, NULL);
 		discarded += workers[i].discarded;
 	}
+	__atomic_store_n(&s.stop_looking, 1, __ATOMIC_RELAXED);
+	if (looked_at)
+		pthread_join(looker, NULL);
 	__atomic_store_n(&s.stop, 1, __ATOMIC_RELEASE);
 	pthread_join(drainer, NULL);
 	assert_int_equal(s.drained + discarded, SAMPLES / threads * threads);
@@ -190,6 +201,37 @@ static void that_wait(void **state)
 	(void)state;
 	for (unsigned int threads = 1; threads <= MAX_THREADS; threads *= 4)
 		run(threads, 2 * PAGE, true, 0);
+}
+
+/* A thread that looks all the time finds a good ring, whatever the others do. */
+static void *look(void *arg)
+{
+	BPFRING_OPTS(bpfring_recovery, found);
+	struct stress *s = arg;
+	uint64_t looks = 0;
+
+	while (!__atomic_load_n(&s->stop_looking, __ATOMIC_RELAXED)) {
+		int blocked = bpfring_producer_check(s->p, &found);
+
+		if (blocked)
+			fail_msg("%d: look %llu: %llu busy, %llu broken, moved by %llu", blocked,
+				 (unsigned long long)looks, (unsigned long long)found.busy,
+				 (unsigned long long)found.broken, (unsigned long long)found.moved);
+		looks++;
+		if (looks % 16 == 0)
+			sched_yield();
+	}
+	print_message("%llu looks\n", (unsigned long long)looks);
+	return NULL;
+}
+
+static void that_are_looked_at(void **state)
+{
+	(void)state;
+	looked_at = true;
+	for (unsigned int round = 0; round < 8; round++)
+		run(1 + round % 4, PAGE, false, 0);
+	looked_at = false;
 }
 
 /* Two threads end the same samples: one of them is refused, each time. */
@@ -254,13 +296,55 @@ static void that_end_the_same(void **state)
 	sim_sys_reset();
 }
 
+/* Nobody ever sees a part of a batch. */
+#define BATCH 8U
+
+static void *put_batches(void *arg)
+{
+	struct bpfring_sample batch[BATCH];
+	struct stress *s = arg;
+
+	for (unsigned int i = 0; i < SAMPLES / BATCH;) {
+		for (unsigned int k = 0; k < BATCH; k++)
+			batch[k] = (struct bpfring_sample){.size = 8};
+		if (bpfring_producer_free_space(s->p) < BATCH * 16) {
+			assert_int_equal(sim_drain(s->r, NULL, NULL, 0), s->r->size / 16);
+			continue;
+		}
+		assert_int_equal(bpfring_producer_reserve_batch(s->p, batch, BATCH), BATCH);
+		assert_int_equal(bpfring_producer_submit_batch(s->p, batch, BATCH), BATCH);
+		i++;
+	}
+	__atomic_store_n(&s->stop, 1, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+static void that_put_batches(void **state)
+{
+	struct stress s = {0};
+	pthread_t thread;
+
+	(void)state;
+	assert_int_equal(sim_user_ring_new(&s.r, PAGE, 8, 0), 0);
+	s.p = open_threads(s.r, 43, (struct bpfring_producer_opts){0});
+	assert_int_equal(pthread_create(&thread, NULL, put_batches, &s), 0);
+	while (!__atomic_load_n(&s.stop, __ATOMIC_ACQUIRE))
+		assert_int_equal(sim_ring_prod(s.r) % (16 * BATCH), 0);
+	pthread_join(thread, NULL);
+	bpfring_producer_close(s.p);
+	sim_ring_free(s.r);
+	sim_sys_reset();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(that_fail_when_it_is_full),
 		cmocka_unit_test(in_a_large_ring),
 		cmocka_unit_test(that_wait),
+		cmocka_unit_test(that_are_looked_at),
 		cmocka_unit_test(that_end_the_same),
+		cmocka_unit_test(that_put_batches),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

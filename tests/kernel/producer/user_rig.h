@@ -5,7 +5,7 @@
 
 #include <bpf/bpf.h>
 #include <bpfring/producer_wait.h>
-#include <bpfring/recovery.h>
+#include <bpfring/producer_recovery.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <time.h>

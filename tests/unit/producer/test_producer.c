@@ -68,10 +68,12 @@ static void after_close(void **state)
 	assert_int_equal(bpfring_producer_claim_fd(p), -EBADF);
 	assert_int_equal(bpfring_producer_stats(p, &stats), -EBADF);
 	assert_int_equal(bpfring_producer_map_fd(p), -EBADF); /* and not 0, which is open */
+	assert_logged("commands", "-EBADF", "closed");	      /* once, of all these */
 	bpfring_producer_close(p);
 	/* a sample of the producer before */
 	assert_int_equal(open_with(NULL), 0);
 	assert_int_equal(bpfring_producer_submit(p, data), -EINVAL);
+	assert_logged("commands", "-EINVAL", "another producer");
 	done();
 }
 
@@ -95,6 +97,7 @@ static void what_cannot_be_opened(void **state)
 	opts.flags = BPFRING_PRODUCER_UNCLAIMED;
 	assert_int_equal(open_with(&opts), 0);
 	assert_int_equal(bpfring_producer_claim_fd(p), -ENOENT);
+	assert_logged("-ENOENT", "no claim");
 	assert_int_equal(bpfring_producer_recover(p, NULL), -EPERM);
 	assert_logged("without the claim");
 	bpfring_producer_close(p);
@@ -219,27 +222,26 @@ static void header(uint64_t pos, uint32_t value)
 	*sim_ring_header(r, pos) = value;
 }
 
-/* A header that was written over made the position pass over a sample without a word. */
+/* A header that was written over: what is open is given up, and the ring flows on. */
 static void recovery_from_ourselves(void **state)
 {
-	const uint16_t *states;
 	void *a, *b;
 
 	(void)state;
 	ring(PAGE, &starts[0]);
 	assert_int_equal(open_with(NULL), 0);
-	states = bpfring_producer_prod(p)->states;
 	assert_int_equal(bpfring_producer_reserve(p, 8, &a), 0);
 	assert_int_equal(bpfring_producer_reserve(p, 8, &b), 0);
 	assert_int_equal(bpfring_producer_discard(p, b), 0);
 	((uint32_t *)a)[-2] = 24;
-	assert_int_equal(bpfring_producer_submit(p, a), 0);
-	assert_int_not_equal(states[((uintptr_t)b - (uintptr_t)a) / 8], 0);
+	assert_int_equal(bpfring_producer_submit(p, a), -EBADMSG);
+	assert_logged("-EBADMSG", "written over", "bpfring_producer_recover()");
+	assert_int_equal(bpfring_producer_submit(p, a), -EINVAL);
+	assert_logged("-EINVAL");
+	assert_int_equal(put_sample(4, 8), -EBADMSG);
 	assert_int_equal(bpfring_producer_recover(p, NULL), 0);
-	for (unsigned int i = 0; i < PAGE / 8; i++)
-		assert_int_equal(states[i], 0);
 	assert_int_equal(put_sample(5, 100), 0);
-	assert_int_equal(sim_drain(r, NULL, NULL, 0), 2);
+	assert_int_equal(sim_drain(r, NULL, NULL, 0), 1);
 	done();
 }
 
@@ -272,6 +274,7 @@ static void recovery(void **state)
 		assert_int_equal(sim_drain(r, NULL, NULL, 0), 0);
 		assert_int_equal(bpfring_producer_reserve(p, 8, &data), 0);
 		assert_int_equal(bpfring_producer_recover(p, NULL), -EBUSY);
+		assert_logged("-EBUSY", "samples are reserved");
 		assert_int_equal(bpfring_producer_discard(p, data), 0);
 		assert_int_equal(bpfring_producer_recover(p, &found), 1);
 		assert_int_equal(found.samples, 1);
@@ -346,6 +349,7 @@ static void recovery_of_a_large_sample(void **state)
 	found.sz = 4;
 	assert_int_equal(bpfring_producer_check(p, &found), -EINVAL);
 	assert_int_equal(bpfring_producer_recover(p, &found), -EINVAL);
+	assert_logged("-EINVAL", "BPFRING_OPTS");
 	done();
 }
 

@@ -55,6 +55,9 @@ static int try(void *ctx)
 	check(bpfring_producer_kick(p) == -ECHILD);
 	check(bpfring_producer_stop(p) == -ECHILD);
 	check(bpfring_producer_resume(p) == -ECHILD);
+	check(bpfring_producer_fd(p) == -ECHILD);
+	check(bpfring_producer_arm(p, 8) == -ECHILD);
+	check(bpfring_producer_check(p, NULL) == -ECHILD);
 	check(bpfring_producer_recover(p, NULL) == -ECHILD);
 	return 0;
 }
@@ -64,6 +67,7 @@ static int close_it(void *ctx)
 	(void)ctx;
 	alarm(20);
 	bpfring_producer_close(p);
+	check(bpfring_producer_kick(p) == -EBADF);
 	return 0;
 }
 
@@ -78,11 +82,11 @@ static void forked_while_the_lock_is_taken(void **state)
 	for (uint8_t i = 0; i < 3; i++)
 		assert_int_equal(put_sample(i, 8), 0);
 	assert_int_equal(bpfring_producer_reserve(p, 8, &data), 0);
-	bpfring_prod_lock(&p->prod); /* as a thread does that is interrupted there */
+	bpfring_prod_lock(&p->lock); /* as a thread does that is interrupted there */
 	assert_int_equal(in_child(look, NULL), 0);
 	assert_int_equal(in_child(try, data), 0);
 	assert_int_equal(in_child(close_it, NULL), 0);
-	bpfring_prod_unlock(&p->prod);
+	bpfring_prod_unlock(&p->lock);
 	/* the parent's own did not suffer */
 	assert_int_equal(bpfring_producer_submit(p, data), 0);
 	assert_int_equal(sim_drain(r, NULL, NULL, 0), 4);

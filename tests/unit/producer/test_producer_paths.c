@@ -1,22 +1,32 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /* producer.h where it is not inline, for many threads: batches, closed producers, failing descriptors. */
-#include "producer_rig.h"
+#include <unistd.h>
 
-static void open_for_threads(const struct start *start, bpfring_kick_fn kick, void *ctx)
+#include "producer/producer.h"
+#include "producer_rig.h"
+#include "stores.h"
+
+static void open_for(bool threads, const struct start *start, bpfring_kick_fn kick, void *ctx)
 {
-	BPFRING_OPTS(bpfring_producer_opts, opts, .flags = BPFRING_PRODUCER_THREADS);
+	BPFRING_OPTS(bpfring_producer_opts, opts);
 
 	ring(PAGE, start);
+	opts.flags = threads ? BPFRING_PRODUCER_THREADS : 0;
 	opts.kick = kick;
 	opts.kick_ctx = ctx;
 	opts.kick_samples = kick ? 4 : 0;
 	assert_int_equal(open_with(&opts), 0);
 }
 
+static void open_for_threads(const struct start *start)
+{
+	open_for(true, start, NULL, NULL);
+}
+
 /* The lock is free, whatever happened. */
 static void assert_left(void)
 {
-	assert_int_equal(bpfring_producer_prod(p)->lock, 0);
+	assert_int_equal(p->lock.taken, 0);
 }
 
 static int drain_counted(void *ctx)
@@ -25,15 +35,14 @@ static int drain_counted(void *ctx)
 	return sim_drain(r, NULL, NULL, 0);
 }
 
-static void batches(void **state)
+static void batches_of(bool threads)
 {
-	(void)state;
 	for_each_start(s)
 	{
 		struct bpfring_sample samples[4];
 		unsigned int kicks = 0;
 
-		open_for_threads(s, drain_counted, &kicks);
+		open_for(threads, s, drain_counted, &kicks);
 		for (int round = 0; round < 100; round++) {
 			for (unsigned int i = 0; i < 4; i++)
 				samples[i] = (struct bpfring_sample){.size = 8 * i};
@@ -59,15 +68,22 @@ static void batches(void **state)
 	}
 }
 
-static void batches_that_do_not_fit(void **state)
+static void batches(void **state)
+{
+	(void)state;
+	batches_of(false);
+	batches_of(true);
+}
+
+static void that_do_not_fit(bool threads)
 {
 	struct bpfring_sample samples[3] = {{.size = 2000}, {.size = 2000}, {.size = 2000}};
 	struct bpfring_sample large[2] = {{.size = 8}, {.size = PAGE}};
 
-	(void)state;
-	open_for_threads(NULL, NULL, NULL);
+	open_for(threads, NULL, NULL, NULL);
 	assert_int_equal(bpfring_producer_reserve_batch(p, &large[1], 1), -E2BIG);
 	assert_left();
+	assert_logged("-E2BIG");
 	assert_int_equal(bpfring_producer_reserve_batch(p, large, 2), 1);
 	assert_left();
 	assert_int_equal(bpfring_producer_discard(p, large[0].data), 0);
@@ -75,23 +91,40 @@ static void batches_that_do_not_fit(void **state)
 	assert_int_equal(bpfring_producer_reserve_batch(p, samples, 3), 2);
 	assert_int_equal(bpfring_producer_reserve_batch(p, &samples[2], 1), -ENOSPC);
 	assert_left();
+	assert_true(samples[2].data == NULL); /* written only on success */
 	/* somebody waits: nobody else gets space, even if there is some */
-	bpfring_producer_prod(p)->waiters = 1;
+	p->queue.keeps_space = true;
 	assert_int_equal(bpfring_producer_reserve_batch(p, large, 1), -ENOSPC);
-	bpfring_producer_prod(p)->waiters = 0;
+	p->queue.keeps_space = false;
 	assert_int_equal(bpfring_producer_reserve_batch(p, large, 1), 1);
 	assert_int_equal(bpfring_producer_submit_batch(p, large, 1), 1);
 	assert_int_equal(bpfring_producer_submit_batch(p, samples, 2), 2);
 	assert_int_equal(sim_drain(r, NULL, NULL, 0), 3);
 	done();
+	sim_sys_reset();
 }
 
-static void batches_that_may_not_be_ended(void **state)
+static void batches_that_do_not_fit(void **state)
+{
+	(void)state;
+	that_do_not_fit(false);
+	that_do_not_fit(true);
+}
+
+static void that_may_not_be_ended(bool threads)
 {
 	struct bpfring_sample samples[3] = {{.size = 8}, {.size = 8}, {.size = 8}};
+	struct bpfring_sample twice[3];
 
-	(void)state;
-	open_for_threads(NULL, NULL, NULL);
+	open_for(threads, NULL, NULL, NULL);
+	assert_int_equal(bpfring_producer_reserve_batch(p, NULL, 1), -EINVAL);
+	assert_int_equal(bpfring_producer_submit_batch(p, NULL, 1), -EINVAL);
+	assert_int_equal(bpfring_producer_reserve_batch(p, samples, 3), 3);
+	twice[0] = twice[1] = samples[0], twice[2] = samples[1];
+	assert_int_equal(bpfring_producer_submit_batch(p, twice, 3), 2);
+	assert_logged("-EINVAL", "not a sample");
+	assert_int_equal(bpfring_producer_submit(p, samples[2].data), 0);
+	assert_int_equal(sim_drain(r, NULL, NULL, 0), 3);
 	assert_int_equal(bpfring_producer_reserve_batch(p, samples, 3), 3);
 	assert_int_equal(bpfring_producer_submit(p, samples[1].data), 0);
 	assert_int_equal(bpfring_producer_submit_batch(p, samples, 3), 2);
@@ -103,7 +136,43 @@ static void batches_that_may_not_be_ended(void **state)
 	assert_int_equal(bpfring_producer_reserve_batch(p, samples, 3), 3);
 	sim_ring_set_prod(r, 512);
 	assert_int_equal(bpfring_producer_submit_batch(p, samples, 3), -EBUSY);
+	assert_logged("-EBUSY", "another producer");
 	assert_left();
+	done();
+	sim_sys_reset();
+}
+
+static void batches_that_may_not_be_ended(void **state)
+{
+	(void)state;
+	that_may_not_be_ended(false);
+	that_may_not_be_ended(true);
+}
+
+/* The kernel gets a batch at one moment: the position is stored once for it. */
+static void a_batch_is_published_in_one_step(void **state)
+{
+	struct bpfring_sample samples[16];
+	int watched;
+
+	(void)state;
+	open_for_threads(NULL);
+	watched = watch_stores(bpfring_producer_prod(p)->prod_word, 8);
+	if (watched < 0)
+		done();
+	skip_without_breakpoints(watched);
+	for (unsigned int n = 1; n <= 16; n++) {
+		uint64_t before = stores(watched);
+
+		for (unsigned int i = 0; i < n; i++)
+			samples[i] = (struct bpfring_sample){.size = 8 + i};
+		assert_int_equal(bpfring_producer_reserve_batch(p, samples, n), n);
+		assert_int_equal(stores(watched), before);
+		assert_int_equal(bpfring_producer_submit_batch(p, samples, n), n);
+		assert_int_equal(stores(watched), before + 1);
+		assert_int_equal(sim_drain(r, NULL, NULL, 0), n);
+	}
+	close(watched);
 	done();
 }
 
@@ -113,13 +182,14 @@ static void after_close(void **state)
 	void *data;
 
 	(void)state;
-	open_for_threads(NULL, NULL, NULL);
+	open_for_threads(NULL);
 	assert_int_equal(bpfring_producer_reserve(p, 8, &data), 0);
 	bpfring_producer_close(p);
 	assert_int_equal(bpfring_producer_reserve_batch(p, &batch, 1), -EBADF);
 	assert_int_equal(bpfring_producer_submit_batch(p, &batch, 1), -EBADF);
 	assert_int_equal(bpfring_producer_submit(p, data), -EBADF);
 	assert_int_equal(bpfring_producer_discard(p, data), -EBADF);
+	assert_logged("-EBADF");
 	assert_int_equal(bpfring_producer_free_space(p), 0);
 	assert_int_equal(bpfring_producer_cons_pos(p), 0);
 	assert_int_equal(bpfring_producer_prod_pos(p), 0);
@@ -139,7 +209,9 @@ static void descriptors_that_fail(void **state)
 	assert_int_equal(bpfring_producer_fd(NULL), -EINVAL);
 	assert_int_equal(bpfring_producer_arm(NULL, 8), -EINVAL);
 	assert_int_equal(bpfring_producer_arm(p, 8), -EINVAL); /* before fd() */
+	assert_logged("-EINVAL", "after bpfring_producer_fd()");
 	assert_int_equal(bpfring_producer_arm(p, PAGE), -E2BIG);
+	assert_logged("-E2BIG");
 	sim_sys_count_reset();
 	assert_true(bpfring_producer_fd(p) >= 0);
 	calls = sim_sys_count(NULL);
@@ -156,6 +228,7 @@ static void descriptors_that_fail(void **state)
 		sim_sys_fail(-1, NULL);
 		assert_int_equal(bpfring_producer_arm(p, 8), -EINVAL); /* still not there */
 	}
+	log_forget();
 	fd = bpfring_producer_fd(p);
 	assert_true(fd >= 0);
 	assert_int_equal(bpfring_producer_fd(p), fd);
@@ -176,6 +249,7 @@ int main(void)
 		rig_test(batches),
 		rig_test(batches_that_do_not_fit),
 		rig_test(batches_that_may_not_be_ended),
+		rig_test(a_batch_is_published_in_one_step),
 		rig_test(after_close),
 		rig_test(descriptors_that_fail),
 	};

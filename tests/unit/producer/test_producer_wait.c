@@ -1,122 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
-/* producer.h on the replaced system: kicks, waiting for space, and what a forked child may not. */
+/* producer.h on the replaced system: waiting for space, output, and what a forked child may not. */
+#include "producer/producer.h"
 #include "producer_rig.h"
-
-static int drain_some(void *ctx)
-{
-	int *calls = ctx;
-
-	(*calls)++;
-	return sim_drain(r, NULL, NULL, SIM_NO_WAKEUP);
-}
-
-static void kicks_by_itself(void **state)
-{
-	BPFRING_OPTS(bpfring_producer_opts, opts);
-	BPFRING_OPTS(bpfring_producer_stats, stats);
-	int calls = 0;
-
-	(void)state;
-	for (int threads = 0; threads < 2; threads++) {
-		ring(PAGE, NULL);
-		opts = (struct bpfring_producer_opts){.sz = sizeof(opts)};
-		opts.flags = threads ? BPFRING_PRODUCER_THREADS : 0;
-		opts.kick = drain_some;
-		opts.kick_ctx = &calls;
-		opts.kick_samples = 10;
-		calls = 0;
-		assert_int_equal(open_with(&opts), 0);
-		for (int i = 1; i <= 95; i++) {
-			assert_int_equal(put_sample(1, 16), 0);
-			assert_int_equal(calls, i / 10);
-		}
-		assert_int_equal(bpfring_producer_stats(p, &stats), 0);
-		assert_int_equal(stats.kicks, 9);
-		assert_int_equal(stats.drained, 90);
-		bpfring_producer_close(p);
-
-		opts.kick_samples = 0;
-		opts.kick_bytes = 1024;
-		sim_drain(r, NULL, NULL, 0);
-		calls = 0;
-		assert_int_equal(open_with(&opts), 0);
-		for (int i = 1; i <= 100; i++) {
-			assert_int_equal(put_sample(1, 120), 0);
-			assert_true(PAGE - bpfring_producer_free_space(p) < 1024);
-		}
-		assert_int_equal(calls, 100 / 8);
-		/* drained by others meanwhile: then not */
-		sim_drain(r, NULL, NULL, 0);
-		calls = 0;
-		for (int i = 1; i <= 100; i++) {
-			assert_int_equal(put_sample(1, 120), 0);
-			sim_drain(r, NULL, NULL, 0);
-		}
-		assert_int_equal(calls, 0);
-		done();
-		sim_sys_reset();
-	}
-}
-
-static void what_a_kick_may_return(void **state)
-{
-	BPFRING_OPTS(bpfring_producer_opts, opts);
-	BPFRING_OPTS(bpfring_producer_stats, stats);
-
-	(void)state;
-	ring(PAGE, NULL);
-	assert_int_equal(open_with(NULL), 0);
-	assert_int_equal(bpfring_producer_kick(p), -EOPNOTSUPP);
-	bpfring_producer_close(p);
-	sim_sys_prog(r->memory_fd, no_kick, NULL);
-	opts.kick_prog_fd = r->memory_fd;
-	assert_int_equal(open_with(&opts), 0);
-	assert_int_equal(bpfring_producer_kick(p), 0);
-	for (int i = 0; i < 2; i++) { /* logged once */
-		sim_sys_fail(0, "prog_run");
-		assert_int_equal(bpfring_producer_kick(p), -EPERM);
-	}
-	assert_logged("kick", "-EPERM");
-	assert_int_equal(bpfring_producer_stats(p, &stats), 0);
-	assert_int_equal(stats.kicks, 3);
-	assert_int_equal(stats.kick_errors, 2);
-	assert_int_equal(bpfring_producer_kick(NULL), -EINVAL);
-	done();
-}
-
-static int report(void *ctx)
-{
-	return *(int *)ctx;
-}
-
-static void errors_of_the_kernel(void **state)
-{
-	static const struct {
-		int err;
-		const char *word;
-	} cases[] = {{-E2BIG, "recover"},
-		     {-EINVAL, "recover"},
-		     {-EPERM, "may not run"},
-		     {-EFAULT, "failed"}};
-	BPFRING_OPTS(bpfring_producer_opts, opts);
-	int result = -EBUSY;
-
-	(void)state;
-	ring(PAGE, NULL);
-	opts.kick = report;
-	opts.kick_ctx = &result;
-	assert_int_equal(open_with(&opts), 0);
-	assert_int_equal(bpfring_producer_kick(p), -EBUSY); /* another drains: no reason to log */
-	bpfring_producer_close(p);
-	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		result = cases[i].err;
-		assert_int_equal(open_with(&opts), 0);
-		assert_int_equal(bpfring_producer_kick(p), result);
-		assert_logged("kick", cases[i].word);
-		bpfring_producer_close(p);
-	}
-	sim_ring_free(r);
-}
 
 /* Drains and puts an answer, or a full ring's worth of them, into the ring itself. */
 static int drain_and_put(void *ctx)
@@ -126,7 +11,7 @@ static int drain_and_put(void *ctx)
 	int n = sim_drain(r, NULL, NULL, SIM_NO_WAKEUP);
 
 	assert_true(n >= 0);
-	assert_int_equal(bpfring_producer_prod(p)->lock, 0);
+	assert_int_equal(p->lock.taken, 0);
 	if (++*calls % 2) { /* else it would be called for its own sample, for ever */
 		int err = bpfring_producer_reserve(p, 8, &data);
 
@@ -204,16 +89,18 @@ static void output(void **state)
 
 			assert_int_equal(bpfring_producer_output(p, size ? payload : NULL, size),
 					 0);
-			assert_int_equal(bpfring_producer_prod(p)->lock, 0);
+			assert_int_equal(p->lock.taken, 0);
 			assert_int_equal(sim_drain(r, same_bytes, &size, 0), 1);
 		}
 		assert_int_equal(bpfring_producer_output(p, payload, PAGE - 7), -E2BIG);
+		assert_logged("-E2BIG", "max_sample");
 		assert_int_equal(bpfring_producer_output(p, payload, PAGE - 8), 0);
 		assert_int_equal(bpfring_producer_output(p, payload, 8), -ENOSPC);
 		assert_int_equal(bpfring_producer_output(p, payload, 257), -ENOSPC);
 		bpfring_producer_close(p);
 		assert_int_equal(bpfring_producer_output(p, payload, 8), -EBADF);
 		assert_int_equal(bpfring_producer_output(p, payload, 257), -EBADF);
+		assert_logged("-EBADF");
 		sim_ring_free(r);
 		sim_sys_reset();
 	}
@@ -230,13 +117,14 @@ static void what_never_fits(void **state)
 		ring(PAGE, NULL);
 		assert_int_equal(open_with(threads ? &opts : NULL), 0);
 		/* others wait for space: what can never have any is refused at once all the same */
-		bpfring_producer_prod(p)->waiters = (uint32_t)threads;
+		p->queue.keeps_space = threads;
 		assert_int_equal(bpfring_producer_reserve(p, PAGE - 7, &data), -E2BIG);
 		assert_int_equal(bpfring_producer_reserve(p, SIZE_MAX, &data), -E2BIG);
 		assert_int_equal(bpfring_producer_reserve_wait(p, SIZE_MAX, -1, &data), -E2BIG);
 		assert_int_equal(bpfring_producer_reserve(p, 8, &data), threads ? -ENOSPC : 0);
-		bpfring_producer_prod(p)->waiters = 0;
+		p->queue.keeps_space = false;
 		assert_int_equal(bpfring_producer_reserve_batch(p, &batch, 1), -E2BIG);
+		assert_logged("-E2BIG");
 		done();
 		sim_sys_reset();
 	}
@@ -259,7 +147,9 @@ static void waiting(void **state)
 	assert_int_equal(bpfring_producer_reserve_wait(NULL, 8, 0, &data), -EINVAL);
 	assert_int_equal(bpfring_producer_reserve_wait(p, 8, 0, NULL), -EINVAL);
 	assert_int_equal(bpfring_producer_reserve_wait(p, 8, -2, &data), -EINVAL);
+	assert_logged("-EINVAL", "nanoseconds");
 	assert_int_equal(bpfring_producer_reserve_wait(p, PAGE, -1, &data), -E2BIG);
+	assert_logged("-E2BIG");
 	assert_int_equal(put_sample(1, 3000), 0);
 	sim_clock_start(1000);
 	assert_int_equal(bpfring_producer_reserve_wait(p, 3000, 0, &data), -ETIMEDOUT);
@@ -291,6 +181,7 @@ static void waiting(void **state)
 		assert_int_equal(open_with(NULL), 0);
 		sim_sys_fail(0, calls[i]);
 		assert_int_equal(bpfring_producer_reserve_wait(p, 3000, MSEC, &data), errors[i]);
+		assert_logged("cannot wait", bpfring_errname(errors[i]));
 		sim_sys_fail(-1, NULL);
 		assert_int_equal(bpfring_producer_reserve_wait(p, 3000, MSEC, &data), -ETIMEDOUT);
 	}
@@ -361,9 +252,6 @@ static void in_a_forked_child(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		rig_test(kicks_by_itself),
-		rig_test(what_a_kick_may_return),
-		rig_test(errors_of_the_kernel),
 		rig_test(a_hook_that_produces),
 		rig_test(output),
 		rig_test(what_never_fits),

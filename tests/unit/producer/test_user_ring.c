@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /* user_ring.h: what is published when, on a drained ring, wherever words wrap. */
-#include "stores.h"
 #include "user_rig.h"
 
 static void one_by_one(void **state)
@@ -149,88 +148,6 @@ static void space(void **state)
 	}
 }
 
-static void batches(void **state)
-{
-	(void)state;
-	for_each_start(s)
-	{
-		struct bpfring_sample samples[8];
-		struct user_rig rig;
-
-		user_rig_open(&rig, PAGE, s);
-		for (uint32_t i = 0; i < 8; i++)
-			samples[i] = (struct bpfring_sample){.size = 1000 + i};
-		assert_int_equal(bpfring_prod_reserve_batch(&rig.p, samples, 0), 0);
-		assert_int_equal(bpfring_prod_reserve_batch(&rig.p, samples, 8), 4);
-		for (uint8_t i = 0; i < 4; i++)
-			memset(samples[i].data, i + 1, samples[i].size);
-		assert_null(samples[4].data);
-		assert_int_equal(bpfring_prod_reserve_batch(&rig.p, samples + 4, 4), -ENOSPC);
-		for (int i = 3; i >= 0; i--)
-			assert_int_equal(submit(&rig, samples[i].data), 0);
-		assert_drained(&rig, 1, 2, 3, 4);
-		/* what cannot be is returned when it is the first */
-		samples[1].size = PAGE;
-		assert_int_equal(bpfring_prod_reserve_batch(&rig.p, samples, 8), 1);
-		assert_int_equal(bpfring_prod_reserve_batch(&rig.p, samples + 1, 7), -E2BIG);
-		assert_int_equal(discard(&rig, samples[0].data), 0);
-		user_rig_close(&rig);
-	}
-}
-
-static void batches_are_ended(void **state)
-{
-	struct bpfring_sample samples[3] = {{.size = 8}, {.size = 16}, {.size = 24}};
-	struct bpfring_sample twice[3];
-	struct user_rig rig;
-
-	(void)state;
-	user_rig_open(&rig, PAGE, NULL);
-	assert_int_equal(bpfring_prod_reserve_batch(&rig.p, samples, 3), 3);
-	for (uint8_t i = 0; i < 3; i++)
-		memset(samples[i].data, i + 1, samples[i].size);
-	twice[0] = samples[0], twice[1] = samples[0], twice[2] = samples[1];
-	assert_int_equal(bpfring_prod_submit_batch(&rig.p, samples, 0), 0);
-	assert_int_equal(bpfring_prod_submit_batch(&rig.p, twice, 3), 2);
-	assert_int_equal(bpfring_prod_submit_batch(&rig.p, twice, 3), -EINVAL);
-	assert_drained(&rig, 1, 2);
-	assert_int_equal(bpfring_prod_submit_batch(&rig.p, samples, 3), 1);
-	assert_drained(&rig, 3);
-	user_rig_close(&rig);
-}
-
-/* The kernel gets a batch at one moment: the position is stored once for it. */
-static void a_batch_is_published_in_one_step(void **state)
-{
-	struct bpfring_sample samples[16];
-	struct user_rig rig;
-	int watched;
-
-	(void)state;
-	user_rig_open(&rig, PAGE, NULL);
-	watched = watch_stores(rig.p.prod_word, 8);
-	if (watched < 0)
-		user_rig_close(&rig);
-	skip_without_breakpoints(watched);
-	for (unsigned int n = 1; n <= 16; n++) {
-		struct found found = {0};
-		uint64_t before;
-
-		for (unsigned int i = 0; i < n; i++)
-			samples[i] = (struct bpfring_sample){.size = 8 + i};
-		before = stores(watched);
-		assert_int_equal(bpfring_prod_reserve_batch(&rig.p, samples, n), n);
-		for (unsigned int i = 0; i < n; i++)
-			memset(samples[i].data, (int)i + 1, samples[i].size);
-		assert_int_equal(stores(watched), before);
-		assert_int_equal(bpfring_prod_submit_batch(&rig.p, samples, n), n);
-		assert_int_equal(stores(watched), before + 1);
-		assert_int_equal(sim_drain(rig.r, find, &found, 0), n);
-	}
-	close(watched);
-	user_rig_close(&rig);
-}
-
 /* Reserved, even submitted out of order, then killed: the next producer finds a ring that flows. */
 static void a_producer_dies(void **state)
 {
@@ -275,9 +192,6 @@ int main(void)
 		cmocka_unit_test(only_the_longest_prefix_is_published),
 		cmocka_unit_test(every_order),
 		cmocka_unit_test(space),
-		cmocka_unit_test(batches),
-		cmocka_unit_test(batches_are_ended),
-		cmocka_unit_test(a_batch_is_published_in_one_step),
 		cmocka_unit_test(a_producer_dies),
 		cmocka_unit_test(the_largest_sample),
 	};

@@ -69,7 +69,7 @@ static void a_second_producer(void **state)
 		/* the second's sample is whole, and nothing else is there */
 		assert_drained(&second, 7);
 		assert_int_equal(discard(&rig, c), -EBUSY);
-		free(second.states);
+		free(second.open);
 		user_rig_close(&rig);
 	}
 }
@@ -101,7 +101,7 @@ static void a_second_producer_in_step(void **state)
 			assert_int_equal(sim_drain(rig.r, NULL, NULL, 0), 1);
 		}
 		assert_int_equal(reserve(&rig, 500, &data), -EBUSY);
-		free(second.states);
+		free(second.open);
 		user_rig_close(&rig);
 	}
 }
@@ -139,10 +139,10 @@ static void a_position_outside_of_the_ring(void **state)
 
 static int init(struct sim_ring *r, uint64_t size, unsigned int word_size)
 {
-	uint16_t states[PAGE / 8] = {0};
+	uint64_t open[BPFRING_OPEN_SIZE(PAGE) / 8] = {0};
 	struct bpfring_prod p;
 
-	return bpfring_prod_init(&p, r->cons_word, r->prod_word, r->data, states, size, word_size,
+	return bpfring_prod_init(&p, r->cons_word, r->prod_word, r->data, open, size, word_size,
 				 NULL);
 }
 

@@ -13,17 +13,17 @@
 struct user_rig {
 	struct sim_ring *r;
 	struct bpfring_prod p;
-	uint16_t *states;
+	uint64_t *open;
 };
 
 static inline void user_rig_attach(struct user_rig *rig)
 {
-	free(rig->states);
-	rig->states = calloc(1, BPFRING_STATES_SIZE(rig->r->size));
-	assert_non_null(rig->states);
+	free(rig->open);
+	rig->open = calloc(1, BPFRING_OPEN_SIZE(rig->r->size));
+	assert_non_null(rig->open);
 	assert_int_equal(bpfring_prod_init(&rig->p, rig->r->cons_word, rig->r->prod_word,
-					   rig->r->data, rig->states, rig->r->size,
-					   rig->r->word_size, NULL),
+					   rig->r->data, rig->open, rig->r->size, rig->r->word_size,
+					   NULL),
 			 0);
 }
 
@@ -38,7 +38,7 @@ static inline void user_rig_open(struct user_rig *rig, size_t size, const struct
 
 static inline void user_rig_close(struct user_rig *rig)
 {
-	free(rig->states);
+	free(rig->open);
 	sim_ring_free(rig->r);
 }
 

@@ -5,8 +5,8 @@
  * fails at a header that makes no sense; either blocks all that follows, for ever. A producer of this
  * library leaves neither behind.
  */
-#ifndef BPFRING_RECOVERY_H
-#define BPFRING_RECOVERY_H
+#ifndef BPFRING_PRODUCER_RECOVERY_H
+#define BPFRING_PRODUCER_RECOVERY_H
 
 #include <bpfring/common.h>
 
@@ -43,6 +43,10 @@ struct bpfring_recovery {
  * @p:   the producer
  * @ret: what was found; NULL if not wanted
  *
+ * It reads the header of every sample that is not drained yet. Other threads of this producer wait
+ * meanwhile when they reserve or submit. A producer of another process is not kept out: what it writes
+ * at that moment may look broken.
+ *
  * Return: 1: something blocks the ring; 0: nothing; -EINVAL: a bad @ret; -ECHILD, -EBADF.
  */
 BPFRING_API int bpfring_producer_check(const struct bpfring_producer *p,
@@ -66,4 +70,4 @@ BPFRING_API int bpfring_producer_recover(struct bpfring_producer *p, struct bpfr
 }
 #endif
 
-#endif /* BPFRING_RECOVERY_H */
+#endif /* BPFRING_PRODUCER_RECOVERY_H */
