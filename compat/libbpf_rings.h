@@ -30,7 +30,7 @@ typedef int (*ring_buffer_sample_fn)(void *ctx, void *data, size_t size);
 
 /*
  * X(version node, type, `return` or its stand-in, name, parameters, arguments) for every call, for those
- * who need a list of them: the exports, libbpf's own functions behind BPFRING_COMPAT=off, the tests.
+ * who need a list of them: the exports, libbpf's own functions behind them, the tests.
  */
 #define LIBBPF_RING_CALLS(X)                                                                      \
 	X("LIBBPF_0.0.9", struct ring_buffer *, return, ring_buffer__new,                         \
@@ -70,7 +70,7 @@ typedef int (*ring_buffer_sample_fn)(void *ctx, void *data, size_t size);
 	  (struct ring_buffer * rb, size_t n), (rb, n))                                           \
 	X("LIBBPF_1.5.0", int, return, ring__consume_n, (struct ring * r, size_t n), (r, n))
 
-/* What a program calls, and what stands behind it unless BPFRING_COMPAT=off. */
+/* What a program calls, and what stands behind it: see libbpf.c. */
 #define COMPAT_DECLARE(node, type, result, name, parameters, arguments) \
 	COMPAT_API type name parameters;                                \
 	type compat_##name parameters;

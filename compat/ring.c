@@ -7,6 +7,7 @@
 
 #include "core.h"
 #include "log.h"
+#include "ours.h"
 #include "ring_buffer.h"
 
 bool ring_waits_in_loop(const struct ring *r)
@@ -34,6 +35,7 @@ int ring_open(struct ring **ret, struct ring_buffer *owner, int map_fd,
 		free(r);
 		return err == -EBADF ? core_bad_descriptor(map_fd) : err;
 	}
+	r->mark = &ours;
 	r->owner = owner;
 	r->map_fd = map_fd;
 	r->callback = callback ? callback : pass_over;

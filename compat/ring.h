@@ -9,6 +9,7 @@
 #include "libbpf_rings.h"
 
 struct ring {
+	const char *mark; /* &ours */
 	ring_buffer_sample_fn callback;
 	void *ctx;
 	const void *record; /* that the callback has now; NULL outside of it */

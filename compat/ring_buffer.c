@@ -11,6 +11,7 @@
 #include "environment.h"
 #include "log.h"
 #include "options.h"
+#include "ours.h"
 #include "report.h"
 
 int ring_buffer_result(int64_t result)
@@ -135,6 +136,7 @@ struct ring_buffer *compat_ring_buffer__new(int map_fd, ring_buffer_sample_fn ca
 	rb = calloc(1, sizeof(*rb));
 	if (!rb)
 		return errno = ENOMEM, NULL;
+	rb->mark = &ours;
 	rb->busy_timer = -1;
 	rb->windows = environment()->windows;
 	rb->epoll_fd = epoll_create1(EPOLL_CLOEXEC);

@@ -21,6 +21,7 @@
 struct bpfring_loop;
 
 struct ring_buffer {
+	const char *mark; /* &ours */
 	int epoll_fd;
 	unsigned int count;
 	struct ring **rings;

@@ -12,6 +12,7 @@
 #include "core.h"
 #include "log.h"
 #include "options.h"
+#include "ours.h"
 #include "report.h"
 #include "signals.h"
 
@@ -35,6 +36,7 @@ struct user_ring_buffer *compat_user_ring_buffer__new(int map_fd,
 	rb = calloc(1, sizeof(*rb));
 	if (!rb)
 		return errno = ENOMEM, NULL;
+	rb->mark = &ours;
 	err = open_producer(&rb->producer, map_fd);
 	if (err) {
 		free(rb);

@@ -8,6 +8,7 @@
 #include "libbpf_rings.h"
 
 struct user_ring_buffer {
+	const char *mark; /* &ours */
 	struct bpfring_producer *producer;
 	unsigned int reserved; /* samples that are not ended yet */
 };

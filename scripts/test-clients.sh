@@ -10,7 +10,7 @@ usage()
 	cat <<-END
 		usage: $0 [-b BUILD] [-k KERNEL] [CLIENT...]
 		  CLIENT     bpftrace, newest-bpftrace, bcc: on this machine; bpftune, pcp: in a virtual machine
-		             (default: all)
+		             (default: all); measure: what bpftrace costs the program that it traces
 		  -b BUILD   build directory, default build/dev; it is built first
 		  -k KERNEL  the virtual machine's, a name in tests/vm/kernels.txt (default 6.12)
 	END
@@ -66,6 +66,11 @@ headers()
 bpftrace()
 {
 	tests/clients/bpftrace.sh "$(unpacked bpftrace bpftrace)" "$run" "$paced"
+}
+
+measure()
+{
+	tests/clients/measure.sh "$(unpacked bpftrace bpftrace)" "$run" "$paced"
 }
 
 # Of sid. From 0.24 on Debian's bpftrace has libbpf linked into it.
@@ -124,7 +129,7 @@ pcp()
 {
 	local root
 
-	root=$(trimmed "$(unpacked pcp pcp)" usr/bin/dbpmda etc/pcp.conf usr/lib/pcp/pmdas/bpf)
+	root=$(trimmed "$(unpacked pcp pcp)" usr/bin/dbpmda etc/pcp.conf etc/pcp.env usr/lib/pcp/pmdas/bpf usr/lib/pcp/bin/pmcpp)
 	in_guest 400 "$root" "$PWD/tests/clients/guest-pcp.sh" "$root" "$run" "$library"
 }
 

@@ -19,6 +19,7 @@ for dir in proc sys dev; do
 done
 mkdir -p "$root/tmp" "$root/run"
 cp "$library" "$root/tmp/compat.so"
+cp /bin/busybox "$root/usr/bin/sh" # it has its namespace preprocessed
 printf '[exitsnoop.so]\nenabled = true\nprocess_count = 40\n' >"$root/$agent/bpf.conf"
 printf 'root {\n\tbpf\t157:*:*\n}\n' >"$root/tmp/root_bpf"
 
@@ -34,28 +35,46 @@ commands()
 	END
 }
 
-# A program whose end the module sees. The agent's debugger waits meanwhile.
+# A program whose end the module sees.
 printf '#!/bin/sh\nexit 0\n' >/tmp/marker
 chmod +x /tmp/marker
-marker()
+
+# What the agent's debugger is to do; the programs run in the middle of it.
+commands() # LOG
 {
-	sleep "$1"
-	for _ in 1 2 3; do
-		/tmp/marker true
+	echo "open dso $agent/pmda_bpf.so bpf_init 157"
+	for _ in $(seq 60); do
+		grep -q "init complete" "$1" && break
+		sleep 1
 	done
+	echo "fetch bpf.exitsnoop.comm" # the module begins to look
+	sleep 1
+	for _ in 1 2 3; do
+		/tmp/marker
+	done
+	sleep 1
+	echo "fetch bpf.exitsnoop.comm"
+	sleep 1
+	echo "fetch bpf.exitsnoop.comm"
+	echo "close"
 }
 
 session() # NAME [VARIABLE=VALUE...]; busybox itself is static: nothing is preloaded into it
 {
 	name=$1
 	shift
-	marker 4 &
-	commands | env "$@" chroot "$root" /usr/bin/dbpmda -n /tmp/root_bpf >"/tmp/pcp.$name" 2>&1
-	wait
-	echo "pcp, $name: $(grep -c marker "/tmp/pcp.$name")"
+	: >"/tmp/pcp.$name"
+	commands "/tmp/pcp.$name" |
+		env "$@" chroot "$root" /usr/bin/dbpmda -n /tmp/root_bpf >"/tmp/pcp.$name" 2>&1
+	count=$(grep -o marker "/tmp/pcp.$name" | wc -l)
+	echo "pcp, $name: programs seen, $count times"
 }
 
 session plain
+plain=$count
 session taken LD_PRELOAD=/tmp/compat.so BPFRING_COMPAT=verbose,stats
-tail -30 /tmp/pcp.taken
+if [ "$count" = 0 ] || [ "$count" != "$plain" ] || ! grep "taken over" /tmp/pcp.taken; then
+	cat /tmp/pcp.plain /tmp/pcp.taken
+	failed=1
+fi
 exit $failed
