@@ -14,9 +14,8 @@
  * be cancelled; bpfring_consumer_wait() is the only call that is a cancellation point. The record or
  * batch that was handed out counts as consumed, as with an error, and the consumer can be used and
  * closed as if the call had returned. After longjmp() this is so from the next wait, consume, add or
- * close on, by the same thread or after its end, and peek and release belong behind that. A callback
- * that has closed its own consumer must return, throw or end its thread: after longjmp() nobody would
- * be left to free it.
+ * close on, by the same thread or after its end, and peek and release belong behind that. A consumer whose
+ * own callback closed it and jumped is freed by a second bpfring_consumer_close(), and by that alone.
  *
  * Fork: a child process must not consume a ring of its parent. Every function that could touch the
  * ring returns -ECHILD there; the parent is not disturbed. The child may close the consumer and

@@ -41,16 +41,16 @@ static enum call_state look_for(const struct call *c, struct call_place here)
 	return s.found;
 }
 
-enum call_state bpfring_call_state(const struct call *c, struct call_place here, bool forked)
+enum call_state bpfring_call_state(const struct call *c, struct call_place here)
 {
 	int32_t thread = atomic_load_explicit(&c->thread, memory_order_relaxed);
 
 	if (!thread)
 		return CALL_NONE;
+	/* A forked child has its parent's thread that forked, as itself, and none of the others. */
 	if (thread == bpfring_sys_thread())
 		return look_for(c, here);
-	/* Of the threads of a process only the one that forked lives on in the child. */
-	return forked || !bpfring_sys_thread_lives(thread) ? CALL_LEFT : CALL_THEIRS;
+	return bpfring_sys_thread_lives(thread) ? CALL_THEIRS : CALL_LEFT;
 }
 
 bool bpfring_call_enter(struct call *c, struct call_place here, const struct call **mark)

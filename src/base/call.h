@@ -39,11 +39,8 @@ enum call_state {
 	CALL_THEIRS, /* another thread is in it */
 };
 
-/*
- * @here: of a frame that does not belong to a new call of the same kind, other than the one that would begin;
- * @forked: this is a child of the object's owner.
- */
-enum call_state bpfring_call_state(const struct call *c, struct call_place here, bool forked);
+/* @here: of a frame that does not belong to a new call of the same kind, other than the one that would begin. */
+enum call_state bpfring_call_state(const struct call *c, struct call_place here);
 
 static inline bool bpfring_call_in_progress(const struct call *c)
 {

@@ -29,7 +29,7 @@ void bpfring_consumer_left_call(struct bpfring_consumer **c)
 
 enum call_state bpfring_consumer_state(struct bpfring_consumer *c, struct call_place here)
 {
-	enum call_state state = bpfring_call_state(&c->call, here, !*c->guard);
+	enum call_state state = bpfring_call_state(&c->call, here);
 
 	if (state != CALL_LEFT)
 		return state;

@@ -110,7 +110,7 @@ void bpfring_loop_free(struct bpfring_loop *l)
 
 	if (!l)
 		return;
-	state = bpfring_call_state(&l->call, call_place_here(), !*l->guard);
+	state = bpfring_call_state(&l->call, call_place_here());
 	if (state != CALL_NONE && state != CALL_LEFT) {
 		log_error("loop %p: not freed: %s\n", (void *)l, why_not_freed(state));
 		return;

@@ -88,7 +88,7 @@ static int check(struct bpfring_loop *l, struct call_place here)
 
 	if (err)
 		return err;
-	state = bpfring_call_state(&l->call, here, false);
+	state = bpfring_call_state(&l->call, here);
 	if (state == CALL_LEFT)
 		bpfring_loop_left(l);
 	return state == CALL_NONE || state == CALL_LEFT ? 0 : refuse(l, state);

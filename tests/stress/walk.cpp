@@ -56,7 +56,7 @@ struct ring {
 	int in_loop; /* -1: none */
 	int calls;   /* callbacks that run */
 	bool left;   /* by longjmp(): what it took is given back by the next call but peek */
-	bool closed; /* from a callback of its own */
+	bpfring_consumer *closed; /* from a callback of its own */
 };
 
 struct loop {
@@ -136,9 +136,6 @@ void leave()
 		ways[THROW]++;
 		throw left{1};
 	case JUMP:
-		for (const ring &r : rings)
-			if (r.closed) /* nobody would be left to free it: documented */
-				return;
 		ways[JUMP]++;
 		siglongjmp(base, 1);
 	case 3:
@@ -345,7 +342,7 @@ void close_consumer(ring *r)
 	if (!r->c)
 		return;
 	if (r->calls)
-		r->closed = true;
+		r->closed = r->c;
 	bpfring_consumer_close(r->c);
 	r->c = nullptr;
 	r->held = 0;
@@ -626,7 +623,9 @@ void settle(bool jumped)
 		if (jumped && r.calls)
 			r.left = true;
 		r.calls = 0;
-		r.closed = false;
+		if (jumped && r.closed) /* nobody else is left to free it */
+			bpfring_consumer_close(r.closed);
+		r.closed = nullptr;
 	}
 	for (loop &l : loops) {
 		if (jumped && l.calls)

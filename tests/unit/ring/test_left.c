@@ -326,13 +326,61 @@ static void removed_or_closed_before(void **state)
 			continue;
 		for (enum before before = REMOVE; before < BEFORES; before++)
 			for (enum place place = 0; place < PLACES; place++) {
-				/* nobody is left who could free it: documented */
+				/* see closed_before_it_jumped() */
 				if (before == CLOSE && (way == BY_LONGJMP || way == BY_RAW_EXIT))
 					continue;
 				if (place < POLL && before != CLOSE)
 					continue;
 				check_left(place, way, before, GO_ON);
 			}
+	}
+}
+
+/* Nobody comes back who could free it: it is closed once more. */
+static void closed_before_it_jumped(void **state)
+{
+	(void)state;
+	for (enum place place = 0; place < PLACES; place++) {
+		struct bpfring_consumer *c;
+		struct scene s;
+
+		scene_open(&s, place, BY_LONGJMP);
+		s.before = CLOSE;
+		c = s.rig.c;
+		assert_true(left(BY_LONGJMP, call, &s));
+		if (!s.rig.c && (place == POLL_FD || place == DISPATCH_FD)) {
+			scene_close(&s); /* not from its own callback: freed at once */
+			continue;
+		}
+		bpfring_consumer_close(c);
+		assert_int_equal(sim_ring_cons(s.rig.r), 16 * s.next);
+		scene_close(&s);
+	}
+}
+
+/* What is held by a peek is not what a callback was given. */
+static void held_while_a_snapshot_is_left(void **state)
+{
+	(void)state;
+	for (enum way way = 0; way < WAYS; way++) {
+		struct bpfring_record record;
+		struct scene s;
+
+		if (way_closed(way))
+			continue;
+		scene_open(&s, SNAPSHOT, way);
+		for (uint64_t i = 0; i < 2; i++) {
+			assert_int_equal(bpfring_consumer_peek(s.rig.c, &record), 1);
+			assert_int_equal(*(const uint64_t *)record.data, i);
+		}
+		assert_true(left(way, call, &s));
+		assert_int_equal(bpfring_consumer_consume(s.rig.c, on_record, &s, NULL, NULL),
+				 -EINVAL);
+		assert_logged("held");
+		assert_int_equal(sim_ring_cons(s.rig.r), 0);
+		bpfring_consumer_cancel(s.rig.c);
+		go_on(&s);
+		scene_close(&s);
 	}
 }
 
@@ -475,8 +523,12 @@ static struct {
 	ucontext_t in_callback, elsewhere;
 	struct scene *s;
 	int err;
-	char stack[256 * 1024];
+	char *stack;
 } coroutine;
+
+/* One above the other, so that a thread can have either of them. */
+#define STACK_SIZE (512 * 1024)
+static char stacks[2][STACK_SIZE] __attribute__((aligned(64)));
 
 static void call_from_elsewhere(void)
 {
@@ -490,11 +542,27 @@ static int go_elsewhere(void *ctx, const void *data, size_t size)
 	(void)ctx, (void)data, (void)size;
 	getcontext(&coroutine.elsewhere);
 	coroutine.elsewhere.uc_stack.ss_sp = coroutine.stack;
-	coroutine.elsewhere.uc_stack.ss_size = sizeof(coroutine.stack);
+	coroutine.elsewhere.uc_stack.ss_size = STACK_SIZE;
 	coroutine.elsewhere.uc_link = &coroutine.in_callback;
 	makecontext(&coroutine.elsewhere, call_from_elsewhere, 0);
 	swapcontext(&coroutine.in_callback, &coroutine.elsewhere);
 	return 0;
+}
+
+static void *call_and_go_elsewhere(void *ctx)
+{
+	struct scene *s = ctx;
+
+	coroutine.s = s;
+	if (s->l) {
+		assert_int_equal(bpfring_loop_remove(s->l, s->rig.c), 0);
+		assert_int_equal(bpfring_loop_add(s->l, s->rig.c, go_elsewhere, NULL), 0);
+		assert_int_equal(bpfring_loop_poll(s->l, -1), 5);
+	} else {
+		assert_int_equal(bpfring_consumer_consume(s->rig.c, go_elsewhere, NULL, NULL, NULL),
+				 5);
+	}
+	return NULL;
 }
 
 static void from_a_stack_of_its_own(void **state)
@@ -504,21 +572,18 @@ static void from_a_stack_of_its_own(void **state)
 		print_message("sanitizers know one stack per thread\n");
 		skip();
 	}
-	for (int looped = 0; looped < 2; looped++) {
+	for (int i = 0; i < 4; i++) {
+		pthread_attr_t attr;
+		pthread_t thread;
 		struct scene s;
 
-		scene_open(&s, looped ? POLL : CONSUME, BY_LONGJMP);
-		s.armed = true;
-		coroutine.s = &s;
-		if (looped) {
-			assert_int_equal(bpfring_loop_remove(s.l, s.rig.c), 0);
-			assert_int_equal(bpfring_loop_add(s.l, s.rig.c, go_elsewhere, NULL), 0);
-			assert_int_equal(bpfring_loop_poll(s.l, -1), 5);
-		} else {
-			assert_int_equal(
-				bpfring_consumer_consume(s.rig.c, go_elsewhere, NULL, NULL, NULL),
-				5);
-		}
+		scene_open(&s, i % 2 ? POLL : CONSUME, BY_LONGJMP);
+		coroutine.stack = stacks[i / 2];
+		pthread_attr_init(&attr);
+		pthread_attr_setstack(&attr, stacks[!(i / 2)], STACK_SIZE);
+		assert_int_equal(pthread_create(&thread, &attr, call_and_go_elsewhere, &s), 0);
+		pthread_join(thread, NULL);
+		pthread_attr_destroy(&attr);
 		assert_int_equal(coroutine.err, -EINVAL);
 		assert_logged("own callbacks");
 		scene_close(&s);
@@ -676,6 +741,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		rig_test(every_way_out_of_every_call),
 		rig_test(removed_or_closed_before),
+		rig_test(closed_before_it_jumped),
+		rig_test(held_while_a_snapshot_is_left),
 		rig_test(left_many_times),
 		rig_test(edges_are_not_lost),
 		rig_test(another_call_at_the_same_place),

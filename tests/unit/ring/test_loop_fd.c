@@ -234,6 +234,48 @@ static void a_tick(void **state)
 	rig_close(&rig);
 }
 
+static int leave_unread(void *ctx, int fd, uint32_t events)
+{
+	(void)fd, (void)events;
+	++*(int *)ctx;
+	return 0;
+}
+
+/* A window is over, and a descriptor is ready that its callback does not read: that makes no further edge. */
+static void what_stays_ready(void **state)
+{
+	(void)state;
+	for (int kind = 0; kind < OUTER_KINDS; kind++) {
+		struct bpfring_loop *l = loop_new(BPFRING_WAIT_COALESCE, 0);
+		int event = eventfd(0, EFD_CLOEXEC), calls = 0;
+		struct counter counter = {0};
+		struct outer outer;
+		struct rig rig;
+
+		rig_open(&rig, PAGE, NULL, 0);
+		outer_open(&outer, (enum outer_kind)kind, bpfring_loop_fd(l));
+		assert_int_equal(bpfring_loop_add(l, rig.c, count_record, &counter), 0);
+		assert_int_equal(bpfring_loop_add_fd(l, event, EPOLLIN, leave_unread, &calls), 0);
+		settle(l, &outer, rig.r);
+		for (int i = 0; i < 2; i++) { /* it notifies, and is quiet then */
+			put(rig.r, 8);
+			assert_int_equal(outer_wait(&outer, rig.r, 1000), 1);
+			assert_true(bpfring_loop_dispatch(l) >= 0);
+		}
+		usleep(20000);
+		assert_int_equal(write(event, &(uint64_t){1}, 8), 8);
+		for (int i = 1; i <= 5; i++) {
+			assert_int_equal(outer_wait(&outer, rig.r, 1000), 1);
+			assert_true(bpfring_loop_dispatch(l) >= 0);
+			assert_int_equal(calls, i);
+		}
+		close(outer.epoll_fd);
+		bpfring_loop_free(l);
+		rig_close(&rig);
+		close(event);
+	}
+}
+
 /* The timer fails: the dispatch says so. */
 static void a_timer_that_fails(void **state)
 {
@@ -264,7 +306,7 @@ int main(void)
 		rig_test(no_descriptor_while_spinning), rig_test(readable_only_when_there_is_work),
 		rig_test(work_left_by_a_budget),	rig_test(descriptors_wakes_and_stops),
 		rig_test(a_busy_head_does_not_spin),	rig_test(a_tick),
-		rig_test(a_timer_that_fails),
+		rig_test(what_stays_ready),		rig_test(a_timer_that_fails),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
