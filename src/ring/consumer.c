@@ -247,13 +247,13 @@ void bpfring_consumer_close(struct bpfring_consumer *c)
 		log_warn("map '%s' id %u: closed while another thread is waiting for its records "
 			 "or taking them: it is freed when that thread returns. Join it first\n",
 			 c->map.name, c->map.id);
-		c->guard[GUARD_GOING] = 0;
+		c->guard[GUARD_ENDS] = 0;
 		c->closing = true;
 		bpfring_consumer_wakeup(c);
 		return;
 	case CALL_OURS: /* the call that called us back calls us again */
 	case CALL_MAYBE:
-		c->guard[GUARD_GOING] = 0;
+		c->guard[GUARD_ENDS] = 0;
 		c->closing = true;
 		return;
 	default:

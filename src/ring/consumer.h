@@ -21,7 +21,11 @@ struct bpfring_source;
 /* Words of the guard. One look after each callback says whether to go on. */
 enum {
 	GUARD_OWNER, /* we may consume */
-	GUARD_GOING, /* a drain goes on: 0 when a callback closes it or takes it out of its loop */
+	/*
+	 * From this number on, results of callbacks end the drain: 1 << 31, the negative ones, or 0,
+	 * all: when a callback closed the consumer or took it out of its loop, and in a forked child.
+	 */
+	GUARD_ENDS,
 };
 
 /* What has been explained already. */

@@ -159,19 +159,20 @@ static struct stretch plan_stretch(const struct drain *d)
 	return s;
 }
 
-static int drain_each(struct drain *d)
+/* Not inlined: what is around it would take registers from the loop inside. */
+__attribute__((noinline)) static int drain_each(struct drain *d)
 {
 	struct bpfring_consumer *const c = d->c;
 	const bpfring_record_fn fn = d->h->each;
-	const uint32_t *const going = &c->guard[GUARD_GOING];
+	const uint32_t *const ends = &c->guard[GUARD_ENDS];
 	void *const ctx = d->h->ctx;
 	int err;
 
 	while (c->cons.pos != c->cons.prod || (err = next_pass(d)) > 0) {
 		const struct stretch most = plan_stretch(d);
 		struct bpfring_priv_cursor cursor = bpfring_priv_cursor_at_pos(&c->cons);
-		const uint64_t start = cursor.pos;
-		uint64_t n = 0;
+		const uint64_t until = cursor.pos + most.bytes;
+		uint64_t left = most.records, n;
 		int more;
 
 		do {
@@ -180,13 +181,14 @@ static int drain_each(struct drain *d)
 			more = bpfring_priv_next(&c->cons, &cursor, &record);
 			if (more <= 0)
 				break;
-			n++;
+			left--;
 			err = fn(ctx, record.data, record.size);
-			if (err < 0 || !*going) {
-				d->out->records += n;
+			if ((uint32_t)err >= *ends) {
+				d->out->records += most.records - left;
 				return end_of_callback(d, err);
 			}
-		} while (n < most.records && cursor.pos - start < most.bytes);
+		} while (left && (int64_t)(until - cursor.pos) > 0);
+		n = most.records - left;
 		d->out->records += n;
 		if (more <= 0 && more != BPFRING_PRIV_SKIPPED)
 			return end_of_peek(d, more);
@@ -234,7 +236,7 @@ static int drain_batches(struct drain *d)
 		if (count > 0) {
 			d->out->records += (unsigned int)count;
 			err = d->h->batch(d->h->ctx, records, (unsigned int)count);
-			if (err < 0 || !d->c->guard[GUARD_GOING])
+			if ((uint32_t)err >= d->c->guard[GUARD_ENDS])
 				return end_of_callback(d, err);
 		}
 		err = release(d);
@@ -274,7 +276,7 @@ int bpfring_consumer_drain(struct bpfring_consumer *c, const struct handler *h,
 			   bpfring_consumer_refuse(c, CALL_THEIRS, "consume"));
 	d.c = c;
 	c->consuming = true;
-	c->guard[GUARD_GOING] = 1;
+	c->guard[GUARD_ENDS] = 1U << 31;
 	err = h->each ? drain_each(&d) : drain_batches(&d);
 	if (err != -EBUSY || ret->end != BPFRING_END_BROKEN) {
 		int release_err = release(&d);

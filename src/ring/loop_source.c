@@ -220,7 +220,7 @@ static void let_go(struct bpfring_source *s)
 	bpfring_consumer_state(
 		c, call_place_here()); /* releases what a callback that was left had consumed */
 	bpfring_consumer_awake(c, bpfring_sys_now());
-	c->guard[GUARD_GOING] = 0; /* ends a drain of it that is under way */
+	c->guard[GUARD_ENDS] = 0; /* ends a drain of it that is under way */
 	c->source = NULL;
 	bpfring_cons_set_quiet(&c->cons, 0);
 	bpfring_consumer_leave(c);
