@@ -2,274 +2,24 @@
 /*
  * Which scheduler runs, and what is done with one that was ejected: on a kernel that is pretended.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "fake_kernel.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/sys.h"
 #include "struct_ops/sched_ext.h"
 
-/* ---- The kernel: descriptors are numbers that say what they are of ---- */
-
-enum {
-	FD_STATE = 1000,
-	FD_SCHEDULER = 2000, /* + its number */
-	FD_MAP = 3000,	     /* + its id */
-	FD_LINK = 4000,	     /* + its id */
-	MAPS = 8,
-	STATE_OFFSET = 4, /* in values */
-	DATA_OFFSET = 8,
-	NAME_OFFSET = 8, /* in the struct */
-	CGROUP_OFFSET = 136,
-	VALUE_SIZE = 160,
-};
-
-static struct {
-	const char *state;	 /* of sched_ext, NULL: there is none */
-	int scheduler;		 /* number of the one that runs, 0: none */
-	const char *name;	 /* its name */
-	uint32_t links[MAPS];	 /* the map in the link of that id */
-	uint32_t types[MAPS];	 /* id of the value's type, of the map of that id */
-	uint32_t flags[MAPS];	 /* of the map */
-	const char *names[MAPS]; /* in the map's value */
-	uint64_t cgroups[MAPS];
-	uint32_t states[MAPS], refcnts[MAPS];
-	bool without_admin;
-	int open;     /* descriptors */
-	int detached; /* links, by call */
-	int deleted;  /* values */
-	int delete_error;
-	int closed_links;
-} k;
-
-static int new_fd(int fd)
-{
-	k.open++;
-	return fd;
-}
-
-int __wrap_bpfring_sys_open(const char *path);
-int __wrap_bpfring_sys_open(const char *path)
-{
-	if (!strcmp(path, "/sys/kernel/sched_ext/state") && k.state)
-		return new_fd(FD_STATE);
-	if (!strcmp(path, "/sys/kernel/sched_ext/root/ops") && k.scheduler)
-		return new_fd(FD_SCHEDULER + k.scheduler);
-	return -ENOENT;
-}
-
-int __wrap_bpfring_sys_read(int fd, void *buf, size_t size);
-int __wrap_bpfring_sys_read(int fd, void *buf, size_t size)
-{
-	char text[160];
-
-	if (fd != FD_STATE && fd != FD_SCHEDULER + k.scheduler)
-		return -ENODEV; /* that scheduler is gone */
-	snprintf(text, sizeof(text), "%s\n", fd == FD_STATE ? k.state : k.name);
-	if (size > strlen(text))
-		size = strlen(text);
-	memcpy(buf, text, size);
-	return (int)size;
-}
-
-void __wrap_bpfring_sys_close(int fd);
-void __wrap_bpfring_sys_close(int fd)
-{
-	if (fd < 0)
-		return;
-	k.open--;
-	k.closed_links += fd >= FD_LINK;
-}
-
-int __wrap_bpfring_sys_dup(int fd);
-int __wrap_bpfring_sys_dup(int fd)
-{
-	return new_fd(fd);
-}
-
-int __wrap_bpfring_sys_same_inode(int fd, int other);
-int __wrap_bpfring_sys_same_inode(int fd, int other)
-{
-	return fd == other;
-}
-
-int __wrap_bpfring_sys_map_by_id(uint32_t id);
-int __wrap_bpfring_sys_map_by_id(uint32_t id)
-{
-	return k.without_admin ? -EPERM : new_fd(FD_MAP + (int)id);
-}
-
-bool __wrap_bpfring_sys_is_map(int fd);
-bool __wrap_bpfring_sys_is_map(int fd)
-{
-	return fd >= FD_MAP && fd < FD_LINK;
-}
-
-int __wrap_bpfring_sys_map_info(int fd, struct bpf_map_info *ret);
-int __wrap_bpfring_sys_map_info(int fd, struct bpf_map_info *ret)
-{
-	int id = fd - FD_MAP;
-
-	memset(ret, 0, sizeof(*ret));
-	ret->type = BPF_MAP_TYPE_STRUCT_OPS;
-	ret->id = (uint32_t)id;
-	ret->map_flags = k.flags[id];
-	ret->btf_vmlinux_value_type_id = k.types[id];
-	return 0;
-}
-
-int __wrap_bpfring_sys_link_by_id(uint32_t id);
-int __wrap_bpfring_sys_link_by_id(uint32_t id)
-{
-	return k.without_admin ? -EPERM : new_fd(FD_LINK + (int)id);
-}
-
-int __wrap_bpfring_sys_link_info(int fd, struct sys_link_info *ret);
-int __wrap_bpfring_sys_link_info(int fd, struct sys_link_info *ret)
-{
-	*ret = (struct sys_link_info){.type = SYS_LINK_STRUCT_OPS,
-				      .id = (uint32_t)(fd - FD_LINK),
-				      .map_id = k.links[fd - FD_LINK]};
-	return 0;
-}
-
-int __wrap_bpfring_sys_next_link(uint32_t after, uint32_t *ret);
-int __wrap_bpfring_sys_next_link(uint32_t after, uint32_t *ret)
-{
-	if (k.without_admin)
-		return -EPERM;
-	if (after + 1 >= MAPS)
-		return -ENOENT;
-	*ret = after + 1;
-	return 0;
-}
-
-int __wrap_bpfring_sys_link_detach(int fd);
-int __wrap_bpfring_sys_link_detach(int fd)
-{
-	k.links[fd - FD_LINK] = 0;
-	k.detached++;
-	return 0;
-}
-
-int __wrap_bpfring_sys_value_lookup(int fd, void *ret);
-int __wrap_bpfring_sys_value_lookup(int fd, void *ret)
-{
-	char *value = ret;
-	int id = fd - FD_MAP;
-
-	memset(value, 0, VALUE_SIZE);
-	memcpy(value, &k.refcnts[id], sizeof(k.refcnts[id]));
-	memcpy(value + STATE_OFFSET, &k.states[id], sizeof(k.states[id]));
-	if (k.names[id])
-		snprintf(value + DATA_OFFSET + NAME_OFFSET, 128, "%s", k.names[id]);
-	memcpy(value + DATA_OFFSET + CGROUP_OFFSET, &k.cgroups[id], sizeof(k.cgroups[id]));
-	return 0;
-}
-
-int __wrap_bpfring_sys_value_delete(int fd);
-int __wrap_bpfring_sys_value_delete(int fd)
-{
-	(void)fd;
-	k.deleted++;
-	return k.delete_error;
-}
-
-/* Whoever has no types must not need any: reading those of a kernel takes long. */
-int __wrap_bpfring_sys_btf_load(struct btf **ret, const char *module, struct btf *base);
-int __wrap_bpfring_sys_btf_load(struct btf **ret, const char *module, struct btf *base)
-{
-	(void)ret, (void)module, (void)base;
-	fail_msg("types were loaded");
-	return -ENOENT;
-}
-
-/* ---- Types ---- */
-
-static struct btf *btf;
-static struct bpfring_struct_ops_types *types;
-static uint32_t scx_type, cid_type, tcp_type; /* of values */
-
-static int ok(int id)
-{
-	assert_true(id >= 0);
-	return id;
-}
-
-/* @newer: of a kernel that has schedulers for cgroups */
-static uint32_t add_type(const char *name, bool newer)
-{
-	int chr = ok(btf__add_int(btf, "char", 1, BTF_INT_SIGNED));
-	int u32 = ok(btf__add_int(btf, "unsigned int", 4, 0));
-	int u64 = ok(btf__add_int(btf, "unsigned long", 8, 0));
-	int text = ok(btf__add_array(btf, u32, chr, 128));
-	int fn = ok(btf__add_ptr(btf, ok(btf__add_func_proto(btf, 0)))), id, value;
-	char value_name[64];
-
-	id = ok(btf__add_struct(btf, name, VALUE_SIZE - DATA_OFFSET));
-	ok(btf__add_field(btf, newer ? "sub_attach" : "enable", fn, 0, 0));
-	ok(btf__add_field(btf, "name", text, NAME_OFFSET * 8, 0));
-	if (newer)
-		ok(btf__add_field(btf, "sub_cgroup_id", u64, CGROUP_OFFSET * 8, 0));
-	snprintf(value_name, sizeof(value_name), "bpf_struct_ops_%s", name);
-	value = ok(btf__add_struct(btf, value_name, VALUE_SIZE));
-	ok(btf__add_field(btf, "refcnt", u32, 0, 0));
-	ok(btf__add_field(btf, "state", u32, STATE_OFFSET * 8, 0));
-	ok(btf__add_field(btf, "data", id, DATA_OFFSET * 8, 0));
-	return (uint32_t)value;
-}
-
-static char logged[4096];
-
-static void catch_log(enum bpfring_log_level level, const char *fmt, va_list args)
-{
-	size_t used = strlen(logged);
-
-	if (level <= BPFRING_LOG_WARN)
-		vsnprintf(logged + used, sizeof(logged) - used, fmt, args);
-}
-
-static void add_types(bool newer)
-{
-	btf = btf__new_empty();
-	assert_non_null(btf);
-	btf__set_pointer_size(btf, 8);
-	scx_type = add_type("sched_ext_ops", newer);
-	tcp_type = add_type("tcp_congestion_ops", newer);
-	cid_type = add_type("sched_ext_ops_cid", newer);
-	types = bpfring_struct_ops_types_new();
-	assert_non_null(types);
-	assert_int_equal(bpfring_struct_ops_types_add(types, btf, "vmlinux"), 0);
-	assert_int_equal(bpfring_struct_ops_types_count(types), 3);
-}
-
 /* Scheduler 1 runs; it is named "mine", in map 1, which is in link 3. */
 static void boot(bool newer)
 {
-	memset(&k, 0, sizeof(k));
+	fake_boot(newer);
 	k.state = "enabled";
 	k.scheduler = 1;
 	k.name = "mine";
-	add_types(newer);
-	for (int i = 0; i < MAPS; i++) {
-		k.types[i] = tcp_type;
-		k.names[i] = "tcp";
-		k.flags[i] = SYS_BPF_F_LINK;
-		k.states[i] = BPFRING_STRUCT_OPS_READY;
-		k.refcnts[i] = 1;
-	}
 	k.types[1] = scx_type;
 	k.names[1] = "mine";
 	k.links[3] = 1;
-	logged[0] = '\0';
-	bpfring_set_log(catch_log);
 }
 
 static int setup(void **state)
@@ -289,31 +39,16 @@ static int setup_newer(void **state)
 static int teardown(void **state)
 {
 	(void)state;
-	bpfring_struct_ops_types_free(types);
-	btf__free(btf);
+	fake_shutdown();
 	return 0;
 }
 
 /* ---- Handles ---- */
 
-static struct bpfring_struct_ops *open_handle(int fd)
-{
-	BPFRING_OPTS(bpfring_struct_ops_opts, opts, .types = types);
-	struct bpfring_struct_ops *ops;
-
-	assert_int_equal(bpfring_struct_ops_open(&ops, fd, &opts), 0);
-	return ops;
-}
-
 /* As one that comes from the link's pin: of the scheduler it knows what the kernel says. */
 static struct bpfring_struct_ops *open_mine(void)
 {
-	struct bpfring_struct_ops *ops = open_handle(FD_MAP + 1);
-
-	ops->link_fd = new_fd(FD_LINK + 3);
-	ops->link_id = 3;
-	assert_int_equal(bpfring_ops_need_type(ops), 0);
-	return ops;
+	return fake_registered(1, 3);
 }
 
 static void close_all(struct bpfring_struct_ops *ops)
@@ -569,7 +304,7 @@ static void test_close_superseded(void **state)
 	logged[0] = '\0';
 	ops = open_mine();
 	ops->owns_link = true;
-	ops->scx_fd = new_fd(FD_SCHEDULER + 2); /* the one that runs */
+	ops->scx_fd = fake_fd(FD_SCHEDULER + 2); /* the one that runs */
 	close_all(ops);
 	assert_int_equal(k.closed_links, 2);
 	assert_string_equal(logged, "");
@@ -599,7 +334,7 @@ static void test_legacy(void **state)
 	k.flags[1] = 0;
 	k.states[1] = BPFRING_STRUCT_OPS_INUSE;
 	k.links[3] = 0;
-	ops = open_handle(FD_MAP + 1);
+	ops = fake_handle(FD_MAP + 1);
 	assert_int_equal(bpfring_struct_ops_wait_released(ops, 0), -EBUSY);
 	supersede("other");
 	assert_int_equal(bpfring_struct_ops_unregister(ops), 0);
@@ -631,7 +366,7 @@ static void test_legacy_refused(void **state)
 
 	(void)state;
 	k.flags[1] = 0;
-	ops = open_handle(FD_MAP + 1);
+	ops = fake_handle(FD_MAP + 1);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		logged[0] = '\0';
 		k.delete_error = cases[i].error;
@@ -673,7 +408,7 @@ static void test_types_not_needed(void **state)
 	k.state = "disabled";
 	k.scheduler = 0;
 	assert_int_equal(bpfring_struct_ops_open(&ops, FD_MAP + 1, NULL), 0);
-	ops->link_fd = new_fd(FD_LINK + 3);
+	ops->link_fd = fake_fd(FD_LINK + 3);
 	assert_int_equal(bpfring_struct_ops_unregister(ops), 0);
 	assert_int_equal(k.detached, 1);
 	close_all(ops);
