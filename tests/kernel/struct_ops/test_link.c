@@ -309,16 +309,21 @@ static void test_second_process(void **state)
 	bpfring_struct_ops_close(with);
 }
 
-/* A link of another type, for as long as this process lives. */
-static int other_link(void)
+static void test_open_other_link(void **state)
 {
 	struct static_a_bpf *skel = static_a_bpf__open_and_load();
+	struct bpfring_struct_ops *ops;
 	struct bpf_link *link;
 
+	(void)state;
 	assert_non_null(skel);
 	link = bpf_program__attach(skel->progs.at_sys_enter);
 	assert_non_null(link);
-	return bpf_link__fd(link);
+	last_log();
+	assert_int_equal(bpfring_struct_ops_open(&ops, bpf_link__fd(link), NULL), -EINVAL);
+	assert_non_null(strstr(last_log(), "not struct_ops"));
+	bpf_link__destroy(link);
+	static_a_bpf__destroy(skel);
 }
 
 static void test_open_errors(void **state)
@@ -345,9 +350,6 @@ static void test_open_errors(void **state)
 	assert_int_equal(bpfring_struct_ops_open_link_id(&ops, UINT32_MAX, NULL), -ENOENT);
 	assert_int_equal(bpfring_struct_ops_open_pinned(&ops, BPFFS "/nothing", NULL), -ENOENT);
 
-	assert_int_equal(bpfring_struct_ops_open(&ops, other_link(), NULL), -EINVAL);
-	assert_non_null(strstr(last_log(), "not struct_ops"));
-
 	opts.sz = 1;
 	assert_int_equal(bpfring_struct_ops_open(&ops, bpf_map__fd(skel->maps.cc_first), &opts),
 			 -EINVAL);
@@ -369,6 +371,7 @@ int main(void)
 		cmocka_unit_test(test_death_without_link),
 		cmocka_unit_test(test_second_process),
 		cmocka_unit_test(test_open_errors),
+		cmocka_unit_test(test_open_other_link),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
