@@ -12,7 +12,6 @@
 #include <linux/membarrier.h>
 #include <poll.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
@@ -22,7 +21,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/sys.h"
 #include "base/sys_errno.h"
 
 #ifndef SYS_pidfd_open
@@ -74,24 +72,13 @@ uint64_t bpfring_sys_pidfd_inode(int pidfd)
 
 int64_t bpfring_sys_thread_began(pid_t tid)
 {
-	char path[64], text[1024], *field;
-	int fd, size;
+	uint64_t ticks;
+	char path[64];
+	int err;
 
 	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", (int)tid);
-	fd = bpfring_sys_open(path);
-	if (fd < 0)
-		return fd;
-	size = bpfring_sys_read(fd, text, sizeof(text) - 1);
-	bpfring_sys_close(fd);
-	if (size < 0)
-		return size;
-	text[size] = '\0';
-	field = strrchr(text, ')'); /* of the name, which may contain anything */
-	for (int i = 2; field && i < 22; i++)
-		field = strchr(field + 1, ' ');
-	if (!field)
-		return -EINVAL;
-	return (int64_t)strtoull(field, NULL, 10) * (NSEC_PER_SEC / sysconf(_SC_CLK_TCK));
+	err = bpfring_sys_started(path, &ticks);
+	return err ? err : (int64_t)ticks * (NSEC_PER_SEC / sysconf(_SC_CLK_TCK));
 }
 
 int64_t bpfring_sys_boottime(void)

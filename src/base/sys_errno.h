@@ -4,6 +4,7 @@
 #define BPFRING_SYS_ERRNO_H
 
 #include <errno.h>
+#include <stdint.h>
 
 static inline int ret_or_errno(long ret)
 {
@@ -15,5 +16,8 @@ static inline int ret_or_errno(long ret)
  * closed these may still have code that prints, and it would print into an epoll or a map.
  */
 int bpfring_sys_fd_or_errno(int fd);
+
+/* When a process or thread began, in ticks since the system did: of a file /proc/PID/stat. */
+int bpfring_sys_started(const char *stat_path, uint64_t *ret);
 
 #endif /* BPFRING_SYS_ERRNO_H */

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/sys.h"
+#include "base/sys_errno.h"
 
 static struct flock byte_at(uint64_t offset, short type)
 {
@@ -49,15 +50,13 @@ int bpfring_sys_lock_query(int fd, uint64_t offset, uint64_t *start, uint64_t *s
 	return 0;
 }
 
-/* When the process began, by /proc. */
-static int process_started(uint64_t pid, uint64_t *ret)
+int bpfring_sys_started(const char *stat_path, uint64_t *ret)
 {
-	char path[64], text[1024];
+	char text[1024];
 	const char *field;
 	int fd, size;
 
-	snprintf(path, sizeof(path), "/proc/%llu/stat", (unsigned long long)pid);
-	fd = bpfring_sys_open(path);
+	fd = bpfring_sys_open(stat_path);
 	if (fd < 0)
 		return fd;
 	size = bpfring_sys_read(fd, text, sizeof(text) - 1);
@@ -72,6 +71,14 @@ static int process_started(uint64_t pid, uint64_t *ret)
 		return -EINVAL;
 	*ret = strtoull(field, NULL, 10);
 	return 0;
+}
+
+static int process_started(uint64_t pid, uint64_t *ret)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%llu/stat", (unsigned long long)pid);
+	return bpfring_sys_started(path, ret);
 }
 
 static int own_pid_ns(uint64_t *ret)
