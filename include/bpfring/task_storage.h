@@ -136,6 +136,7 @@ enum {
 
 /* A member of the map's value. */
 struct bpfring_task_member {
+	size_t sz; /* sizeof(struct bpfring_task_member) */
 	char name[64];
 	uint32_t offset; /* in the value */
 	uint32_t size;	 /* of the member; of what an __uptr member points to */
@@ -160,7 +161,9 @@ struct bpfring_task_storage_opts {
 	size_t sz;	  /* sizeof(struct bpfring_task_storage_opts) */
 	uint32_t flags;	  /* BPFRING_TASK_NODUMP, ... */
 	uint32_t packing; /* enum bpfring_task_packing */
-	/* The members, for processes that may not read the map's BTF. They must all be given. */
+	/* The members, for processes that may not read the map's BTF. They must all be given; all
+	 * of one size, 0: that of version 0.1.
+	 */
 	const struct bpfring_task_member *members;
 	uint32_t member_count;
 	/* By descriptor only: the fall-back's map of owners, program, map of maps, and array of
@@ -235,7 +238,8 @@ BPFRING_API int bpfring_task_storage_member_count(const struct bpfring_task_stor
 
 /**
  * bpfring_task_storage_member() - describe a member.
- * Return: 0; -ENOENT: @index is none; -EINVAL: @ret is NULL.
+ * @ret: set @ret->sz before
+ * Return: 0; -ENOENT: @index is none; -EINVAL: NULL, or too small a size.
  */
 BPFRING_API int bpfring_task_storage_member(const struct bpfring_task_storage *ts, int index,
 					    struct bpfring_task_member *ret);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/options.h"
 #include "base/sys.h"
 #include "task_storage/names_abi.h"
 #include "task_storage/task_storage.h"
@@ -71,6 +72,7 @@ static int read_member(struct task_layout *layout, struct value_types *types,
 		log_error("map '%s': the type of member '%s' is broken\n", map_name, name);
 		return -EINVAL;
 	}
+	ret->sz = sizeof(*ret);
 	snprintf(ret->name, sizeof(ret->name), "%s", name ? name : "");
 	ret->offset = btf_member_bit_offset(value, i) / 8;
 	ret->size = (uint32_t)size;
@@ -159,26 +161,50 @@ int bpfring_task_layout_from_btf(struct task_layout *ret, const struct btf *btf,
 	return err;
 }
 
+/* Those who do not say how long theirs are have those of version 0.1. */
+#define FIRST_SIZE (offsetof(struct bpfring_task_member, flags) + sizeof(uint32_t))
+
+static int read_declared(struct bpfring_task_member *ret,
+			 const struct bpfring_task_storage_opts *opts, unsigned int i)
+{
+	size_t size = opts->members->sz ? opts->members->sz : FIRST_SIZE;
+	const struct bpfring_task_member *m =
+		(const void *)((const char *)opts->members + i * size);
+
+	if (m->sz != opts->members->sz) {
+		log_error(
+			"struct bpfring_task_member: size %zu of member %u, but %zu of the first\n",
+			m->sz, i, opts->members->sz);
+		return -EINVAL;
+	}
+	if (m->sz)
+		return bpfring_options_read(ret, sizeof(*ret), m, "struct bpfring_task_member");
+	memcpy(ret, m, FIRST_SIZE);
+	ret->sz = sizeof(*ret);
+	return 0;
+}
+
 int bpfring_task_layout_from_opts(struct task_layout *ret,
 				  const struct bpfring_task_storage_opts *opts, uint32_t value_size,
 				  const char *map_name)
 {
 	struct task_layout layout = {.value_size = value_size};
-	int err;
+	int err = 0;
 
 	if (!opts->member_count || opts->member_count > MAX_MEMBERS)
 		return -EINVAL;
 	layout.members = bpfring_sys_alloc(opts->member_count * sizeof(*layout.members));
 	if (!layout.members)
 		return -ENOMEM;
-	for (unsigned int i = 0; i < opts->member_count; i++) {
+	for (unsigned int i = 0; i < opts->member_count && !err; i++) {
 		struct bpfring_task_member *m = &layout.members[layout.count];
 
-		*m = opts->members[i];
+		err = read_declared(m, opts, i);
 		m->name[sizeof(m->name) - 1] = '\0';
 		layout.count += !(m->flags & BPFRING_TASK_MEMBER_GONE);
 	}
-	err = finish(&layout, map_name);
+	if (!err)
+		err = finish(&layout, map_name);
 	if (err)
 		bpfring_task_layout_free(&layout);
 	else

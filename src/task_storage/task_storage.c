@@ -34,10 +34,10 @@ int bpfring_task_storage_member(const struct bpfring_task_storage *ts, int index
 	if (!ts || !ret)
 		return -EINVAL;
 	bpfring_task_lock();
-	if (index >= 0 && (unsigned int)index < ts->layout.count) {
-		*ret = ts->layout.members[index];
-		err = 0;
-	}
+	if (index >= 0 && (unsigned int)index < ts->layout.count)
+		err = bpfring_options_write(ret, &ts->layout.members[index], sizeof(*ret),
+					    offsetof(struct bpfring_task_member, flags) +
+						    sizeof(ret->flags));
 	bpfring_task_unlock();
 	return err;
 }

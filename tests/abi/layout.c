@@ -222,12 +222,13 @@ LAYOUT_MEMBER(struct bpfring_task_prepare_opts, sz, 0, 8);
 LAYOUT_MEMBER(struct bpfring_task_prepare_opts, path, 8, 4);
 LAYOUT_MEMBER(struct bpfring_task_prepare_opts, max_threads, 12, 4);
 
-LAYOUT_STRUCT(struct bpfring_task_member, 80);
-LAYOUT_MEMBER(struct bpfring_task_member, name, 0, 64);
-LAYOUT_MEMBER(struct bpfring_task_member, offset, 64, 4);
-LAYOUT_MEMBER(struct bpfring_task_member, size, 68, 4);
-LAYOUT_MEMBER(struct bpfring_task_member, align, 72, 4);
-LAYOUT_MEMBER(struct bpfring_task_member, flags, 76, 4);
+LAYOUT_STRUCT(struct bpfring_task_member, 88);
+LAYOUT_MEMBER(struct bpfring_task_member, sz, 0, 8);
+LAYOUT_MEMBER(struct bpfring_task_member, name, 8, 64);
+LAYOUT_MEMBER(struct bpfring_task_member, offset, 72, 4);
+LAYOUT_MEMBER(struct bpfring_task_member, size, 76, 4);
+LAYOUT_MEMBER(struct bpfring_task_member, align, 80, 4);
+LAYOUT_MEMBER(struct bpfring_task_member, flags, 84, 4);
 
 LAYOUT_STRUCT(struct bpfring_task_storage_opts, 48);
 LAYOUT_MEMBER(struct bpfring_task_storage_opts, sz, 0, 8);

@@ -299,7 +299,7 @@ static void try_task_storage(struct everything *e)
 	const int member = e->ts ? bpfring_task_storage_find(e->ts, "values", 512) : 0;
 	struct bpf_object *obj = e->task_obj;
 	struct bpfring_task_storage *ts = e->ts, *other;
-	struct bpfring_task_member described;
+	struct bpfring_task_member described = {.sz = sizeof(described)};
 	uint32_t word = 0;
 	void *mem;
 

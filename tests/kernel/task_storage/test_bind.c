@@ -51,7 +51,7 @@ static void unbind_ends_it(void **state)
 static void describes_members(void **state)
 {
 	struct fixture *f = *state;
-	struct bpfring_task_member m;
+	struct bpfring_task_member m = {.sz = sizeof(m)};
 	unsigned long long word = 0;
 	void *mem;
 
@@ -65,6 +65,8 @@ static void describes_members(void **state)
 	assert_int_equal(bpfring_task_storage_member(f->ts, 5, &m), -ENOENT);
 	assert_int_equal(bpfring_task_storage_member(f->ts, -1, &m), -ENOENT);
 	assert_int_equal(bpfring_task_storage_member(f->ts, 0, NULL), -EINVAL);
+	m.sz = 8;
+	assert_int_equal(bpfring_task_storage_member(f->ts, 0, &m), -EINVAL);
 	bpfring_set_log(NULL);
 	assert_int_equal(bpfring_task_storage_find(f->ts, "cell", 8), -ERANGE);
 	assert_int_equal(bpfring_task_storage_find(f->ts, "none", 8), -ENOENT);

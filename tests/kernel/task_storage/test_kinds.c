@@ -125,7 +125,7 @@ static void a_thread_that_binds_first(void **state)
 
 static void locks_and_bits_are_not_ordinary(void **state)
 {
-	struct bpfring_task_member m;
+	struct bpfring_task_member m = {.sz = sizeof(m)};
 	unsigned int word = 7;
 	struct task_cell_test *cell;
 	int lock, weight;
@@ -157,7 +157,7 @@ static void locks_and_bits_are_not_ordinary(void **state)
 
 static void bits_that_hide_pointers(void **state)
 {
-	struct bpfring_task_member m;
+	struct bpfring_task_member m = {.sz = sizeof(m)};
 	unsigned int byte = 7;
 	void *mem;
 

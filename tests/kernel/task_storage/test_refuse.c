@@ -15,6 +15,8 @@
 #include "fixture.h"
 #include "untagged.skel.h"
 
+#define MEMBER_SIZE sizeof(struct bpfring_task_member)
+
 /* What opening and preparing refuse. */
 static void refuses_bad_input(void **state)
 {
@@ -66,14 +68,16 @@ static void refuses_bad_input(void **state)
 static void without_privileges(void **state)
 {
 	const struct bpfring_task_member members[] = {
-		{.name = "before", .offset = 0, .size = 8},
-		{.name = "cell",
+		{.sz = MEMBER_SIZE, .name = "before", .offset = 0, .size = 8},
+		{.sz = MEMBER_SIZE,
+		 .name = "cell",
 		 .offset = 8,
 		 .size = sizeof(struct task_cell_test),
 		 .flags = BPFRING_TASK_MEMBER_UPTR},
-		{.name = "weight", .offset = 16, .size = 4, .align = 4},
-		{.name = "pad", .offset = 20, .size = 4, .align = 4},
-		{.name = "small",
+		{.sz = MEMBER_SIZE, .name = "weight", .offset = 16, .size = 4, .align = 4},
+		{.sz = MEMBER_SIZE, .name = "pad", .offset = 20, .size = 4, .align = 4},
+		{.sz = MEMBER_SIZE,
+		 .name = "small",
 		 .offset = 24,
 		 .size = sizeof(struct task_small_test),
 		 .flags = BPFRING_TASK_MEMBER_UPTR},

@@ -242,7 +242,7 @@ static void a_newer_value(void **state)
 	struct fixture *f = *state;
 	struct longer_bpf *longer = load_longer(f);
 	struct task_cell_test *cell = bind_cell(f);
-	struct bpfring_task_member m;
+	struct bpfring_task_member m = {.sz = sizeof(m)};
 	unsigned long long word;
 	unsigned int w;
 	int more;

@@ -151,6 +151,39 @@ static int declare(struct task_layout *ret, const struct bpfring_task_member *me
 	return bpfring_task_layout_from_opts(ret, &opts, 64, "m");
 }
 
+/* Two programs: one with a longer struct, one that says nothing of its length. */
+static void members_of_other_sizes(void **state)
+{
+	struct longer {
+		struct bpfring_task_member known;
+		uint64_t more;
+	} longer[2] = {
+		{{.sz = sizeof(struct longer),
+		  .name = "cell",
+		  .size = 8,
+		  .flags = BPFRING_TASK_MEMBER_UPTR},
+		 0},
+		{{.sz = sizeof(struct longer), .name = "weight", .offset = 8, .size = 4}, 0}};
+	struct bpfring_task_member plain[2] = {longer[0].known, longer[1].known};
+	struct task_layout layout;
+
+	(void)state;
+	assert_int_equal(declare(&layout, &longer[0].known, 2), 0);
+	assert_string_equal(layout.members[1].name, "weight");
+	assert_int_equal(layout.members[1].sz, sizeof(layout.members[1]));
+	bpfring_task_layout_free(&layout);
+	longer[1].more = 1;
+	assert_int_equal(declare(&layout, &longer[0].known, 2), -E2BIG);
+	assert_logged("struct bpfring_task_member", "update the library");
+	plain[0].sz = plain[1].sz = 0;
+	assert_int_equal(declare(&layout, plain, 2), 0);
+	assert_string_equal(layout.members[1].name, "weight");
+	bpfring_task_layout_free(&layout);
+	plain[1].sz = sizeof(plain[1]);
+	assert_int_equal(declare(&layout, plain, 2), -EINVAL);
+	assert_logged("of member 1");
+}
+
 static void as_the_caller_says(void **state)
 {
 	static const struct bpfring_task_member good = {
@@ -411,6 +444,7 @@ int main(void)
 		rig_test(names_are_of_the_process),
 		rig_test(types_that_are_refused),
 		rig_test(as_the_caller_says),
+		rig_test(members_of_other_sizes),
 		rig_test(members_of_other_kinds),
 		rig_test(types_that_are_bombs),
 		rig_test(another_map_is_followed),
