@@ -166,6 +166,11 @@ int bpfring_sys_prog_run_ctx(int prog_fd, void *ctx, uint32_t size)
 	return bpf_prog_test_run_opts(prog_fd, &opts) ? -errno : (int)opts.retval;
 }
 
+int bpfring_sys_rename(const char *from, const char *to)
+{
+	return ret_or_errno(rename(from, to));
+}
+
 void bpfring_sys_unlink(const char *path)
 {
 	unlink(path);

@@ -35,6 +35,7 @@ int bpfring_sys_elem_update(int map_fd, const void *key, const void *value, uint
 int bpfring_sys_elem_delete(int map_fd, const void *key);
 int bpfring_sys_prog_run_ctx(int prog_fd, void *ctx, uint32_t size);
 void bpfring_sys_unlink(const char *path);
+int bpfring_sys_rename(const char *from, const char *to);
 void bpfring_sys_stay_loaded(void);
 int bpfring_sys_btf_by_id(struct btf **ret, uint32_t id); /* of a BPF program */
 int bpfring_sys_btf_of_kernel(struct btf **ret);

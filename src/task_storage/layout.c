@@ -12,7 +12,7 @@
 #include "task_storage/task_storage.h"
 #include "task_storage/value_types.h"
 
-#define MAX_MEMBERS 1024
+#define MAX_MEMBERS 1024U /* each is compared with each when a map is replaced */
 
 static const uint32_t known_flags = BPFRING_TASK_MEMBER_UPTR | BPFRING_TASK_MEMBER_PROCESS |
 				    BPFRING_TASK_MEMBER_OPAQUE | BPFRING_TASK_MEMBER_KPTR |
@@ -140,6 +140,10 @@ int bpfring_task_layout_from_btf(struct task_layout *ret, const struct btf *btf,
 
 	if (!value || !btf_is_struct(value) || !btf_vlen(value)) {
 		log_error("map '%s': the value is not a struct\n", map_name);
+		return -EINVAL;
+	}
+	if (btf_vlen(value) > MAX_MEMBERS) {
+		log_error("map '%s': the value has more than %u members\n", map_name, MAX_MEMBERS);
 		return -EINVAL;
 	}
 	layout.value_size = value->size;

@@ -232,10 +232,21 @@ int bpfring_task_storage_prepare(struct bpf_object *obj, const char *name,
 	return path;
 }
 
+/* Whoever looks for the pin finds the one before, or this one. */
 static int pin_one(int fd, const char *path)
 {
-	bpfring_sys_unlink(path);
-	return bpfring_sys_pin(fd, path);
+	char new_path[TASK_PATH_MAX];
+	int err = bpfring_task_part_path(new_path, path, "new");
+
+	if (err)
+		return err;
+	bpfring_sys_unlink(new_path); /* of a process that was killed */
+	err = bpfring_sys_pin(fd, new_path);
+	if (!err)
+		err = bpfring_sys_rename(new_path, path);
+	if (err)
+		bpfring_sys_unlink(new_path);
+	return err;
 }
 
 static int pin_part(int fd, const char *path, const char *suffix)

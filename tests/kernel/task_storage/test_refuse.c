@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "fixture.h"
@@ -64,24 +65,25 @@ static void refuses_bad_input(void **state)
 	task_test_bpf__destroy(skel);
 }
 
+static const struct bpfring_task_member members[] = {
+	{.sz = MEMBER_SIZE, .name = "before", .offset = 0, .size = 8},
+	{.sz = MEMBER_SIZE,
+	 .name = "cell",
+	 .offset = 8,
+	 .size = sizeof(struct task_cell_test),
+	 .flags = BPFRING_TASK_MEMBER_UPTR},
+	{.sz = MEMBER_SIZE, .name = "weight", .offset = 16, .size = 4, .align = 4},
+	{.sz = MEMBER_SIZE, .name = "pad", .offset = 20, .size = 4, .align = 4},
+	{.sz = MEMBER_SIZE,
+	 .name = "small",
+	 .offset = 24,
+	 .size = sizeof(struct task_small_test),
+	 .flags = BPFRING_TASK_MEMBER_UPTR},
+};
+
 /* A process that was handed the map, but may not read its types: it names the members itself. */
 static void without_privileges(void **state)
 {
-	const struct bpfring_task_member members[] = {
-		{.sz = MEMBER_SIZE, .name = "before", .offset = 0, .size = 8},
-		{.sz = MEMBER_SIZE,
-		 .name = "cell",
-		 .offset = 8,
-		 .size = sizeof(struct task_cell_test),
-		 .flags = BPFRING_TASK_MEMBER_UPTR},
-		{.sz = MEMBER_SIZE, .name = "weight", .offset = 16, .size = 4, .align = 4},
-		{.sz = MEMBER_SIZE, .name = "pad", .offset = 20, .size = 4, .align = 4},
-		{.sz = MEMBER_SIZE,
-		 .name = "small",
-		 .offset = 24,
-		 .size = sizeof(struct task_small_test),
-		 .flags = BPFRING_TASK_MEMBER_UPTR},
-	};
 	struct fixture *f = *state;
 	struct task_test_bpf *s = f->skel;
 	const int slots[] = {bpf_map__fd(s->maps.store_cell), bpf_map__fd(s->maps.store_small)};
@@ -114,6 +116,58 @@ static void without_privileges(void **state)
 		cell->b = 4;
 		fixture_look();
 		CHILD_CHECK(cell->sum == 7);
+		bpfring_task_storage_close(ts);
+		_exit(0);
+	}
+	join_child(pid);
+}
+
+/* A container that was handed the map: another user, another PID namespace, none of our rights. */
+static void in_a_container(void **state)
+{
+	struct fixture *f = *state;
+	struct task_test_bpf *s = f->skel;
+	const int slots[] = {bpf_map__fd(s->maps.store_cell), bpf_map__fd(s->maps.store_small)};
+	BPFRING_OPTS(bpfring_task_storage_opts, opts, .members = members,
+		     .member_count = ARRAY_SIZE(members));
+	struct bpfring_task_storage *ts;
+	struct task_cell_test *cell;
+	pid_t pid;
+
+	bpfring_task_storage_close(f->ts);
+	f->ts = NULL;
+	if (f->path == BPFRING_TASK_FALLBACK) {
+		opts.owner_fd = bpf_map__fd(s->maps.store_owner);
+		opts.bind_fd = bpf_program__fd(s->progs.store_bind);
+		opts.grace_fd = bpf_map__fd(s->maps.store_grace);
+		opts.slot_fds = slots;
+	}
+	pid = fork();
+	if (!pid) {
+		const unsigned int weight = 9;
+		unsigned int w = 0;
+		int member;
+
+		if (unshare(CLONE_NEWUSER | CLONE_NEWPID))
+			_exit(0);
+		pid = fork();
+		if (pid) {
+			int status;
+
+			_exit(waitpid(pid, &status, 0) != pid || status);
+		}
+		CHILD_CHECK(getpid() == 1);
+		look_at_caller(s);
+		CHILD_CHECK(!bpfring_task_storage_open(&ts, bpf_map__fd(s->maps.store), &opts));
+		member = bpfring_task_storage_find(ts, "cell", sizeof(*cell));
+		CHILD_CHECK(!bpfring_task_storage_bind(ts, member, (void **)&cell));
+		cell->a = 3;
+		cell->b = 5;
+		fixture_look();
+		CHILD_CHECK(cell->sum == 8);
+		CHILD_CHECK(!bpfring_task_storage_set(ts, 1, 2, &weight, 4));
+		CHILD_CHECK(!bpfring_task_storage_get(ts, gettid(), 2, &w, 4) && w == weight);
+		CHILD_CHECK(!bpfring_task_storage_unbind_thread(ts, 1));
 		bpfring_task_storage_close(ts);
 		_exit(0);
 	}

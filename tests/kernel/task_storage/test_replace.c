@@ -115,6 +115,39 @@ static void by_itself_through_a_pin(void **state)
 	unpin();
 }
 
+static bool stop_pinning;
+
+static void *pin_again_and_again(void *arg)
+{
+	const struct fixture *f = arg;
+
+	while (!__atomic_load_n(&stop_pinning, __ATOMIC_RELAXED))
+		if (bpfring_task_storage_pin(f->skel->obj, "store", PIN))
+			return "failed";
+	return NULL;
+}
+
+/* At no time is there no pin. */
+static void pinned_again_and_again(void **state)
+{
+	struct fixture *f = *state;
+	pthread_t thread;
+	void *failed;
+
+	if (no_bpffs)
+		skip_because("%s", no_bpffs);
+	bpfring_task_storage_close(f->ts);
+	assert_int_equal(bpfring_task_storage_pin(f->skel->obj, "store", PIN), 0);
+	assert_int_equal(bpfring_task_storage_open_pinned(&f->ts, PIN, NULL), 0);
+	assert_int_equal(pthread_create(&thread, NULL, pin_again_and_again, f), 0);
+	for (int i = 0; i < 300 / slowness() + 20; i++)
+		assert_int_equal(bpfring_task_storage_refresh(f->ts), 0);
+	__atomic_store_n(&stop_pinning, true, __ATOMIC_RELAXED);
+	pthread_join(thread, &failed);
+	assert_null(failed);
+	unpin();
+}
+
 /* A new object whose loader reuses the map, as libbpf does with one that is pinned. */
 static struct task_test_bpf *reuse_map(struct fixture *f)
 {
@@ -322,6 +355,7 @@ static int run(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 		TEST(by_itself),
 		TEST(by_itself_through_a_pin),
+		TEST(pinned_again_and_again),
 		TEST(a_map_that_was_reused),
 		TEST(a_map_that_was_reused_is_opened_again),
 		TEST(a_map_that_was_reused_under_a_pin),

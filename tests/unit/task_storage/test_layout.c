@@ -298,6 +298,15 @@ static void types_that_are_bombs(void **state)
 	assert_int_equal(read_types(&layout, &t, value, false), 0);
 	bpfring_task_layout_free(&layout);
 
+	/* Many, without any bytes. */
+	type = btf__add_struct(t.btf, "nothing", 0);
+	value = btf__add_struct(t.btf, "value", 8);
+	btf__add_field(t.btf, "cell", t.pointer, 0, 0);
+	for (int i = 0; i < 1024; i++)
+		btf__add_field(t.btf, "more", type, 64, 0);
+	assert_int_equal(read_types(&layout, &t, value, false), -EINVAL);
+	assert_logged("more than 1024 members");
+
 	/* Deeper than any kernel takes. */
 	for (int i = 0, inner = t.u32; i < 40; i++, inner = type) {
 		type = btf__add_struct(t.btf, "deep", 4);
