@@ -79,8 +79,6 @@ int ring_attach(struct ring *r)
 
 	if (!core_inherited(r->consumer) && !core_moved(r->consumer))
 		return 0;
-	if (r->record) /* from a callback of this very ring */
-		return -EINVAL;
 	err = bpfring_consumer_open(&fresh, bpfring_consumer_map_fd(r->consumer), NULL);
 	if (err)
 		return err;
@@ -133,10 +131,6 @@ int64_t ring_drain(struct ring *r, uint64_t most)
 	uint64_t taken = 0;
 	int err, more = 0;
 
-	if (r->record) {
-		compat_warn("a callback consumes from its own ring\n");
-		return -EINVAL;
-	}
 	err = ring_attach(r);
 	if (err)
 		return err;

@@ -35,10 +35,24 @@ static void destroy(struct ring_buffer *rb)
 	free(rb);
 }
 
+/* Is a call under way? One that longjmp() has left is not: its frame was below ours. */
+static bool is_called(const struct ring_buffer *rb)
+{
+	if (!__atomic_load_n(&rb->calls, __ATOMIC_RELAXED))
+		return false;
+	return !pthread_equal(rb->thread, pthread_self()) ||
+	       (const char *)rb->frame > (const char *)__builtin_frame_address(0);
+}
+
 struct call ring_buffer_enter(struct ring_buffer *rb)
 {
+	if (__atomic_load_n(&rb->calls, __ATOMIC_RELAXED) && !is_called(rb))
+		__atomic_store_n(&rb->calls, 0, __ATOMIC_RELAXED);
 	/* Several threads may be in ring__consume() of different rings. */
-	__atomic_fetch_add(&rb->calls, 1, __ATOMIC_RELAXED);
+	if (!__atomic_fetch_add(&rb->calls, 1, __ATOMIC_RELAXED)) {
+		rb->frame = __builtin_frame_address(0);
+		rb->thread = pthread_self();
+	}
 	return (struct call){rb};
 }
 
@@ -159,7 +173,7 @@ void compat_ring_buffer__free(struct ring_buffer *rb)
 {
 	if (!rb)
 		return;
-	if (!__atomic_load_n(&rb->calls, __ATOMIC_RELAXED)) {
+	if (!is_called(rb)) {
 		destroy(rb);
 		return;
 	}

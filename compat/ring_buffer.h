@@ -10,6 +10,7 @@
 #ifndef COMPAT_RING_BUFFER_H
 #define COMPAT_RING_BUFFER_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/epoll.h>
@@ -36,7 +37,9 @@ struct ring_buffer {
 	int64_t busy_tick;
 
 	unsigned int calls; /* of functions that call back, under way, also in other threads */
-	bool freed;	    /* by a callback */
+	const void *frame;  /* of the last of them, on the stack of */
+	pthread_t thread;
+	bool freed;			 /* by a callback */
 	struct ring_buffer *next, *prev; /* for the report */
 };
 

@@ -50,6 +50,7 @@ static int64_t dispatch(struct ring_buffer *rb)
 	int n;
 
 	(void)guard;
+	rb->handing = NULL; /* longjmp() may have left one */
 	for (unsigned int i = 0; i < rb->count; i++)
 		rb->rings[i]->error = 0;
 	n = bpfring_loop_dispatch(rb->loop);

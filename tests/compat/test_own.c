@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
@@ -231,6 +232,86 @@ static void test_fork_in_callback(void **state)
 	}
 }
 
+struct jumper {
+	jmp_buf where;
+	unsigned int seen;
+};
+
+static int jump_out(void *ctx, void *data, size_t size)
+{
+	struct jumper *j = ctx;
+
+	(void)data, (void)size;
+	if (++j->seen == 2)
+		longjmp(j->where, 1);
+	return 0;
+}
+
+/* "Leaving a callback": the record counts as consumed, and everything goes on. */
+static void test_longjmp(void **state)
+{
+	unsigned int fds = count_fds(), mappings = count_map_mappings();
+	struct ring r = ring_new_at(1, 4096);
+	struct ring_buffer *rb;
+	struct jumper j = {.seen = 0};
+
+	(void)state;
+	rb = api->ring_buffer__new(r.fd, jump_out, &j, NULL);
+	for (volatile int way = 0; way < 4; way++) {
+		if (way == 3)
+			api->ring_buffer__epoll_fd(rb);
+		j.seen = 0;
+		put_numbers(&r, 5, 1);
+		if (!setjmp(j.where)) {
+			if (way == 0)
+				api->ring_buffer__consume(rb);
+			else
+				api->ring_buffer__poll(rb, way == 1 ? 0 : 1000);
+			fail();
+		}
+		assert_int_equal(j.seen, 2);
+		assert_int_equal(api->ring_buffer__poll(rb, 1000), 3);
+		put_numbers(&r, 2, 7);
+		assert_int_equal(api->ring_buffer__poll(rb, 1000), 2);
+		assert_int_equal(api->ring_buffer__consume(rb), 0);
+	}
+	api->ring_buffer__free(rb);
+	close(r.fd);
+	assert_int_equal(count_fds(), fds);
+	assert_int_equal(count_map_mappings(), mappings);
+}
+
+static void *poll_for_ever(void *ctx)
+{
+	api->ring_buffer__poll(ctx, -1);
+	return NULL;
+}
+
+/* A thread that is cancelled in poll leaves a manager that others use and free. */
+static void test_cancelled(void **state)
+{
+	unsigned int fds = count_fds(), seen = 0;
+	struct ring r = ring_new_at(1, 4096);
+	struct ring_buffer *rb = api->ring_buffer__new(r.fd, count_record, &seen, NULL);
+
+	(void)state;
+	for (int i = 0; i < 10; i++) {
+		pthread_t thread;
+
+		if (i == 5)
+			api->ring_buffer__epoll_fd(rb);
+		pthread_create(&thread, NULL, poll_for_ever, rb);
+		usleep((useconds_t)(i * 700));
+		pthread_cancel(thread);
+		pthread_join(thread, NULL);
+		put_numbers(&r, 2, 1);
+		assert_int_equal(api->ring_buffer__poll(rb, 1000), 2);
+	}
+	api->ring_buffer__free(rb);
+	close(r.fd);
+	assert_int_equal(count_fds(), fds);
+}
+
 /* A program that only polls in windows leaves true positions when it sleeps long, and at its end. */
 static void test_positions_are_true_in_the_end(void **state)
 {
@@ -326,6 +407,8 @@ int main(void)
 		cmocka_unit_test(test_discards_do_not_end_a_poll),
 		cmocka_unit_test(test_corrupt_ring),
 		cmocka_unit_test(test_fork_in_callback),
+		cmocka_unit_test(test_longjmp),
+		cmocka_unit_test(test_cancelled),
 		cmocka_unit_test(test_positions_are_true_in_the_end),
 		cmocka_unit_test(test_signal_at_any_time),
 	};
