@@ -35,23 +35,27 @@ static void destroy(struct ring_buffer *rb)
 	free(rb);
 }
 
-/* Is a call under way? One that longjmp() has left is not: its frame was below ours. */
+/*
+ * Is a call under way? One that longjmp() has left is not: its frame was below ours. Several threads may be in
+ * ring__consume() of different rings; nothing that one of them writes here is for another.
+ */
 static bool is_called(const struct ring_buffer *rb)
 {
 	if (!__atomic_load_n(&rb->calls, __ATOMIC_RELAXED))
 		return false;
-	return !pthread_equal(rb->thread, pthread_self()) ||
-	       (const char *)rb->frame > (const char *)__builtin_frame_address(0);
+	return !pthread_equal(__atomic_load_n(&rb->thread, __ATOMIC_RELAXED), pthread_self()) ||
+	       __atomic_load_n(&rb->frame, __ATOMIC_RELAXED) >
+		       (uintptr_t)__builtin_frame_address(0);
 }
 
 struct call ring_buffer_enter(struct ring_buffer *rb)
 {
 	if (__atomic_load_n(&rb->calls, __ATOMIC_RELAXED) && !is_called(rb))
 		__atomic_store_n(&rb->calls, 0, __ATOMIC_RELAXED);
-	/* Several threads may be in ring__consume() of different rings. */
 	if (!__atomic_fetch_add(&rb->calls, 1, __ATOMIC_RELAXED)) {
-		rb->frame = __builtin_frame_address(0);
-		rb->thread = pthread_self();
+		__atomic_store_n(&rb->frame, (uintptr_t)__builtin_frame_address(0),
+				 __ATOMIC_RELAXED);
+		__atomic_store_n(&rb->thread, pthread_self(), __ATOMIC_RELAXED);
 	}
 	return (struct call){rb};
 }

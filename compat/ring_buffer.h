@@ -37,7 +37,7 @@ struct ring_buffer {
 	int64_t busy_tick;
 
 	unsigned int calls; /* of functions that call back, under way, also in other threads */
-	const void *frame;  /* of the last of them, on the stack of */
+	uintptr_t frame;    /* of the outermost of them, on the stack of */
 	pthread_t thread;
 	bool freed;			 /* by a callback */
 	struct ring_buffer *next, *prev; /* for the report */

@@ -65,7 +65,8 @@ static int attach(struct user_ring_buffer *rb)
 	struct bpfring_producer *fresh;
 	int err;
 
-	if (!inherited && (__atomic_load_n(&rb->reserved, __ATOMIC_RELAXED) ||
+	/* Acquire, with the release in end(): what the threads that submitted last left in the producer. */
+	if (!inherited && (__atomic_load_n(&rb->reserved, __ATOMIC_ACQUIRE) ||
 			   !core_producer_moved(rb->producer)))
 		return 0;
 	err = open_producer(&fresh, bpfring_producer_map_fd(rb->producer));
@@ -101,7 +102,7 @@ static void end(struct user_ring_buffer *rb, int err)
 	if (err)
 		compat_warn("a sample cannot be ended: %s\n", bpfring_errname(err));
 	if (err != -EINVAL)
-		__atomic_fetch_sub(&rb->reserved, 1, __ATOMIC_RELAXED);
+		__atomic_fetch_sub(&rb->reserved, 1, __ATOMIC_RELEASE);
 }
 
 void compat_user_ring_buffer__submit(struct user_ring_buffer *rb, void *sample)

@@ -11,7 +11,7 @@
 
 static struct api compat;
 static atomic_int mine, others, warnings;
-static char text[1024];
+static _Thread_local char text[1024];
 
 static int catch_one(enum libbpf_print_level level, const char *fmt, va_list args)
 {

@@ -2,6 +2,7 @@
 #include "trace.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,12 +24,16 @@ void trace_free(struct trace *t)
 	munmap(t, sizeof(*t));
 }
 
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
 void note(struct trace *t, const char *fmt, ...)
 {
-	size_t left = sizeof(t->text) - t->used;
 	int saved = errno, size;
 	va_list args;
+	size_t left;
 
+	pthread_mutex_lock(&lock);
+	left = sizeof(t->text) - t->used;
 	va_start(args, fmt);
 	size = vsnprintf(t->text + t->used, left, fmt, args);
 	va_end(args);
@@ -37,6 +42,7 @@ void note(struct trace *t, const char *fmt, ...)
 	t->used += (size_t)size;
 	t->text[t->used++] = '\n';
 	t->text[t->used] = '\0';
+	pthread_mutex_unlock(&lock);
 	errno = saved;
 }
 

@@ -12,7 +12,7 @@ struct trace {
 	char text[1 << 16];
 };
 
-/* Adds a line. From any process that shares the memory of @t, one at a time. */
+/* Adds a line. From any thread; from any process that shares the memory of @t, one at a time. */
 __attribute__((format(printf, 2, 3))) void note(struct trace *t, const char *fmt, ...);
 
 /* Memory that forked children share. */
