@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /*
- * Threads that share a user ring and do other work between their samples, 1 to 2 us of it, as programs do.
- * A round without samples precedes each round with them: the difference is what the samples cost. The
- * ring is drained between rounds.
+ * Threads that share a user ring and do other work between their samples, 1 to 2 us of it, as
+ * programs do. A round without samples precedes each round with them: the difference is what the
+ * samples cost. The ring is drained between rounds.
  */
 #include "clock.h"
 #include "user.h"

@@ -9,25 +9,27 @@
  * block the ring (see user_ring.h).
  *
  * The kernel drains only when something runs a BPF program that does so. bpfring_producer_kick()
- * does, if the options name one, and the options also say when it is done by itself. What a producer
- * does while there is no space is in producer_wait.h.
+ * does, if the options name one, and the options also say when it is done by itself. What a
+ * producer does while there is no space is in producer_wait.h.
  *
  * Threads: one thread at a time uses a producer. With BPFRING_PRODUCER_THREADS any number may call
- * any function at once but open, close, recover, resume and arm, and a sample may be ended by
- * another thread than the one that reserved it. Nothing is locked while a sample is written; a thread
- * that wants to reserve may have to wait for some 50 us for its turn if others do nothing else.
- * bpfring_producer_stop() is for all threads and signal handlers in any case, and nothing else is for
- * signal handlers: what they interrupt may be a thread that keeps others out at that moment. For the
- * same reason a thread whose cancellation is asynchronous must not use a producer.
+ * any function at the same time, except open, close, resume, fd and arm, and a sample may be ended
+ * by another thread than the one that reserved it. Nothing is locked while a sample is written.
+ * Threads that do nothing but produce are slower together than one of them alone: see
+ * docs/producer.md.
  *
- * Processes: one at a time. Opening takes an exclusive claim on the producer's end of the map, which
- * ends when the producer is closed or its process dies; -EBUSY for the second. To pass
- * the ring on, see bpfring_producer_claim_fd(). A forked child must not produce: what uses the ring
+ * bpfring_producer_stop() is for all threads and signal handlers in any case, and nothing else is
+ * for signal handlers: what they interrupt may be a thread that keeps others out at that moment.
+ * For the same reason a thread whose cancellation is asynchronous must not use a producer.
+ *
+ * Processes: one at a time. Opening takes an exclusive claim on the producer's end of the map,
+ * which ends when the producer is closed or its process dies; -EBUSY for the second. To pass the
+ * ring on, see bpfring_producer_claim_fd(). A forked child must not produce: what uses the ring
  * returns -ECHILD there. libbpf's user_ring_buffer knows no claim: if it moves the position of a
  * ring in use here, the next submit returns -EBUSY.
  *
- * What a producer refuses to do it explains in the log, once for each cause, at BPFRING_LOG_ERROR. Space that
- * is not there and a wait that is over are not logged.
+ * Every call that is refused is explained in the log, once for each cause, at BPFRING_LOG_ERROR.
+ * Space that is not there and a wait that is over are not logged.
  *
  * Needs: Linux 6.1. No capability is needed by a process that was handed the map's file descriptor;
  * running a BPF program (kick) needs CAP_BPF or that of its type.
@@ -58,11 +60,11 @@ struct bpfring_producer;
 
 /* Flags of struct bpfring_producer_opts. */
 enum {
-	/* Any number of threads use it. Without contention a sample then costs some 13 ns more. */
+	/* Any number of threads use it. A sample then costs two locked instructions more. */
 	BPFRING_PRODUCER_THREADS = 1U << 0,
 	/* Take no claim, for users who keep other producers out themselves. */
 	BPFRING_PRODUCER_UNCLAIMED = 1U << 1,
-	/* Open also a ring whose positions contradict each other, and repair what an earlier producer
+	/* Open also a ring whose positions contradict each other, and repair what an earlier one
 	 * left as bpfring_producer_recover() (producer_recovery.h) does.
 	 */
 	BPFRING_PRODUCER_RECOVER = 1U << 2,
@@ -73,14 +75,14 @@ enum {
  * @ctx: the pointer given with it
  *
  * For instance a system call that a BPF program is attached to. With BPFRING_PRODUCER_THREADS it is
- * called by any of the threads, also by several at once. Nothing is locked meanwhile. It may reserve
- * and submit too, if it bears being called again for its own samples (@kick_samples), but it must not
- * wait for space. It may also close the producer. A call that is still in the producer then returns
- * -EBADF.
+ * called by any of the threads, also by several at once. Nothing is locked meanwhile. It may
+ * reserve and submit too, if it bears being called again for its own samples (@kick_samples), but
+ * it must not wait for space. It may also close the producer. A call that is still in the producer
+ * then returns -EBADF.
  *
- * It may leave by a C++ exception, longjmp() or the end of its thread; the sample that was submitted
- * stays submitted. A thread that leaves bpfring_producer_reserve_wait() by longjmp(), or whose hook takes
- * longer than 64 ms, loses its place among those that wait.
+ * It may leave by a C++ exception, longjmp() or the end of its thread; the sample that was
+ * submitted stays submitted. A thread that leaves bpfring_producer_reserve_wait() by longjmp(), or
+ * whose hook takes longer than 64 ms, loses its place among those that wait.
  *
  * Return: number of samples drained, 0 if not known, or a negative errno value.
  */
@@ -99,10 +101,10 @@ typedef int (*bpfring_kick_fn)(void *ctx);
  * @kick_samples: kick after every so many samples. 0: not
  * @kick_bytes:   kick when so many bytes of the ring are waiting to be drained, at most all. 0: not
  *
- * With @kick_samples or @kick_bytes, a reservation that finds no space kicks before it is refused, if
- * there is something to drain: the next sample may be the one that does not fit. It does so again after
- * the kernel has drained something, or a millisecond later. A reserve that waits for space always kicks
- * before it sleeps, if there is something to kick.
+ * With @kick_samples or @kick_bytes, a reservation that finds no space kicks before it is refused,
+ * if there is something to drain: the next sample may be the one that does not fit. It does so
+ * again after the kernel has drained something, or a millisecond later. A reserve that waits for
+ * space always kicks before it sleeps, if there is something to kick.
  */
 struct bpfring_producer_opts {
 	size_t sz;
@@ -126,11 +128,10 @@ struct bpfring_producer_opts {
  * Goes on where the ring stands: what an earlier producer submitted stays. Does not block. Takes
  * memory of a 64th of the ring's size.
  *
- * Return: 0, or
- * -EINVAL: @ret is NULL, unknown flags, contradicting options, not a BPF map, not a user ring (the
- * log names the type), or @kick_prog_fd is not a SEC("syscall") program;
- * -E2BIG: @opts is from a newer library and asks for something unknown, or the ring is too large for
- * the address space; -EBADF: a descriptor is closed; -EACCES: the map's descriptor is read-only or
+ * Return: 0, or -EINVAL: @ret is NULL, unknown flags, contradicting options, not a BPF map, not a
+ * user ring (the log names the type), or @kick_prog_fd is not a SEC("syscall") program; -E2BIG:
+ * @opts is from a newer library and asks for something unknown, or the ring is too large for the
+ * address space; -EBADF: a descriptor is closed; -EACCES: the map's descriptor is read-only or
  * write-only; -EPERM: the map is frozen; -EBADMSG: the positions in the ring contradict each other,
  * see BPFRING_PRODUCER_RECOVER; -EBUSY: another producer holds the claim, or @claim_fd is not it;
  * -ENOMEM, -EMFILE, -ENFILE, -ENOLCK: out of memory, descriptors or locks.
@@ -142,8 +143,8 @@ BPFRING_API int bpfring_producer_open(struct bpfring_producer **ret, int map_fd,
  * bpfring_producer_open_pinned() - the same for a map pinned in a BPF file system.
  * @path: the pin, "/sys/fs/bpf/commands"
  *
- * Return: as bpfring_producer_open(), and -ENOENT: no such pin; -EACCES, -EPERM: file permissions, or
- * the kernel refuses bpf() to this process.
+ * Return: as bpfring_producer_open(), and -ENOENT: no such pin; -EACCES, -EPERM: file permissions,
+ * or the kernel refuses bpf() to this process.
  */
 BPFRING_API int bpfring_producer_open_pinned(struct bpfring_producer **ret, const char *path,
 					     const struct bpfring_producer_opts *opts);
@@ -161,9 +162,10 @@ BPFRING_API int bpfring_producer_open_id(struct bpfring_producer **ret, uint32_t
  * bpfring_producer_close() - leave the ring; samples that were submitted stay in it.
  * @p: NULL is fine; no thread may be inside one of its functions, except that it waits for space
  *
- * Threads that wait return -ECANCELED first. Reservations that are not ended yet never were part of the
- * ring, nor was what was submitted behind them. In a forked child it frees the child's part only, and
- * waits for nobody. Until the next producer is opened in this process, functions that can fail return -EBADF.
+ * Threads that wait return -ECANCELED first. Reservations that are not ended yet never were part of
+ * the ring, nor was what was submitted behind them. In a forked child it frees the child's part
+ * only, and waits for nobody. Until the next producer is opened in this process, functions that can
+ * fail return -EBADF.
  */
 BPFRING_API void bpfring_producer_close(struct bpfring_producer *p);
 
@@ -178,7 +180,10 @@ static inline struct bpfring_prod *bpfring_producer_prod(struct bpfring_producer
 	return (struct bpfring_prod *)(void *)p;
 }
 
-/* What the functions below do where they cannot do it inline; the last one logs why an end was refused. */
+/*
+ * What the functions below do where they cannot do it inline; the last one logs why an end was
+ * refused.
+ */
 BPFRING_API int bpfring_priv_producer_reserve(struct bpfring_producer *p, size_t size, void **ret);
 BPFRING_API int bpfring_priv_producer_end(struct bpfring_producer *p, void *data, uint32_t discard);
 BPFRING_API int bpfring_priv_producer_output(struct bpfring_producer *p, const void *data,
@@ -192,8 +197,9 @@ BPFRING_API void bpfring_priv_producer_explain_end(const struct bpfring_producer
  * @ret:  where to write the payload, 8-byte aligned; what was there before is still there
  *
  * Return: 0; -ENOSPC: no space until the kernel drains, or another thread waits for space: it comes
- * first; -E2BIG: larger than bpfring_producer_max_sample(); -EBUSY: no space, and a second producer was met;
- * -EBADMSG: the kernel's position is not within the ring; -ECHILD: in a forked child; -EBADF: closed.
+ * first; -E2BIG: larger than bpfring_producer_max_sample(); -EBUSY: no space, and a second producer
+ * was met; -EBADMSG: the kernel's position is not within the ring, or there is no space and a
+ * header was written over; -ECHILD: in a forked child; -EBADF: closed.
  */
 static inline int bpfring_producer_reserve(struct bpfring_producer *p, size_t size, void **ret)
 {
@@ -209,7 +215,7 @@ static inline int bpfring_producer_reserve(struct bpfring_producer *p, size_t si
 /**
  * bpfring_producer_reserve_batch() - take space for several samples.
  * @p:       the producer
- * @samples: @count samples with their sizes; gets their payloads, in order, as far as there is space
+ * @samples: @count samples with their sizes; gets their payloads, as far as there is space
  * @count:   its length
  *
  * Return: number of samples reserved; errors as bpfring_producer_reserve(), but only if the first
@@ -224,9 +230,10 @@ BPFRING_API int bpfring_producer_reserve_batch(struct bpfring_producer *p,
  * @data: as it was reserved; not to be used any more
  *
  * Return: 0; -EINVAL: not a reserved sample of this producer, or ended before; -EBUSY: a second
- * producer moved the position: nothing is published any more; -EBADMSG: something in this process
- * wrote over a header in the ring: likewise, close the producer; -ECHILD: in a forked child; -EBADF:
- * closed. A kick by itself that fails is counted and logged, not returned: the sample is submitted.
+ * producer moved the position: nothing is published any more; -EBADMSG: something wrote over the
+ * header of a sample: likewise, until bpfring_producer_recover(); -ECHILD: in a forked child;
+ * -EBADF: closed. With -EBUSY and -EBADMSG the sample is ended, too. A kick by itself that fails is
+ * counted and logged, not returned: the sample is submitted.
  */
 static inline int bpfring_producer_submit(struct bpfring_producer *p, void *data)
 {
@@ -295,11 +302,11 @@ static inline int bpfring_producer_output(struct bpfring_producer *p, const void
  * bpfring_producer_kick() - make the kernel drain: runs the program or the hook of the options.
  * @p: the producer
  *
- * Return: number of samples that the BPF program took; 0 also if a hook does not know;
- * -EOPNOTSUPP: the options named nothing to kick; -EBUSY: another drain is running at this moment;
- * -E2BIG, -EINVAL: the kernel met a header or position that it cannot pass, left by another producer:
- * see producer_recovery.h; -EPERM: this process may not run BPF programs; another error that
- * the hook or the program made up; -ECHILD, -EBADF. The log explains each, once.
+ * Return: number of samples that the BPF program took; 0 also if a hook does not know; -EOPNOTSUPP:
+ * the options named nothing to kick; -EBUSY: another drain is running at this moment; -E2BIG,
+ * -EINVAL: the kernel met a header or position that it cannot pass, left by another producer: see
+ * producer_recovery.h; -EPERM: this process may not run BPF programs; another error that the hook
+ * or the program made up; -ECHILD, -EBADF. The log explains each, once.
  */
 BPFRING_API int bpfring_producer_kick(struct bpfring_producer *p);
 
@@ -307,9 +314,10 @@ BPFRING_API int bpfring_producer_kick(struct bpfring_producer *p);
  * bpfring_producer_claim_fd() - the claim on this end of the ring, to be handed to another process.
  * @p: the producer
  *
- * The claim lives as long as a copy of this descriptor is open anywhere. To pass the ring on: end all
- * samples, send the descriptor (SCM_RIGHTS, or inherited through exec), close the producer; the other
- * process then opens the map with it in bpfring_producer_opts.claim_fd. Nobody can come between.
+ * The claim lives as long as a copy of this descriptor is open anywhere. To pass the ring on: end
+ * all samples, send the descriptor (SCM_RIGHTS, or inherited through exec), close the producer; the
+ * other process then opens the map with it in bpfring_producer_opts.claim_fd. Nobody can come
+ * between.
  *
  * Return: the descriptor, the producer's own: do not close it; -ENOENT: it was opened without one;
  * -EBADF.
@@ -319,9 +327,9 @@ BPFRING_API int bpfring_producer_claim_fd(const struct bpfring_producer *p);
 /**
  * struct bpfring_producer_stats - counters since the producer was opened.
  * @sz:          set by the caller: sizeof(struct bpfring_producer_stats)
- * @samples:     samples published: submitted, and all before them ended
+ * @samples:     samples submitted; they are published once all before them are ended
  * @bytes:       ring bytes published: payloads, headers, padding, discarded samples
- * @discards:    discarded samples published
+ * @discards:    samples discarded
  * @full:        times that a reservation found no space
  * @waits:       reservations that had to wait
  * @waited_ns:   time that they waited, of all threads together
@@ -350,7 +358,7 @@ BPFRING_PRIV_NAMESAKE_BEGIN
 /**
  * bpfring_producer_stats() - read the counters.
  * @p:   the producer
- * @ret: filled up to its @sz; members that a newer program knows and this library does not are zeroed
+ * @ret: filled up to its @sz; members that this library does not know yet are zeroed
  *
  * Return: 0; -EINVAL: @ret is NULL or its size is less than that of the first member; -EBADF.
  */
@@ -358,7 +366,7 @@ BPFRING_API int bpfring_producer_stats(const struct bpfring_producer *p,
 				       struct bpfring_producer_stats *ret);
 BPFRING_PRIV_NAMESAKE_END
 
-/** bpfring_producer_map_fd() - the producer's own descriptor of the map; do not close it. Or -EBADF. */
+/** bpfring_producer_map_fd() - the producer's own descriptor of the map, not to be closed; -EBADF. */
 BPFRING_API int bpfring_producer_map_fd(const struct bpfring_producer *p);
 
 /** bpfring_producer_map_id() - id of the map, 0 if the kernel did not tell. */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
 /*
- * Recovery of a user ring: finding and discarding what an earlier producer left in it that the kernel
- * cannot pass. bpf_user_ringbuf_drain() stops at a sample that was reserved and never submitted, and
- * fails at a header that makes no sense; either blocks all that follows, for ever. A producer of this
- * library leaves neither behind.
+ * Recovery of a user ring: finding and discarding what an earlier producer left in it that the
+ * kernel cannot pass. bpf_user_ringbuf_drain() stops at a sample that was reserved and never
+ * submitted, and fails at a header that makes no sense; either blocks all that follows, for ever. A
+ * producer of this library leaves neither behind.
  */
 #ifndef BPFRING_PRODUCER_RECOVERY_H
 #define BPFRING_PRODUCER_RECOVERY_H
@@ -44,8 +44,8 @@ struct bpfring_recovery {
  * @ret: what was found; NULL if not wanted
  *
  * It reads the header of every sample that is not drained yet. Other threads of this producer wait
- * meanwhile when they reserve or submit. A producer of another process is not kept out: what it writes
- * at that moment may look broken.
+ * meanwhile when they reserve or submit. A producer of another process is not kept out: what it
+ * writes at that moment may look broken.
  *
  * Return: 1: something blocks the ring; 0: nothing; -EINVAL: a bad @ret; -ECHILD, -EBADF.
  */
@@ -58,8 +58,8 @@ BPFRING_API int bpfring_producer_check(const struct bpfring_producer *p,
  * @ret: what was found, and is discarded now; NULL if not wanted
  *
  * Samples that were left busy are discarded one by one. Behind a broken header nothing can be told
- * apart: all that follows is discarded. Do not call it while a producer that knows no claim (that of
- * libbpf) is alive on the map: it could still be writing.
+ * apart: all that follows is discarded. Do not call it while a producer that knows no claim (that
+ * of libbpf) is alive on the map: it could still be writing.
  *
  * Return: as bpfring_producer_check(), and -EPERM: opened without a claim; -EBUSY: samples are
  * reserved.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
 /*
- * Producer: waiting for space, in a function or in another event loop. A drain of the kernel wakes who
- * waits, unless it is told not to (BPF_RB_NO_WAKEUP); then time does.
+ * Producer: waiting for space, in a function or in another event loop. A drain of the kernel wakes
+ * who waits, unless it is told not to (BPF_RB_NO_WAKEUP); then time does.
  */
 #ifndef BPFRING_PRODUCER_WAIT_H
 #define BPFRING_PRODUCER_WAIT_H
@@ -23,11 +23,12 @@ extern "C" {
  * nobody: it is noticed after 1 ms, later ever more rarely up to every 64 ms. With
  * BPFRING_PRODUCER_THREADS, threads get space in the order in which they began to wait.
  *
- * A thread that waits can be cancelled; it may take 64 ms until it notices. It has reserved nothing then.
+ * A thread that waits can be cancelled; it may take 64 ms until it notices. It has reserved nothing
+ * then.
  *
  * Return: as bpfring_producer_reserve() except -ENOSPC, and -ETIMEDOUT: no space in time;
- * -ECANCELED: bpfring_producer_stop(), or the producer is being closed; -EINVAL: NULL, a time-out below -1; -ENOMEM, -EMFILE, -ENFILE,
- * -ENOSPC: nothing to wait with (the first time only).
+ * -ECANCELED: bpfring_producer_stop(), or the producer is being closed; -EINVAL: NULL, a time-out
+ * below -1; -ENOMEM, -EMFILE, -ENFILE, -ENOSPC: nothing to wait with (the first time only).
  */
 BPFRING_API int bpfring_producer_reserve_wait(struct bpfring_producer *p, size_t size,
 					      int64_t timeout_ns, void **ret);
@@ -51,8 +52,8 @@ BPFRING_API int bpfring_producer_resume(struct bpfring_producer *p);
  * @p: the producer
  *
  * It becomes readable when bpfring_producer_arm() should be called again, and only between an arm
- * that returned 0 and the next one that does not. Who waits no longer takes it out of the event loop,
- * where it would go on being ready. Do not read or close it.
+ * that returned 0 and the next one that does not. Who waits no longer takes it out of the event
+ * loop, where it would go on being ready. Do not read or close it.
  *
  * Return: the descriptor; -EINVAL: NULL; -EMFILE, -ENFILE, -ENOMEM, -ENOSPC; -ECHILD, -EBADF.
  */

@@ -7,20 +7,19 @@
  * that produce into a map use it through producer.h, which also has the way for many threads.
  *
  * The ring is laid out as in ring.h with the roles exchanged: this side writes records, here called
- * samples, and the producer position; bpf_user_ringbuf_drain() reads them and moves the consumer
- * position.
+ * samples, and the producer position; bpf_user_ringbuf_drain() moves the consumer position.
  *
  * Publish on submit. The kernel lets a producer move its position over a record that is still
- * being written, if the header says BUSY. When that record is never submitted, because its process
- * died, nothing behind it is ever drained. Here the position moves only over the longest prefix of
- * samples that are ended, that is submitted or discarded. The kernel never meets BUSY, and what was
- * reserved by a process that died was never part of the ring.
+ * being written, if the header says BUSY. If its process dies before it submits that record,
+ * nothing behind it is ever drained. Here the position moves only over the longest prefix of
+ * samples that are ended, that is submitted or discarded. What was reserved by a process that died
+ * was never part of the ring.
  *
- * Which samples are open, that is reserved and not ended, only this process knows: `open` has a bit for
- * every 8 bytes of the ring, set where an open sample starts. The position may move up to the first such
- * bit. The sample that was reserved last is in `latest` instead, so that a program which has one at a
- * time never touches the bits. Nothing that stands in the ring decides how far the position moves: memory
- * that others can write cannot publish a sample that is still open.
+ * Which samples are open, that is reserved and not ended, only this process knows: `open` has a bit
+ * for every 8 bytes of the ring, set where an open sample starts. The position may move up to the
+ * first such bit. The sample that was reserved last is in `latest` instead, so that a program which
+ * has one at a time never touches the bits. Nothing that stands in the ring decides how far the
+ * position moves: memory that others can write cannot publish a sample that is still open.
  *
  * Memory order: the labels P1 and P2 stand for the edges in docs/memory-model.md.
  */
@@ -75,7 +74,7 @@ _Static_assert(sizeof(struct bpfring_prod) == 192, "layout is ABI: it is inlined
 _Static_assert(offsetof(struct bpfring_prod, reserve_pos) == 128, "one line of what is written");
 #endif
 
-/* Added to bpfring_prod.latest, the address of a payload: nothing before it waits to be published. */
+/* Added to bpfring_prod.latest, a payload's address: nothing before it waits to be published. */
 #define BPFRING_PRIV_FIRST 1U
 
 static inline uint64_t bpfring_priv_load_cons(const struct bpfring_prod *p, uint64_t near)
@@ -95,7 +94,7 @@ static inline int bpfring_priv_lost(const struct bpfring_prod *p)
 	return p->lost == EBUSY ? -EBUSY : -EBADMSG;
 }
 
-/* Nothing is published any more. For good: a position that comes to be as ours would be says nothing. */
+/* Nothing is published any more. For good: a position that comes to be as ours is says nothing. */
 static inline int bpfring_priv_prod_lose(struct bpfring_prod *p, uint8_t why)
 {
 	__atomic_store_n(&p->lost, why, __ATOMIC_RELAXED);
@@ -104,8 +103,8 @@ static inline int bpfring_priv_prod_lose(struct bpfring_prod *p, uint8_t why)
 
 /* P2: moves the producer position, if it is where we left it. Release, so that headers and payloads
  * are complete before the position covers them. Partner: smp_load_acquire(&rb->producer_pos) in
- * __bpf_user_ringbuf_peek(). Relaxed would let the kernel read what the ring held a lap ago. The load
- * is of our own word, to see whether somebody else wrote it: no order needed.
+ * __bpf_user_ringbuf_peek(). Relaxed would let the kernel read what the ring held a lap ago. The
+ * load is of our own word, to see whether somebody else wrote it: no order needed.
  */
 static inline int bpfring_priv_prod_publish(struct bpfring_prod *p, uint64_t to)
 {
@@ -156,7 +155,7 @@ __attribute__((noinline, unused)) static void bpfring_priv_mark_open(struct bpfr
 	*bpfring_priv_open_word(p, offset) |= bpfring_priv_open_bit(offset);
 }
 
-/* The first open sample behind @pos, or else where the next one will be. 512 bytes of ring per step. */
+/* The first open sample behind @pos, or where the next one will be. 512 bytes of ring per step. */
 static inline uint64_t bpfring_priv_first_open(const struct bpfring_prod *p, uint64_t pos)
 {
 	const uint64_t latest = bpfring_priv_latest_offset(p);
@@ -176,8 +175,8 @@ static inline uint64_t bpfring_priv_first_open(const struct bpfring_prod *p, uin
 }
 
 /*
- * The header of a sample is its size and, where the kernel does not look, the complement of that, so that
- * submit notices if something has written over it.
+ * The header of a sample is its size and, where the kernel does not look, the complement of that,
+ * so that submit notices if something has written over it.
  */
 static inline void *bpfring_priv_begin(const struct bpfring_prod *p, uint64_t pos, uint32_t size)
 {
@@ -251,7 +250,7 @@ static inline int bpfring_prod_init(struct bpfring_prod *p, const void *cons_wor
 	static const uint32_t always = 1;
 	uint64_t pos;
 
-	if (size < 512 || size > 1ULL << (word_size == 4 ? 30 : 31) || (size & (size - 1)) ||
+	if (size < 512 || size > 1ULL << (word_size == 4 ? 30 : 31) || size & (size - 1) ||
 	    (word_size != 8 && word_size != 4))
 		return -EINVAL;
 	memset(p, 0, sizeof(*p));
@@ -310,9 +309,10 @@ BPFRING_PRIV_HOT int bpfring_priv_prod_reserve(struct bpfring_prod *p, uint64_t 
  * Several samples can be reserved at once, submitted and discarded in any order; the kernel gets
  * them in the order of reservation.
  *
- * Return: 0; -ENOSPC: no space until the kernel drains; -E2BIG: larger than bpfring_prod.max_sample,
- * it would never fit or the kernel could never take it; -EBADMSG: the kernel's position is not
- * within the ring; -EBUSY: no space, and a second producer was met; -ECHILD: in a forked child.
+ * Return: 0; -ENOSPC: no space until the kernel drains; -E2BIG: larger than
+ * bpfring_prod.max_sample, it would never fit or the kernel could never take it; -EBADMSG: the
+ * kernel's position is not within the ring, or there is no space and a header was written over;
+ * -EBUSY: no space, and a second producer was met; -ECHILD: in a forked child.
  */
 BPFRING_PRIV_HOT int bpfring_prod_reserve(struct bpfring_prod *p, uint64_t size, void **ret)
 {
@@ -340,7 +340,7 @@ __attribute__((noinline, unused)) static int bpfring_priv_prod_end_any(struct bp
 	return bpfring_priv_prod_publish(p, bpfring_priv_first_open(p, p->published));
 }
 
-/* Ends a sample, and publishes it and what is ended behind it, if it is the first that is not published. */
+/* Ends a sample. If it is the first one open, publishes it and what is ended behind it. */
 BPFRING_PRIV_HOT int bpfring_priv_prod_end(struct bpfring_prod *p, void *data, uint32_t discard)
 {
 	if (!*p->owner)
@@ -361,7 +361,8 @@ BPFRING_PRIV_HOT int bpfring_priv_prod_end(struct bpfring_prod *p, void *data, u
  *
  * Return: 0; -EINVAL: not a reserved sample of this ring, or ended before; -EBUSY: somebody else
  * moved the producer position, a second producer on the same map: nothing is published any more;
- * -EBADMSG: a header in the ring was written over, likewise; -ECHILD: in a forked child.
+ * -EBADMSG: a header in the ring was written over, likewise; the sample is ended with both of
+ * these; -ECHILD: in a forked child.
  */
 BPFRING_PRIV_HOT int bpfring_prod_submit(struct bpfring_prod *p, void *data)
 {

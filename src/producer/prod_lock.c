@@ -5,9 +5,10 @@
 #include "base/sys.h"
 
 /*
- * It is held for some ten nanoseconds, so whoever finds it taken looks again after a pause, ever longer ones:
- * each look takes the line away from the thread that is inside. After SPIN_NS that thread was interrupted,
- * to all appearances. Then others may have our processor, and after YIELD_NS we sleep.
+ * It is held for some ten nanoseconds, so whoever finds it taken looks again after a pause, ever
+ * longer ones: each look takes the line away from the thread that is inside. After SPIN_NS that
+ * thread was interrupted, to all appearances. Then others may have our processor, and after
+ * YIELD_NS we sleep.
  */
 #define PAUSE_NS     100
 #define MAX_PAUSE_NS 800
@@ -39,7 +40,10 @@ void bpfring_prod_lock_slowly(struct prod_lock *l)
 			if (pause_ns < MAX_PAUSE_NS)
 				pause_ns *= 2;
 		} else if (now - start < YIELD_NS) {
-			/* A sleep would end with our taking the processor away from whom we wait for. */
+			/*
+			 * A sleep would end with our taking the processor away from whom we wait
+			 * for.
+			 */
 			bpfring_sys_yield();
 		} else {
 			sleep_until(now + SLEEP_NS); /* that thread may have a lower priority */

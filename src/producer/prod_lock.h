@@ -3,8 +3,8 @@
  * The lock of a producer that many threads use: for the few nanoseconds in which one of them takes
  * space or publishes, never while a sample is written.
  *
- * One locked instruction to take it, none to leave it. That there is no other to wake whoever waits is
- * what makes it so cheap: who finds it taken comes back after a while by itself.
+ * One locked instruction to take it, none to leave it. That there is no other to wake whoever waits
+ * is what makes it so cheap: who finds it taken comes back after a while by itself.
  */
 #ifndef BPFRING_SRC_PROD_LOCK_H
 #define BPFRING_SRC_PROD_LOCK_H
@@ -39,8 +39,8 @@ static inline bool bpfring_prod_trylock(struct prod_lock *l)
 		__atomic_store_n(&l->taken, 1, __ATOMIC_RELAXED);
 		return true;
 	}
-	/* P3: acquire, with the release of unlock: what the thread before did to positions, open bits
-	 * and headers, and, by P1, the space that it knew to be free.
+	/* P3: acquire, with the release of unlock: what the thread before did to positions, open
+	 * bits and headers, and, by P1, the space that it knew to be free.
 	 */
 	return __atomic_compare_exchange_n(&l->taken, &unlocked, 1, false, __ATOMIC_ACQUIRE,
 					   __ATOMIC_RELAXED);

@@ -22,7 +22,10 @@
  */
 static _Atomic(struct bpfring_producer *) closed;
 
-/* P7: release and acquire: what was written into a producer as it was closed is seen as it is opened. */
+/*
+ * P7: release and acquire: what was written into a producer as it was closed is seen as it is
+ * opened.
+ */
 static void keep_closed(struct bpfring_producer *first, struct bpfring_producer *last)
 {
 	last->next_closed = atomic_load_explicit(&closed, memory_order_relaxed);
@@ -134,9 +137,12 @@ static int attach(struct bpfring_producer *p)
 	if (err)
 		log_error(
 			"map '%s' id %u: the ring is corrupt: producer at %llu, consumer at %llu, "
-			"%zu bytes; BPFRING_PRODUCER_RECOVER repairs it; %s\n",
+			"%zu bytes; %s; %s\n",
 			p->map.name, p->map.id, (unsigned long long)p->prod.published,
-			(unsigned long long)p->prod.cons, p->mapping.size, bpfring_errname(err));
+			(unsigned long long)p->prod.cons, p->mapping.size,
+			p->flags & BPFRING_PRODUCER_RECOVER ? "only a new map helps"
+							    : "BPFRING_PRODUCER_RECOVER repairs it",
+			bpfring_errname(err));
 	p->opened_at = p->prod.published;
 	return err;
 }
@@ -177,6 +183,9 @@ static int producer_new(struct bpfring_producer **ret, struct map *map,
 		goto free_bits;
 	if ((p->flags & BPFRING_PRODUCER_THREADS) || opts->kick_samples || opts->kick_bytes)
 		p->prod.limit = 0; /* not inline, but in producer_data.c */
+	log_debug("map '%s' id %u: producer opened at %llu, %llu of %zu bytes pending\n",
+		  p->map.name, p->map.id, (unsigned long long)p->opened_at,
+		  (unsigned long long)p->prod.max_fill, p->mapping.size);
 	*ret = p;
 	return 0;
 
@@ -292,6 +301,8 @@ void bpfring_producer_close(struct bpfring_producer *p)
 		return;
 	/* Closing descriptors is a cancellation point, and half closed is worse than not at all. */
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+	log_debug("map '%s' id %u: producer closed after %llu samples\n", p->map.name, p->map.id,
+		  (unsigned long long)p->prod.samples);
 	bpfring_producer_wait_fini(p);
 	bpfring_producer_watch_fini(p);
 	bpfring_sys_close(p->kick.prog_fd);

@@ -138,8 +138,8 @@ int bpfring_producer_try(struct bpfring_producer *p, size_t size, void **ret);
 int bpfring_producer_reserve_now(struct bpfring_producer *p, size_t size, void **ret);
 
 /*
- * Nobody reserves or ends samples in between: of a producer that many threads use, or else its one thread
- * is here. In a forked child nothing is held.
+ * Nobody reserves or ends samples in between: of a producer that many threads use, or else its one
+ * thread is here. In a forked child nothing is held.
  */
 bool bpfring_producer_hold(const struct bpfring_producer *p);
 void bpfring_producer_let_go(const struct bpfring_producer *p, bool held);
@@ -149,8 +149,8 @@ void bpfring_producer_watch_fini(struct bpfring_producer *p);
 
 void bpfring_patience_init(struct patience *ret, struct bpfring_producer *p);
 /*
- * There is no space: whether to kick now; again only after progress or a tick. A drain that takes nothing
- * and yet notifies (BPF_RB_FORCE_WAKEUP) would keep us awake for ever.
+ * There is no space: whether to kick now; again only after progress or a tick. A drain that takes
+ * nothing and yet notifies (BPF_RB_FORCE_WAKEUP) would keep us awake for ever.
  */
 bool bpfring_patience_kicks(struct patience *w, struct bpfring_producer *p, int64_t now);
 /* How long to sleep at most: ever longer without progress. */
@@ -174,8 +174,8 @@ int bpfring_producer_run_kick(const struct kick *k);
 /* Counts what came of it, and logs errors. */
 void bpfring_producer_note_kick(struct bpfring_producer *p, int drained);
 /*
- * There is no space, inside the lock: whether a producer that kicks by itself does so now, before it
- * refuses. If so, the kick is bpfring_producer_kick_for_space().
+ * There is no space, inside the lock: whether a producer that kicks by itself does so now, before
+ * it refuses. If so, the kick is bpfring_producer_kick_for_space().
  */
 bool bpfring_producer_kick_may_help(struct bpfring_producer *p);
 void bpfring_producer_kick_for_space(struct bpfring_producer *p);

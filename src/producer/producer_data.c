@@ -66,7 +66,10 @@ static int may_reserve(struct bpfring_producer *p)
 	return bpfring_queue_keeps_space(&p->queue) ? -ENOSPC : 0;
 }
 
-/* There was no space. 0: it was tried to make some; -ENOSPC: no; or what a hook did: -ECHILD, -EBADF. */
+/*
+ * There was no space. 0: it was tried to make some; -ENOSPC: no; or what a hook did: -ECHILD,
+ * -EBADF.
+ */
 static int make_space(struct bpfring_producer *p)
 {
 	bool kick;
@@ -80,35 +83,33 @@ static int make_space(struct bpfring_producer *p)
 	return bpfring_producer_usable(p);
 }
 
-/* Whether there was no space: not if others come first, and what makes space is theirs too. */
-static int reserve_now(struct bpfring_producer *p, size_t size, void **ret, bool *full)
+/* Not now, or, for what is too large, never: that would wait for nothing. */
+static int refuse_size(const struct bpfring_producer *p, size_t size, int err)
 {
-	int err = may_reserve(p);
-
-	*full = false;
 	if (err == -ENOSPC && size > p->prod.max_sample)
-		err = -E2BIG; /* it would wait for nothing */
-	if (err)
-		return err;
-	err = bpfring_producer_try(p, size, ret);
-	*full = err == -ENOSPC;
-	return err;
+		err = -E2BIG;
+	return bpfring_producer_refuse_space(p, err);
 }
 
 int bpfring_producer_reserve_now(struct bpfring_producer *p, size_t size, void **ret)
 {
-	bool full;
-	int err = reserve_now(p, size, ret, &full);
+	int err = may_reserve(p);
 
-	return err ? bpfring_producer_refuse_space(p, err) : 0;
+	if (!err)
+		err = bpfring_producer_try(p, size, ret);
+	return err ? refuse_size(p, size, err) : 0;
 }
 
 int bpfring_priv_producer_reserve(struct bpfring_producer *p, size_t size, void **ret)
 {
-	bool full;
-	int err = reserve_now(p, size, ret, &full);
+	int err = may_reserve(p);
 
-	if (full) {
+	if (err)
+		return refuse_size(p, size, err);
+	err = bpfring_producer_try(p, size, ret);
+	if (!err)
+		return 0;
+	if (err == -ENOSPC) {
 		err = make_space(p);
 		if (!err)
 			err = bpfring_producer_try(p, size, ret);
@@ -160,8 +161,8 @@ int bpfring_priv_producer_end(struct bpfring_producer *p, void *data, uint32_t d
 }
 
 /*
- * What is not there yet is fetched before the lock is taken: a fault inside of it would keep the others
- * out.
+ * What is not there yet is fetched before the lock is taken: a fault inside of it would keep the
+ * others out.
  */
 static void touch(const void *data, size_t size)
 {
@@ -222,7 +223,9 @@ int bpfring_producer_submit_batch(struct bpfring_producer *p, const struct bpfri
 	if (!samples && count)
 		return -EINVAL;
 	enter(p);
-	/* The first one last: the others are noted only, the first publishes them with one store. */
+	/*
+	 * The first one last: the others are noted only, the first publishes them with one store.
+	 */
 	for (unsigned int i = 0; i < count && (!err || err == -EINVAL); i++) {
 		err = end(p, samples[i + 1 < count ? i + 1 : 0].data, 0);
 		done += !err;
@@ -234,8 +237,8 @@ int bpfring_producer_submit_batch(struct bpfring_producer *p, const struct bpfri
 }
 
 /*
- * A look at the ring from outside of it. Nothing else of a producer is written by functions that take
- * it as const. In a forked child the lock may be that of a thread which does not exist there.
+ * A look at the ring from outside of it. Nothing else of a producer is written by functions that
+ * take it as const. In a forked child the lock may be that of a thread which does not exist there.
  */
 bool bpfring_producer_hold(const struct bpfring_producer *p)
 {

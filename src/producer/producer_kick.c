@@ -167,9 +167,10 @@ bool bpfring_producer_kick_due(struct bpfring_producer *p)
 }
 
 /*
- * Samples that are too few or too small for the next kick by itself may fill the ring all the same: the kick
- * that space is wanted for comes first then. But only if there is something to drain, and after a kick that
- * made no progress not before a tick: the hook itself may reserve, and find no space either.
+ * Samples that are too few or too small for the next kick by itself may fill the ring all the same:
+ * the kick that space is wanted for comes first then. But only if there is something to drain, and
+ * after a kick that made no progress not before a tick: the hook itself may reserve, and find no
+ * space either.
  */
 bool bpfring_producer_kick_may_help(struct bpfring_producer *p)
 {

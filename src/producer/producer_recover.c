@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /*
- * What another producer left in a ring. bpf_user_ringbuf_drain() stops at a busy header and fails at
- * one that it cannot take, and as it does not pass over either, nothing behind is ever drained. The
- * rules are those of __bpf_user_ringbuf_peek() in kernel/bpf/ringbuf.c.
+ * What another producer left in a ring. bpf_user_ringbuf_drain() stops at a busy header and fails
+ * at one that it cannot take, and as it does not pass over either, nothing behind is ever drained.
+ * The rules are those of __bpf_user_ringbuf_peek() in kernel/bpf/ringbuf.c.
  */
 #include <errno.h>
 
@@ -44,12 +44,13 @@ static uint32_t *header_at(const struct ring *r, uint64_t pos)
 {
 	char *data = bpfring_mapping_data(r->mapping);
 
-	return (uint32_t *)(void *)(data + (pos & (r->mapping->size - 1)));
+	/* Of any position: where the header would be, and never outside of the ring. */
+	return (uint32_t *)(void *)(data + (pos & (r->mapping->size - 1) & ~(uint64_t)7));
 }
 
 /*
- * The producer position as it should be: not beyond what the ring holds, and a multiple of 8. Rounded
- * down, for what a position in the middle of a word was meant to cover cannot be told.
+ * The producer position as it should be: not beyond what the ring holds, and a multiple of 8.
+ * Rounded down, for what a position in the middle of a word was meant to cover cannot be told.
  */
 static void read_positions(struct ring *r, struct bpfring_recovery *ret)
 {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /*
- * Why a producer refused to do what it was asked for, and what helps: logged once for each producer and
- * cause, since a program that makes a mistake makes it a million times a second. A full ring, a wait that
- * timed out or was stopped are no mistakes, and are not logged.
+ * Why a producer refused to do what it was asked for, and what helps: logged once for each producer
+ * and cause, since a program that makes a mistake makes it a million times a second. A full ring, a
+ * wait that timed out or was stopped are no mistakes, and are not logged.
  */
 #include <errno.h>
 

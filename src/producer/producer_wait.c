@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /*
- * Waiting for space. The first of the queue sleeps in an epoll on the map and takes space when there is, the
- * others wait for their turn. So space goes to the one that waited longest, whatever size it needs, and a
- * drain wakes one thread.
+ * Waiting for space. The first of the queue sleeps in an epoll on the map and takes space when
+ * there is, the others wait for their turn. So space goes to the one that waited longest, whatever
+ * size it needs, and a drain wakes one thread.
  */
 #include <errno.h>
 
@@ -120,7 +120,10 @@ static int wait_for_space(struct bpfring_producer *p, struct wait *w, size_t siz
 	return err;
 }
 
-/* What bpfring_producer_reserve_wait() leaves by: whatever happens, the queue is none the worse for it. */
+/*
+ * What bpfring_producer_reserve_wait() leaves by: whatever happens, the queue is none the worse for
+ * it.
+ */
 struct waiting {
 	struct wait wait;
 	struct bpfring_producer *p;

@@ -40,8 +40,8 @@ static void settle_turn(struct wait_queue *q, int64_t now)
 		set_keeps_space(q, false);
 		set_away(q, 0);
 	}
-	/* P4: release, with the acquire in bpfring_queue_wait(): what the first one knew of the ring.
-	 * Inside the lock, for the struct is on the stack of a thread that needs it to leave.
+	/* P4: release, with the acquire in bpfring_queue_wait(): what the first one knew of the
+	 * ring. Inside the lock, for the struct is on the stack of a thread that needs it to leave.
 	 */
 	__atomic_store_n(&q->first->turn, 1, __ATOMIC_RELEASE);
 	bpfring_sys_futex_wake(&q->first->turn);

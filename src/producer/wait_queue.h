@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
 /*
- * Threads that wait for space, in the order in which they came. The first has the turn: it looks for space,
- * and sleeps, in its own way. The others sleep here until the turn is theirs.
+ * Threads that wait for space, in the order in which they came. The first has the turn: it looks
+ * for space, and sleeps, in its own way. The others sleep here until the turn is theirs.
  *
  *	join ──> in the queue ──────────────────────────────> leave
  *	            │    ^
@@ -9,9 +9,9 @@
  *	            v    │
  *	          in a hook ──> gone: an exception leaves, longjmp() does not
  *
- * A hook is foreign code. It may throw, longjmp(), end its thread, fork, close the producer or take long. So a
- * thread is out of the queue while its hook runs, and nothing of it is left behind if it does not come
- * back. Its place at the head is kept until away_until, and no longer.
+ * A hook is foreign code. It may throw, longjmp(), end its thread, fork, close the producer or take
+ * long. So a thread is out of the queue while its hook runs, and nothing of it is left behind if it
+ * does not come back. Its place at the head is kept until away_until, and no longer.
  */
 #ifndef BPFRING_SRC_WAIT_QUEUE_H
 #define BPFRING_SRC_WAIT_QUEUE_H
@@ -22,7 +22,10 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* How long a place is kept, and how long threads sleep at most before they look whether it still is. */
+/*
+ * How long a place is kept, and how long threads sleep at most before they look whether it still
+ * is.
+ */
 #define QUEUE_TICK_NS 64000000LL
 
 /* A thread, on its stack. */
@@ -56,21 +59,24 @@ void bpfring_queue_close(struct wait_queue *q);
 /* -EBADF: it is closed. What joins has to leave. */
 int bpfring_queue_join(struct wait_queue *q, struct wait *w);
 /*
- * 0: it is the first; -ETIMEDOUT; -ECANCELED: stopped; -ECHILD: a signal handler forked, and this is the
- * child. A cancellation point.
+ * 0: it is the first; -ETIMEDOUT; -ECANCELED: stopped; -ECHILD: a signal handler forked, and this
+ * is the child. A cancellation point.
  */
 int bpfring_queue_wait(struct wait_queue *q, struct wait *w, int64_t deadline);
 /* In whatever state it is. Does nothing in a child, or after the queue was closed. */
 void bpfring_queue_leave(struct wait_queue *q, struct wait *w);
 
-/* Of the first, around its hook. -EBADF: closed meanwhile; -ECHILD: this is a child that the hook forked. */
+/*
+ * Of the first, around its hook. -EBADF: closed meanwhile; -ECHILD: this is a child that the hook
+ * forked.
+ */
 void bpfring_queue_step_out(struct wait_queue *q, struct wait *w);
 int bpfring_queue_step_in(struct wait_queue *q, struct wait *w);
 
 /*
- * From now on space is for the first, until it leaves. Not for those behind it: as long as they have not
- * looked, there may be enough for all, and if whoever comes now had to queue up as well, the queue would
- * never end.
+ * From now on space is for the first, until it leaves. Not for those behind it: as long as they
+ * have not looked, there may be enough for all, and if whoever comes now had to queue up as well,
+ * the queue would never end.
  */
 void bpfring_queue_keep_space(struct wait_queue *q, struct wait *w);
 

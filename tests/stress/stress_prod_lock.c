@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /*
- * The lock of a producer under what the system does to threads: unequal priorities on one processor,
- * signals, forks, cancellation, threads that come and go. And that everybody has a turn.
+ * The lock of a producer under what the system does to threads: unequal priorities on one
+ * processor, signals, forks, cancellation, threads that come and go. And that everybody has a turn.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -228,7 +228,9 @@ static void *put_until_stopped(void *arg)
 	}
 }
 
-/* In the middle of anything, the lock included; the ring is full after some hundred microseconds. */
+/*
+ * In the middle of anything, the lock included; the ring is full after some hundred microseconds.
+ */
 static void stopped_by_signal_handlers(void **state)
 {
 	struct worker workers[CROWD] = {0};

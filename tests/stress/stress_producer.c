@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /*
- * 1 to 16 threads on one producer, and a thread that drains: every sample arrives exactly once, those
- * of one thread in order, none torn; whether threads fail, wait, or hold several samples at a time.
+ * 1 to 16 threads on one producer, and a thread that drains: every sample arrives exactly once,
+ * those of one thread in order, none torn; whether threads fail, wait, or hold several samples at a
+ * time.
  */
 #include <pthread.h>
 #include <sched.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /*
- * Processes forked at any moment, while other threads open, close, produce, wait and look: a child may
- * close what it inherited and open producers of its own, and waits for nobody.
+ * Processes forked at any moment, while other threads open, close, produce, wait and look: a child
+ * may close what it inherited and open producers of its own, and waits for nobody.
  */
 #include "user_rig.h"
 

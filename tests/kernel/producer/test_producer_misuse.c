@@ -165,7 +165,9 @@ static void samples_of_others(void **state)
 			if (at != a && at != b)
 				assert_int_equal(submit(rig.p, at), -EINVAL);
 		}
-		/* by another thread; one after the other, so without BPFRING_PRODUCER_THREADS too */
+		/*
+		 * by another thread; one after the other, so without BPFRING_PRODUCER_THREADS too
+		 */
 		args[0] = rig.p;
 		args[1] = b;
 		pthread_create(&thread, NULL, submit_it, args);
@@ -186,8 +188,8 @@ static void samples_of_others(void **state)
 }
 
 /*
- * libbpf's producer puts a sample of the size that is reserved here. The positions are then the same
- * for the next one, and still no sample of ours may go in between.
+ * libbpf's producer puts a sample of the size that is reserved here. The positions are then the
+ * same for the next one, and still no sample of ours may go in between.
  */
 static void a_producer_of_libbpf_in_step(void **state)
 {

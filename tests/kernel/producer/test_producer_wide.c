@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /*
- * A producer past 4 GiB of positions, which on a 64-bit kernel are 64 bits wide whatever the width of
- * the process: for one thread and for many, with full rings, and opened anew there.
+ * A producer past 4 GiB of positions, which on a 64-bit kernel are 64 bits wide whatever the width
+ * of the process: for one thread and for many, with full rings, and opened anew there.
  */
 #include "user_rig.h"
 

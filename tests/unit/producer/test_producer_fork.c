@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /*
- * A child that is forked while another thread is inside the producer: its lock is taken there and nobody
- * will ever leave it. Whatever the child calls returns.
+ * A child that is forked while another thread is inside the producer: its lock is taken there and
+ * nobody will ever leave it. Whatever the child calls returns.
  */
 #include <stdio.h>
 #include <unistd.h>

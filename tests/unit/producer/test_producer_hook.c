@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /*
- * Hooks that leave by an exception, longjmp(), the end of their thread, in a forked child, or that close the
- * producer; out of every function that calls them. Afterwards the producer works, and close() frees it.
+ * Hooks that leave by an exception, longjmp(), the end of their thread, in a forked child, or that
+ * close the producer; out of every function that calls them. Afterwards the producer works, and
+ * close() frees it.
  */
 #include <pthread.h>
 #include <semaphore.h>
@@ -81,7 +82,10 @@ static int wait_for_child(void)
 static void *held; /* reserved, the last in the ring */
 static const uint8_t payload[PAGE];
 
-/* A full ring. The hook is due by itself if the last sample is submitted, or else if space is wanted. */
+/*
+ * A full ring. The hook is due by itself if the last sample is submitted, or else if space is
+ * wanted.
+ */
 static void open_full(enum call call, bool threads)
 {
 	BPFRING_OPTS(bpfring_producer_opts, opts, .kick = leave);
@@ -144,7 +148,9 @@ static void assert_works(enum call call)
 	void *data;
 
 	hook.drains = true;
-	/* a place that is kept, or a kick that is not repeated, for a hook that may still come back */
+	/*
+	 * a place that is kept, or a kick that is not repeated, for a hook that may still come back
+	 */
 	sim_clock_advance(65 * MSEC);
 	if (call > SUBMIT_BATCH) /* it does not kick by itself */
 		sim_drain(r, NULL, NULL, 0);
@@ -361,7 +367,10 @@ static void the_place_is_kept(void **state)
 		assert_int_equal(open_with(&opts), 0);
 		assert_int_equal(put_sample(1, PAGE - 8), 0);
 		assert_int_equal(bpfring_producer_reserve_wait(p, PAGE - 8, -1, &data), 0);
-		/* it came back and is first again; the ones that passed it are drained by its next kick */
+		/*
+		 * it came back and is first again; the ones that passed it are drained by its next
+		 * kick
+		 */
 		assert_int_equal(hook.calls, late ? 2 : 1);
 		assert_in_range(sim_clock_now(), start + (late ? 64 : 10) * MSEC,
 				start + (late ? 75 : 11) * MSEC);

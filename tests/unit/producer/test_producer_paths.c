@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
-/* producer.h where it is not inline, for many threads: batches, closed producers, failing descriptors. */
+/*
+ * producer.h where it is not inline, for many threads: batches, closed producers, failing
+ * descriptors.
+ */
 #include <unistd.h>
 
 #include "producer/producer.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /*
- * Threads that wait for space, in true time: cancelled at the head of the queue, behind it or in a hook,
- * gone from a hook for ever, or still waiting when the producer is closed. The others go on.
+ * Threads that wait for space, in true time: cancelled at the head of the queue, behind it or in a
+ * hook, gone from a hook for ever, or still waiting when the producer is closed. The others go on.
  */
 #include <pthread.h>
 #include <semaphore.h>
@@ -191,7 +191,9 @@ static void gone_from_its_hook(void **state)
 	close_empty();
 }
 
-/* Whoever waits returns before anything is freed; a thread in its hook finds the producer closed. */
+/*
+ * Whoever waits returns before anything is freed; a thread in its hook finds the producer closed.
+ */
 static void closed_meanwhile(void **state)
 {
 	struct waiter_thread waiters[WAITERS];

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
-/* Every mistake that a program can make with a producer: what is said of it, and that it is said once. */
+/*
+ * Every mistake that a program can make with a producer: what is said of it, and that it is said
+ * once.
+ */
 #include "producer_rig.h"
 
 #define REPEATS 800

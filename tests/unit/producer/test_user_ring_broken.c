@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /*
- * user_ring.h: something writes over a header before its sample is ended, this process or another that has
- * the map. Submit and discard notice; nothing from there on is published, whatever the header says, and what
- * is still open is never published.
+ * user_ring.h: something writes over a header before its sample is ended, this process or another
+ * that has the map. Submit and discard notice; nothing from there on is published, whatever the
+ * header says, and what is still open is never published.
  */
 #include "user_rig.h"
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /*
- * user_ring.h: what piles up behind samples that are not ended, in whatever order they are, of every length,
- * and wherever the ring ends: after every call the position stands before the first that is open.
+ * user_ring.h: what piles up behind samples that are not ended, in whatever order they are, of
+ * every length, and wherever the ring ends: after every call the position stands before the first
+ * that is open.
  */
 #include "user_rig.h"
 
@@ -130,8 +131,8 @@ static void behind_one(void **state)
 }
 
 /*
- * Every @step-th is open, and ended in the end: forwards, backwards, or the odd ones first. Each start of a
- * ring takes its turn with each of these orders, and each step meets them all.
+ * Every @step-th is open, and ended in the end: forwards, backwards, or the odd ones first. Each
+ * start of a ring takes its turn with each of these orders, and each step meets them all.
  */
 static void behind_several(void **state)
 {
