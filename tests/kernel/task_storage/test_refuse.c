@@ -448,6 +448,7 @@ static int run(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 		TEST(refuses_bad_input),
 		TEST(without_privileges),
+		TEST(in_a_container),
 		TEST(no_slot_is_left),
 		TEST(no_descriptor_is_left),
 		TEST(no_key_is_left),
