@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 """Compares two release builds of libbpfring with their own benchmarks.
 
-	sudo bench/compare.py OLD_BUILD NEW_BUILD [--rounds N] [--seconds S] [--row ROW]... [--impl IMPL]...
+	sudo bench/compare.py OLD_BUILD NEW_BUILD [--rounds N] [--seconds S] [--row ROW]
+		[--impl IMPL]
 
-The builds take turns, and each run uses a copy of the library in new pages of memory: where these lie changes
-the hot rows by tens of per cent. For each row and implementation it prints the medians of both, and the
-median of the ratios of the rounds. libbpf is the control: what it shows is noise.
+The builds take turns, and each run uses a copy of the library in new pages of memory: where these
+lie changes the hot rows by tens of per cent. For each row and implementation it prints the medians
+of both, and the median of the ratios of the rounds. libbpf is the control: its ratios are noise.
 """
 import argparse
 import collections
@@ -39,7 +40,10 @@ def figure_of(row, sample):
     for family, figure in FIGURES.items():
         if row.startswith(family) and sample.get(figure) is not None:
             return figure
-    return next((f for f in ("producer_ns", "consumer_ns", "records_per_s", "p50_ns") if sample.get(f)), None)
+    return next(
+        (f for f in ("producer_ns", "consumer_ns", "records_per_s", "p50_ns") if sample.get(f)),
+        None,
+    )
 
 
 def run(build, args):
@@ -48,20 +52,35 @@ def run(build, args):
         for name in os.listdir(build):
             if ".so" in name:
                 shutil.copy(os.path.join(build, name), place, follow_symlinks=False)
-        command = [os.path.join(build, "bench", "bpfring-bench"), "--json", "-n", "1", "-s", str(args.seconds)]
+        command = [
+            os.path.join(build, "bench", "bpfring-bench"),
+            "--json",
+            "-n",
+            "1",
+            "-s",
+            str(args.seconds),
+        ]
         for row in args.row:
             command += ["-r", row]
         for impl in args.impl:
             command += ["-i", impl]
-        out = subprocess.run(command, env=dict(os.environ, LD_LIBRARY_PATH=place), text=True,
-                             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False).stdout
+        out = subprocess.run(
+            command,
+            env=dict(os.environ, LD_LIBRARY_PATH=place),
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            check=False,
+        ).stdout
     values = {}
     for line in out.splitlines():
         sample = json.loads(line)
         figure = figure_of(sample["row"], sample)
         if figure:
             value = sample[figure]
-            values[sample["row"], sample["impl"]] = 1e9 / value if figure == "records_per_s" and value else value
+            values[sample["row"], sample["impl"]] = (
+                1e9 / value if figure == "records_per_s" and value else value
+            )
     return values
 
 
@@ -80,7 +99,10 @@ def main():
         for build in (args.old, args.new) if number % 2 == 0 else (args.new, args.old):
             for key, value in run(build, args).items():
                 found[build][key].append(value)
-    print(f"{'row':22} {'implementation':22} {'old':>11} {'new':>11} {'new/old':>8} {'from':>7} {'to':>7}")
+    print(
+        "%-22s %-22s %11s %11s %8s %7s %7s"
+        % ("row", "implementation", "old", "new", "new/old", "from", "to")
+    )
     for key in found[args.new]:
         old, new = found[args.old].get(key), found[args.new][key]
         if not old:
@@ -88,8 +110,17 @@ def main():
         ratios = sorted(n / o for o, n in zip(old, new) if o)
         if not ratios:
             continue
-        print(f"{key[0]:22} {key[1]:22} {statistics.median(old):11.4g} {statistics.median(new):11.4g} "
-              f"{statistics.median(ratios):8.3f} {ratios[0]:7.2f} {ratios[-1]:7.2f}")
+        print(
+            "%-22s %-22s %11.4g %11.4g %8.3f %7.2f %7.2f"
+            % (
+                *key,
+                statistics.median(old),
+                statistics.median(new),
+                statistics.median(ratios),
+                ratios[0],
+                ratios[-1],
+            )
+        )
     return 0 if found[args.new] else 1
 
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
 /*
- * libbpf's ring buffer manager as it is used everywhere: poll without a time-out. The same calls served by
- * libbpfring-compat.so: what a program gets that is not changed at all. And the floor: a producer that
- * never notifies, drained by a timer.
+ * libbpf's ring buffer manager as it is used everywhere: poll without a time-out. The same calls
+ * served by libbpfring-compat.so: what a program gets that is not changed at all. And the floor: a
+ * producer that never notifies, drained by a timer.
  */
 #include <dlfcn.h>
 #include <errno.h>

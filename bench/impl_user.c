@@ -25,7 +25,9 @@ const struct impl impls_user[] = {
 
 static pthread_mutex_t libbpf_lock = PTHREAD_MUTEX_INITIALIZER;
 
-/* A mutex around what is not thread-safe: reserving. Submitting is a store to the sample's header. */
+/*
+ * A mutex around what is not thread-safe: reserving. Submitting is a store to the sample's header.
+ */
 static size_t fill_libbpf_locked(struct user_ring_buffer *rb, size_t size, uint64_t value,
 				 size_t count)
 {

@@ -2,8 +2,8 @@
 /*
  * bpfring-bench: consumes the same ring with libbpf and with bpfring, in turn, and compares.
  *
- * Every repetition of a row runs all implementations one after the other (ABC ABC ABC), so that what
- * the machine does meanwhile hits all of them. Medians over the repetitions are printed.
+ * Every repetition of a row runs all implementations one after the other (ABC ABC ABC), so that
+ * what the machine does meanwhile hits all of them. Medians over the repetitions are printed.
  */
 #include <argp.h>
 #include <math.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
 /*
- * A record that stays reserved for a second at the head of the ring. The BPF program reserves it and
- * then reads user memory whose page fault nobody ends (userfaultfd), until we do. Two complete
+ * A record that stays reserved for a second at the head of the ring. The BPF program reserves it
+ * and then reads user memory whose page fault nobody ends (userfaultfd), until we do. Two complete
  * records come right before it, so that the consumer is awake when it meets the busy one.
  */
 #include <errno.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
 /*
  * roundtrip: a question through the user ring, the BPF program that drains it, its answer through a
- * kernel ring: from reserve to the consumer's callback. producer-blocking: what a reserve costs that
- * waits for space in a ring with some space, but not enough.
+ * kernel ring: from reserve to the consumer's callback. producer-blocking: what a reserve costs
+ * that waits for space in a ring with some space, but not enough.
  */
 #include "clock.h"
 #include "stat.h"
@@ -49,7 +49,7 @@ static int answers_open(struct answers *a, const struct user *u)
 	}
 	err = bpfring_consumer_open(&a->bpfring, fd, NULL);
 	if (!err) /* it takes the answer as soon as the program returns: nobody has to notify it */
-		bpfring_cons_set_quiet(bpfring_consumer_cons(a->bpfring), 1);
+		bpfring_ring_set_quiet(bpfring_consumer_ring(a->bpfring), 1);
 	return err;
 }
 

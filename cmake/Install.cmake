@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 #
-# What `cmake --install` puts where: libraries, headers, pkg-config modules, the CMake package, bpfring-run.
+# What `cmake --install` puts where: libraries, headers, pkg-config modules, the CMake package,
+# bpfring-run.
 
 include(CMakePackageConfigHelpers)
 
@@ -9,8 +10,9 @@ set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/bpfring)
 install(TARGETS ${libraries} EXPORT bpfring)
 install(DIRECTORY include/bpfring DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
 
-# pkg-config modules. `cmake --install --prefix` may still change the prefix, so that is filled in only then.
-# An absolute CMAKE_INSTALL_LIBDIR or _INCLUDEDIR replaces ${prefix} in cmake_path(APPEND).
+# pkg-config modules. `cmake --install --prefix` may still change the prefix, so that is filled in
+# only then. An absolute CMAKE_INSTALL_LIBDIR or _INCLUDEDIR replaces ${prefix} in
+# cmake_path(APPEND).
 set(pc_prefix "@CMAKE_INSTALL_PREFIX@")
 set(pc_libdir "\${prefix}")
 set(pc_includedir "\${prefix}")
@@ -24,7 +26,8 @@ function(bpfring_install_module name)
 endfunction()
 bpfring_install_module(bpfring)
 
-# libbpfring-compat.so stands beside the libraries, so that LD_PRELOAD=libbpfring-compat.so finds it.
+# libbpfring-compat.so stands beside the libraries, so that LD_PRELOAD=libbpfring-compat.so finds
+# it.
 if(BPFRING_BUILD_COMPAT)
 	install(TARGETS bpfring_compat EXPORT bpfring)
 	install(TARGETS bpfring_preload LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})

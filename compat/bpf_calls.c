@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /*
- * The calls of libbpf that libbpfring makes for rings, each of which is one system call. They are part of
- * the preloaded library alone, and hidden in it: so it brings no libbpf, libelf and libz into programs that
- * have none, and does not prefer one of several. What is missing here, the linker names.
+ * The calls of libbpf that libbpfring makes for rings, each of which is one system call. They are
+ * part of the preloaded library alone, and hidden in it: so it brings no libbpf, libelf and libz
+ * into programs that have none, and does not prefer one of several. What is missing here, the
+ * linker names.
  */
 #define _GNU_SOURCE
 #include <errno.h>

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /*
  * Busy heads. The kernel calls a ring readable while its first record is still being written, and a
- * level-triggered epoll returns at once, again and again, until the record is committed. Rings in that
- * state are watched edge-triggered: the edge comes with the commit. A commit with BPF_RB_NO_WAKEUP makes
- * none, so a timer makes the epoll readable from time to time as well.
+ * level-triggered epoll returns at once, again and again, until the record is committed. Rings in
+ * that state are watched edge-triggered: the edge comes with the commit. A commit with
+ * BPF_RB_NO_WAKEUP makes none, so a timer makes the epoll readable from time to time as well.
  */
 #include <errno.h>
 #include <sys/timerfd.h>

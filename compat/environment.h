@@ -20,7 +20,9 @@ struct environment {
 /* Read at the first call. Never NULL. */
 const struct environment *environment(void);
 
-/* Reads @text into @ret, which has the defaults. The first word that was not understood, or NULL. */
+/*
+ * Reads @text into @ret, which has the defaults. The first word that was not understood, or NULL.
+ */
 const char *environment_parse(struct environment *ret, const char *text);
 
 #endif /* COMPAT_ENVIRONMENT_H */

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /*
- * The calls as programs see them, and libbpf's own functions behind them. Two sorts of calls go to those. With
- * BPFRING_COMPAT=off all do, so that a person who looks for the cause of something can tell them apart. And
- * calls for what libbpf itself has made: a program that looked up ring_buffer__new() with dlsym() got libbpf's,
- * and that calls ring_buffer__add(), which is found here.
+ * The calls as programs see them, and libbpf's own functions behind them. Two sorts of calls go to
+ * those. With BPFRING_COMPAT=off all do, so that a person who looks for the cause of something can
+ * tell them apart. And calls for what libbpf itself has made: a program that looked up
+ * ring_buffer__new() with dlsym() got libbpf's, and that calls ring_buffer__add(), which is found
+ * here.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -28,7 +29,9 @@ static struct {
 	LIBBPF_RING_CALLS(MEMBER)
 } libbpf;
 
-/* The next of that name behind this library; or of a libbpf that was loaded for one library alone. */
+/*
+ * The next of that name behind this library; or of a libbpf that was loaded for one library alone.
+ */
 static void *find(const char *name, const char *node)
 {
 	static const char *const libraries[] = {"libbpf.so.1", "libbpf.so.0"};
@@ -68,8 +71,8 @@ __attribute__((constructor)) static void begin(void)
 }
 
 /*
- * Was this made by libbpf? Ours begin with the address of our own mark, which nothing of libbpf's can begin with:
- * these begin with a pointer to memory or to a function, or with a small number.
+ * Was this made by libbpf? Ours begin with the address of our own mark, which nothing of libbpf's
+ * can begin with: these begin with a pointer to memory or to a function, or with a small number.
  */
 static bool is_theirs(const void *handle)
 {
@@ -94,7 +97,9 @@ static bool go_to_libbpf_new(int map_fd)
 #define GOES_TO_LIBBPF(first, ...) \
 	_Generic((first), int : go_to_libbpf_new, default : go_to_libbpf)(first)
 
-/* What the libbpf of this program does not have yet, the program does not call: it would not start. */
+/*
+ * What the libbpf of this program does not have yet, the program does not call: it would not start.
+ */
 #define EXPORT(node, type, result, name, parameters, arguments)                   \
 	type name parameters                                                      \
 	{                                                                         \

@@ -29,8 +29,8 @@ typedef int (*ring_buffer_sample_fn)(void *ctx, void *data, size_t size);
 #endif
 
 /*
- * X(version node, type, `return` or its stand-in, name, parameters, arguments) for every call, for those
- * who need a list of them: the exports, libbpf's own functions behind them, the tests.
+ * X(version node, type, `return` or its stand-in, name, parameters, arguments) for every call, for
+ * those who need a list of them: the exports, libbpf's own functions behind them, the tests.
  */
 #define LIBBPF_RING_CALLS(X)                                                                      \
 	X("LIBBPF_0.0.9", struct ring_buffer *, return, ring_buffer__new,                         \

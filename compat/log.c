@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /*
  * libbpf has no function that prints a message of somebody else's, and none that says which print
- * function is set; only one that sets another and returns the one before. So a relay is put in its place
- * for a moment. Messages that other threads cause meanwhile are relayed; a function that the program sets
- * meanwhile stays; and if the program keeps the relay for the function to be put back later, that works.
+ * function is set; only one that sets another and returns the one before. So a relay is put in its
+ * place for a moment. Messages that other threads cause meanwhile are relayed; a function that the
+ * program sets meanwhile stays; and if the program keeps the relay for the function to be put back
+ * later, that works.
  */
 #include "log.h"
 
@@ -101,7 +102,10 @@ void compat_warn(const char *fmt, ...)
 	va_end(args);
 }
 
-/* What is no warning is for people who look for something in this library: libbpf would not print it. */
+/*
+ * What is no warning is for people who look for something in this library: libbpf would not print
+ * it.
+ */
 static int most_detail(void)
 {
 	const char *level = secure_getenv("BPFRING_LOG_LEVEL");

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
-/* Messages go where libbpf's own go: to the function that the program gave to libbpf_set_print(). */
+/*
+ * Messages go where libbpf's own go: to the function that the program gave to libbpf_set_print().
+ */
 #ifndef COMPAT_LOG_H
 #define COMPAT_LOG_H
 

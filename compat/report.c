@@ -139,7 +139,9 @@ __attribute__((constructor)) static void begin(void)
 		pthread_atfork(lock_managers, unlock_managers, unlock_managers);
 }
 
-/* Managers that the program did not free; and programs that have none, for whoever expected some. */
+/*
+ * Managers that the program did not free; and programs that have none, for whoever expected some.
+ */
 __attribute__((destructor)) static void end(void)
 {
 	const struct environment *env = environment();

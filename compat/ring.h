@@ -31,8 +31,8 @@ int ring_open(struct ring **ret, struct ring_buffer *owner, int map_fd,
 void ring_close(struct ring *r);
 
 /*
- * Takes the ring up again in a forked child, or where somebody else consumed from it meanwhile: libbpf
- * reads the position anew at each call. 0 or -errno.
+ * Takes the ring up again in a forked child, or where somebody else consumed from it meanwhile:
+ * libbpf reads the position anew at each call. 0 or -errno.
  */
 int ring_attach(struct ring *r);
 
@@ -40,9 +40,9 @@ int ring_attach(struct ring *r);
 bool ring_waits_in_loop(const struct ring *r);
 
 /*
- * Hands records to the callback, @most of them, until there is none. Then, unless the ring waits in the
- * loop, the true position is published, and the commit of the next record notifies. Number of records, or
- * what the callback returned if that was negative, or another error.
+ * Hands records to the callback, @most of them, until there is none. Then, unless the ring waits in
+ * the loop, the true position is published, and the commit of the next record notifies. Number of
+ * records, or what the callback returned if that was negative, or another error.
  */
 int64_t ring_drain(struct ring *r, uint64_t most);
 

@@ -36,8 +36,9 @@ static void destroy(struct ring_buffer *rb)
 }
 
 /*
- * Is a call under way? One that longjmp() has left is not: its frame was below ours. Several threads may be in
- * ring__consume() of different rings; nothing that one of them writes here is for another.
+ * Is a call under way? One that longjmp() has left is not: its frame was below ours. Several
+ * threads may be in ring__consume() of different rings; nothing that one of them writes here is for
+ * another.
  */
 static bool is_called(const struct ring_buffer *rb)
 {
@@ -89,8 +90,9 @@ struct ring *ring_buffer_reported(const struct ring_buffer *rb, int i)
 }
 
 /*
- * By the number that the program gave, as libbpf does it. Where the program has closed that one since, the
- * epoll knows the ring under it for as long as the map is mapped, but cannot be told: then by our own as well.
+ * By the number that the program gave, as libbpf does it. Where the program has closed that one
+ * since, the epoll knows the ring under it for as long as the map is mapped, but cannot be told:
+ * then by our own as well.
  */
 int ring_buffer_watch(struct ring *r, uint32_t events)
 {
@@ -181,7 +183,10 @@ void compat_ring_buffer__free(struct ring_buffer *rb)
 		destroy(rb);
 		return;
 	}
-	/* From a callback, which crashes libbpf: the call that it is in frees the manager at its end. */
+	/*
+	 * From a callback, which crashes libbpf: the call that it is in frees the manager at its
+	 * end.
+	 */
 	rb->freed = true;
 	for (unsigned int i = 0; i < rb->count; i++)
 		rb->rings[i]->closing = true;
@@ -311,7 +316,10 @@ int compat_ring_buffer__poll(struct ring_buffer *rb, int timeout_ms)
 
 int compat_ring_buffer__epoll_fd(const struct ring_buffer *rb)
 {
-	/* The program waits by itself from now on: the descriptor has to show what is there at any time. */
+	/*
+	 * The program waits by itself from now on: the descriptor has to show what is there at any
+	 * time.
+	 */
 	if (rb->windows)
 		windows_end((struct ring_buffer *)rb);
 	return rb->epoll_fd;

@@ -2,10 +2,11 @@
 /*
  * The manager: libbpf's struct ring_buffer.
  *
- * Two things wait for its rings. One is an epoll on the maps, registered as libbpf does it, which says
- * what libbpf's poll would have found: it is behind ring_buffer__epoll_fd(), poll(0) and time-outs. The
- * other is a loop of libbpfring, which makes ring_buffer__poll() wait in windows; see windows.c. A
- * program that asked for the epoll's descriptor waits by itself, and there is no loop any more.
+ * Two things wait for its rings. One is an epoll on the maps, registered as libbpf does it, which
+ * says what libbpf's poll would have found: it is behind ring_buffer__epoll_fd(), poll(0) and
+ * time-outs. The other is a loop of libbpfring, which makes ring_buffer__poll() wait in windows;
+ * see windows.c. A program that asked for the epoll's descriptor waits by itself, and there is no
+ * loop any more.
  */
 #ifndef COMPAT_RING_BUFFER_H
 #define COMPAT_RING_BUFFER_H
@@ -62,8 +63,8 @@ int ring_buffer_attach(struct ring_buffer *rb);
 struct ring *ring_buffer_reported(const struct ring_buffer *rb, int i);
 
 /*
- * Watches the ring for @events from now on, and makes the epoll report it if there is something already.
- * 0 or -errno.
+ * Watches the ring for @events from now on, and makes the epoll report it if there is something
+ * already. 0 or -errno.
  */
 int ring_buffer_watch(struct ring *r, uint32_t events);
 
@@ -71,9 +72,9 @@ int ring_buffer_watch(struct ring *r, uint32_t events);
 int ring_buffer_result(int64_t result);
 
 /*
- * Waits in windows, for no longer than @timeout_ms (-1: for ever), and hands over what it finds. Number
- * of records, 0: time is up, or an error. *@cannot: there are rings that only libbpf's way of waiting
- * can serve now; nothing was done.
+ * Waits in windows, for no longer than @timeout_ms (-1: for ever), and hands over what it finds.
+ * Number of records, 0: time is up, or an error. *@cannot: there are rings that only libbpf's way
+ * of waiting can serve now; nothing was done.
  */
 int64_t windows_poll(struct ring_buffer *rb, int timeout_ms, bool *cannot);
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
 /*
- * Waiting that a signal ends, whenever it comes. libbpf's calls sleep once, so a signal handler that sets
- * a flag ends the sleep. A call that wakes up and sleeps again by itself would miss a signal that comes
- * in between; so it holds signals back except while it sleeps and while it calls back.
+ * Waiting that a signal ends, whenever it comes. libbpf's calls sleep once, so a signal handler
+ * that sets a flag ends the sleep. A call that wakes up and sleeps again by itself would miss a
+ * signal that comes in between; so it holds signals back except while it sleeps and while it calls
+ * back.
  */
 #ifndef COMPAT_SIGNALS_H
 #define COMPAT_SIGNALS_H
@@ -20,8 +21,8 @@ void signals_hold(struct signals *s);
 void signals_release(struct signals *s);
 
 /*
- * Sleeps until @fd is readable: 1; 0 at @deadline, of CLOCK_MONOTONIC in ns, INT64_MAX: never; -EINTR: a
- * signal came, its handler has run.
+ * Sleeps until @fd is readable: 1; 0 at @deadline, of CLOCK_MONOTONIC in ns, INT64_MAX: never;
+ * -EINTR: a signal came, its handler has run.
  */
 int signals_wait(const struct signals *s, int fd, int64_t deadline);
 

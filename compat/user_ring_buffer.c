@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /*
- * Programs lock around reserving and submit from any thread without a lock, as libbpf's manual says: so the
- * producer is one for threads. libbpf knows no claims, so it takes none.
+ * Programs lock around reserving and submit from any thread without a lock, as libbpf's manual
+ * says: so the producer is one for threads. libbpf knows no claims, so it takes none.
  */
 #include "user_ring_buffer.h"
 
@@ -56,8 +56,8 @@ void compat_user_ring_buffer__free(struct user_ring_buffer *rb)
 }
 
 /*
- * libbpf reads the position in the ring anew at each call. So it bears that a forked child goes on, or that
- * two producers take turns; a producer of libbpfring has to be opened anew for that.
+ * libbpf reads the position in the ring anew at each call. So it bears that a forked child goes on,
+ * or that two producers take turns; a producer of libbpfring has to be opened anew for that.
  */
 static int attach(struct user_ring_buffer *rb)
 {
@@ -65,7 +65,10 @@ static int attach(struct user_ring_buffer *rb)
 	struct bpfring_producer *fresh;
 	int err;
 
-	/* Acquire, with the release in end(): what the threads that submitted last left in the producer. */
+	/*
+	 * Acquire, with the release in end(): what the threads that submitted last left in the
+	 * producer.
+	 */
 	if (!inherited && (__atomic_load_n(&rb->reserved, __ATOMIC_ACQUIRE) ||
 			   !core_producer_moved(rb->producer)))
 		return 0;

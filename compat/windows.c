@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /*
- * ring_buffer__poll() that waits in a loop of libbpfring: while records keep coming it sleeps through
- * windows in which commits do not notify, and the traced program pays nothing for being traced.
+ * ring_buffer__poll() that waits in a loop of libbpfring: while records keep coming it sleeps
+ * through windows in which commits do not notify, and the traced program pays nothing for being
+ * traced.
  *
- * The loop has the rings beside the epoll that libbpf's way of waiting needs. What holds between calls: a
- * ring is quiet only if the loop has a time to look at it; any other ring has its true position
- * published, so that commits notify exactly when they would notify libbpf.
+ * The loop has the rings beside the epoll that libbpf's way of waiting needs. What holds between
+ * calls: a ring is quiet only if the loop has a time to look at it; any other ring has its true
+ * position published, so that commits notify exactly when they would notify libbpf.
  */
 #include <bpfring/loop.h>
 #include <errno.h>
@@ -17,8 +18,8 @@
 #include "ring_buffer.h"
 
 /*
- * One poll hands out what it finds and what comes meanwhile, like libbpf's, but not for ever: a producer
- * that is faster than the callback would keep other rings waiting, and the caller too.
+ * One poll hands out what it finds and what comes meanwhile, like libbpf's, but not for ever: a
+ * producer that is faster than the callback would keep other rings waiting, and the caller too.
  */
 #define TURN_NS 1000000000LL
 
@@ -85,9 +86,10 @@ static int make_loop(struct ring_buffer *rb)
 }
 
 /*
- * Puts rings into the loop that are not there yet. At its first look the loop takes all that is in a
- * ring, notified of or not; libbpf's poll would leave what nobody was notified of. So a ring with such
- * records stays outside until they have been taken otherwise. 0: all are in; 1: some are not; or -errno.
+ * Puts rings into the loop that are not there yet. At its first look the loop takes all that is in
+ * a ring, notified of or not; libbpf's poll would leave what nobody was notified of. So a ring with
+ * such records stays outside until they have been taken otherwise. 0: all are in; 1: some are not;
+ * or -errno.
  */
 static int join(struct ring_buffer *rb, bool *joined)
 {
@@ -151,8 +153,8 @@ static int64_t take_reported(struct ring_buffer *rb, int count)
 }
 
 /*
- * Records that are there already and that libbpf's poll would hand out without waiting. Rings that are
- * quiet have time until their window ends.
+ * Records that are there already and that libbpf's poll would hand out without waiting. Rings that
+ * are quiet have time until their window ends.
  */
 static int64_t take_stragglers(struct ring_buffer *rb)
 {
@@ -177,8 +179,8 @@ static int64_t take_stragglers(struct ring_buffer *rb)
 }
 
 /*
- * Sleeps until something is due, and hands it over: 0 at the deadline, or where rings had to be taken up again,
- * because somebody else consumed from them: they are out of the loop then.
+ * Sleeps until something is due, and hands it over: 0 at the deadline, or where rings had to be
+ * taken up again, because somebody else consumed from them: they are out of the loop then.
  */
 static int64_t wait_in_loop(struct ring_buffer *rb, int64_t deadline, bool *again)
 {
@@ -240,8 +242,7 @@ int64_t windows_poll(struct ring_buffer *rb, int timeout_ms, bool *cannot)
 	int64_t n;
 
 	(void)guard;
-	signals_hold(
-		&rb->signals); /* from here on, or one that comes before the sleep would be missed */
+	signals_hold(&rb->signals); /* from here on; one before the sleep would be missed */
 	do
 		n = poll_in_loop(rb, deadline, cannot, &again);
 	while (again && !n);

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
-/* Example of a BPF program that takes commands out of a user ring and answers through a kernel ring. */
+/*
+ * Example of a BPF program that takes commands out of a user ring and answers through a kernel
+ * ring.
+ */
 #include <linux/bpf.h>
 #include <linux/errno.h>
 #include <bpf/bpf_helpers.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /*
- * Example of request and response: sends the commands on stdin, "set KEY VALUE", "add KEY VALUE" and
- * "get KEY" with keys from 0 to 15, to a BPF program and prints its answers.
+ * Example of request and response: sends the commands on stdin, "set KEY VALUE", "add KEY VALUE"
+ * and "get KEY" with keys from 0 to 15, to a BPF program and prints its answers.
  */
 #include <bpfring/bpfring.h>
 #include <stdio.h>

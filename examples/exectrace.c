@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
-/* Example of a tracer: prints processes that start a program or end, and what became of the ring. */
+/*
+ * Example of a tracer: prints processes that start a program or end, and what became of the ring.
+ */
 #include <argp.h>
 #include <bpf/libbpf.h>
 #include <bpfring/bpfring.h>

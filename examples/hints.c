@@ -98,8 +98,8 @@ static void work(unsigned long long ns)
 }
 
 /*
- * BPF sees at a switch what phase it is and when that began, no more: so one switch per phase. A sleep
- * that was over before it began gives none.
+ * BPF sees at a switch what phase it is and when that began, no more: so one switch per phase. A
+ * sleep that was over before it began gives none.
  */
 static void sleep_seen(const struct hints_cell *cell)
 {

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
-/* Example of a BPF program that serves several threads: questions from one ring, replies into another. */
+/*
+ * Example of a BPF program that serves several threads: questions from one ring, replies into
+ * another.
+ */
 #include <linux/bpf.h>
 #include <stddef.h>
 #include <bpf/bpf_helpers.h>

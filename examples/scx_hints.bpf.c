@@ -19,7 +19,9 @@ enum { HINTED_QUEUE = 0, PLAIN_QUEUE = 1 };
 
 struct hints_value {
 	struct scx_hints_cell __uptr *cell;
-	/* Moved along when a thread is bound to the next scheduler, who has to know whose they are. */
+	/*
+	 * Moved along when a thread is bound to the next scheduler, who has to know whose they are.
+	 */
 	__u64 load;
 	__u64 number; /* of its waits, to tell one from the next */
 	__u64 stamp;  /* counts.started when this wait began, plus one; 0: it does not wait */
@@ -250,8 +252,8 @@ void BPF_PROG(hints_dispatch, __s32 cpu, struct task_struct *prev)
 			return;
 		}
 		/*
-		 * Was that right? Other CPUs take from the queues and put into them all the time. But
-		 * a thread that was in the queue before and still is, was there in between.
+		 * Was that right? Other CPUs take from the queues and put into them all the time.
+		 * But a thread that was in the queue before and still is, was there in between.
 		 */
 		if (!before.pid)
 			return;

@@ -2,7 +2,8 @@
 /*
  * Example of a helper process for a scheduler: loads scx_hints.bpf.c, whose hinted threads run
  * before all others, sends it the commands on stdin, and loads it again when the kernel ejects it.
- * One loop does all: events of the scheduler, its ejection, space for commands, stdin, signals, time.
+ * One loop does all: events of the scheduler, its ejection, space for commands, stdin, signals,
+ * time.
  */
 #include <argp.h>
 #include <bpfring/bpfring.h>

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /*
- * What scx_hints --demo shows, and checks: hinted threads first, commands and answers, three ways to
- * be ejected, hints that go on working under each new scheduler. Everything is counted, not timed.
+ * What scx_hints --demo shows, and checks: hinted threads first, commands and answers, three ways
+ * to be ejected, hints that go on working under each new scheduler. Everything is counted, not
+ * timed.
  */
 #include <bpfring/bpfring.h>
 #include <errno.h>

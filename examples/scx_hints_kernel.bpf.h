@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
 /*
- * What the scheduler of the scx_hints example uses of the kernel, from Linux 6.12 on. Of structs only
- * the members that are used: libbpf finds out where they are in the running kernel.
+ * What the scheduler of the scx_hints example uses of the kernel, from Linux 6.12 on. Of structs
+ * only the members that are used: libbpf finds out where they are in the running kernel.
  */
 #ifndef SCX_HINTS_KERNEL_BPF_H
 #define SCX_HINTS_KERNEL_BPF_H

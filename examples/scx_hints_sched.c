@@ -64,7 +64,7 @@ static int on_watch(void *ctx, struct bpfring_struct_ops *ops,
 	struct scheduler *s = ctx;
 
 	(void)ops;
-	if (event->kind != BPFRING_STRUCT_OPS_DETACHED)
+	if (event->kind != BPFRING_STRUCT_OPS_EVENT_DETACHED)
 		return 0;
 	take_last_events(s);
 	s->handler.ended(s->handler.ctx, s->has_exit ? &s->exit : NULL, event->reason);
@@ -88,7 +88,7 @@ static int load(struct scheduler *s, const struct scheduler_opts *opts)
 		return err;
 	err = bpfring_struct_ops_open_object(&s->ops, s->skel->obj, "scheduler", &ops_opts);
 	if (!err)
-		err = bpfring_struct_ops_prepare(s->ops, BPFRING_STRUCT_OPS_LINK);
+		err = bpfring_struct_ops_prepare(s->ops, BPFRING_STRUCT_OPS_MODE_LINK);
 	if (!err) /* SEC("struct_ops.s/init") would do, but for libbpf 1.1 */
 		err = bpf_program__set_flags(s->skel->progs.hints_init, BPF_F_SLEEPABLE);
 	if (err < 0)
@@ -111,9 +111,9 @@ static int open_rings(struct scheduler *s)
 }
 
 /*
- * While the kernel takes over one thread after the other, those that it has taken already come after
- * those that it has not. If these want all CPUs, a caller that was taken would never get to the end
- * (seen on Linux 6.18). The kernel does not take over real-time threads.
+ * While the kernel takes over one thread after the other, those that it has taken already come
+ * after those that it has not. If these want all CPUs, a caller that was taken would never get to
+ * the end (seen on Linux 6.18). The kernel does not take over real-time threads.
  */
 static int register_undisturbed(struct bpfring_struct_ops *ops)
 {
@@ -173,7 +173,10 @@ void scheduler_free(struct scheduler *s, struct scx_hints_exit *exit)
 {
 	if (!s)
 		return;
-	/* The link goes with the handle. When that returns, the scheduler has written its last event. */
+	/*
+	 * The link goes with the handle. When that returns, the scheduler has written its last
+	 * event.
+	 */
 	bpfring_struct_ops_close(s->ops);
 	take_last_events(s);
 	if (exit && s->has_exit)

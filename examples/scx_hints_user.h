@@ -17,7 +17,9 @@ struct scheduler;
 /* What it tells, from the loop that it was loaded with. */
 struct scheduler_handler {
 	void (*answer)(void *ctx, const struct scx_hints_answer *answer);
-	/* It schedules no longer; it is still to be freed. @exit: NULL if its last event was lost */
+	/*
+	 * It schedules no longer; it is still to be freed. @exit: NULL if its last event was lost
+	 */
 	void (*ended)(void *ctx, const struct scx_hints_exit *exit, const char *state);
 	void *ctx;
 };

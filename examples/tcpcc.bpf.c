@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
-/* Example of a congestion control in two versions: one that grows as Reno does, one that stands still. */
+/*
+ * Example of a congestion control in two versions: one that grows as Reno does, one that stands
+ * still.
+ */
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>

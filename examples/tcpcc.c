@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /*
- * Example of struct_ops: installs a congestion control written in BPF, uses it, replaces it by another
- * version under a living connection, takes it out, and shows at each step what the kernel says.
+ * Example of struct_ops: installs a congestion control written in BPF, uses it, replaces it by
+ * another version under a living connection, takes it out, and shows at each step what the kernel
+ * says.
  */
 #include <arpa/inet.h>
 #include <bpf/libbpf.h>
@@ -157,7 +158,7 @@ static int on_event(void *ctx, struct bpfring_struct_ops *ops,
 	struct tcpcc *t = ctx;
 
 	(void)ops;
-	t->told = event->kind == BPFRING_STRUCT_OPS_DETACHED;
+	t->told = event->kind == BPFRING_STRUCT_OPS_EVENT_DETACHED;
 	return BPFRING_STOP;
 }
 
@@ -183,7 +184,7 @@ static struct bpfring_struct_ops *prepare(struct tcpcc *t, const char *map)
 	struct bpfring_struct_ops *ops;
 
 	check("open", bpfring_struct_ops_open_object(&ops, t->skel->obj, map, &opts));
-	check("prepare", bpfring_struct_ops_prepare(ops, BPFRING_STRUCT_OPS_AUTO));
+	check("prepare", bpfring_struct_ops_prepare(ops, BPFRING_STRUCT_OPS_MODE_AUTO));
 	return ops;
 }
 

@@ -125,7 +125,8 @@ hints | hints_fallback)
 	[ "$option" ] || ! "$dir/probe" | grep -q "^uptr  *yes$" || path="pinned by the kernel"
 	"$dir/hints" -d 1 -t 2 $option >"$work/out" 2>&1 || fail "ended with status $?"
 	await "^path: .*$path"
-	# What BPF accounted and what the threads' own clocks say, in ms: three phases of two threads.
+	# What BPF accounted and what the threads' own clocks say, in ms: three phases of two
+	# threads.
 	awk '$2 ~ /^(mutator|gc|locked)$/ && $3 > 0 {
 			error = $3 > $4 ? $3 - $4 : $4 - $3
 			good += error < 20 + $4 / 4

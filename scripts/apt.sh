@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 #
-# apt.sh COMMAND...: runs apt-get or the like. While another program holds a lock of apt or dpkg, which
-# apt itself waits for in some cases only, it tries again, for up to $APT_LOCK_TIMEOUT seconds (600).
+# apt.sh COMMAND...: runs apt-get or the like. While another program holds a lock of apt or dpkg,
+# which apt itself waits for in some cases only, it tries again, for up to $APT_LOCK_TIMEOUT seconds
+# (600).
 set -eu
 
 limit=${APT_LOCK_TIMEOUT:-600}

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 #
-# lint.sh: codespell over all text, shellcheck over scripts, clang-tidy over library, examples and tests. No
-# finding is left.
+# lint.sh: codespell over all text, shellcheck over scripts, clang-tidy over library, examples and
+# tests. No finding is left.
 set -eu
 
 cd "$(dirname "$0")/.."

@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 #
-# Runs programs of Debian 13 that use libbpf's ring buffers, unchanged, with and without libbpfring-compat.so, and
-# compares what they print. They are unpacked below the cache, without privileges, and run as root.
+# Runs programs of Debian 13 that use libbpf's ring buffers, unchanged, with and without
+# libbpfring-compat.so, and compares what they print. They are unpacked below the cache, without
+# privileges, and run as root.
 set -euo pipefail
 
 usage()
@@ -46,7 +47,8 @@ unpacked() # NAME PACKAGE
 	echo "$cache/$1"
 }
 
-# Kernel headers in one tree, as bcc wants them. They need not be those of the running kernel for what it compiles.
+# Kernel headers in one tree, as bcc wants them. They need not be those of the running kernel for
+# what it compiles.
 headers()
 {
 	local dir=$cache/headers version
@@ -89,7 +91,8 @@ bcc()
 	tests/clients/bcc.sh "$(unpacked bcc python3-bpfcc)" "$run" "$paced" "$(headers)"
 }
 
-# Only what a program needs goes into the guest: libraries, and the files that are named. Links are followed.
+# Only what a program needs goes into the guest: libraries, and the files that are named. Links are
+# followed.
 trimmed() # ROOT FILE...
 {
 	local root=$1 dir=$1.guest file

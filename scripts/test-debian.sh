@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 #
-# test-debian.sh [SUITE [CTEST-OPTION...]]: what README.md tells newcomers, on a Debian that has nothing
-# installed yet (default: bookworm): its commands, scripts/demo.sh, and scripts/test.sh with these options
-# of ctest (default: -L "unit|abi|downstream"). As root; the kernel is this machine's.
+# test-debian.sh [SUITE [CTEST-OPTION...]]: what README.md tells newcomers, on a Debian that has
+# nothing installed yet (default: bookworm): its commands, scripts/demo.sh, and scripts/test.sh with
+# these options of ctest (default: -L "unit|abi|downstream"). As root; the kernel is this machine's.
 set -euo pipefail
 
 cd "$(dirname "$0")/.."

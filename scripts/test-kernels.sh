@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 #
-# Runs the tests on other kernels, each in a virtual machine, all with the same binaries, and prints a
-# table. A skip counts as a failure unless the kernel truly lacks what the test says it lacks.
+# Runs the tests on other kernels, each in a virtual machine, all with the same binaries, and prints
+# a table. A skip counts as a failure unless the kernel truly lacks what the test says it lacks.
 set -euo pipefail
 
 usage()

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /*
- * bpfring-run PROGRAM [ARGUMENT...]: starts a program with libbpfring-compat.so in front of libbpf, and says so
- * if that cannot help it. It becomes the program: process, signals and exit status are the program's own.
+ * bpfring-run PROGRAM [ARGUMENT...]: starts a program with libbpfring-compat.so in front of libbpf,
+ * and says so if that cannot help it. It becomes the program: process, signals and exit status are
+ * the program's own.
  */
 #include <errno.h>
 #include <limits.h>

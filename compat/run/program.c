@@ -129,7 +129,7 @@ static FILE *list_libraries(const char *linker, const char *path, const char *pr
 	*pid = fork();
 	if (*pid == 0) {
 		dup2(ends[1], STDOUT_FILENO);
-		close(STDERR_FILENO); /* libraries that are missing: the program itself will say so */
+		close(STDERR_FILENO); /* the program itself will name missing libraries */
 		execl(linker, linker, "--preload", preload, "--list", path, (char *)NULL);
 		_exit(127);
 	}

@@ -29,7 +29,8 @@
  *	task_storage.h  memory that threads share with BPF programs; names.h: values in it by name
  *	probe.h     what this kernel has and this process may use
  *	producer.h  the other direction: samples for BPF programs that drain a user ring
- *	producer_wait.h  waiting for space in it; producer_recovery.h: if another producer left it blocked
+ *	producer_wait.h  waiting for space in it
+ *	producer_recovery.h  mending a user ring that another producer left blocked
  *	ring.h      the inline data path beneath, on any memory; user_ring.h: of the producer
  *	common.h    error rule, options, version, log
  */

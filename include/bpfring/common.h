@@ -7,14 +7,14 @@
  * - A function that can fail returns int: >= 0 is good, a negative errno value is bad. errno itself
  *   is neither read nor promised. What is created or read comes back through a parameter named
  *   `ret`, written only on success.
- * - NULL for an object, or for a pointer that a function needs, has no effect. A function that returns
- *   int returns -EINVAL; one that returns a size, a position or an id returns 0; one that returns a
- *   pointer returns NULL. Where NULL has a meaning, the function says which. The functions that are
- *   inline in these headers do not look: they need pointers that are good.
+ * - NULL for an object, or for a pointer that a function needs, has no effect. A function that
+ *   returns int returns -EINVAL; one that returns a size, a position or an id returns 0; one that
+ *   returns a pointer returns NULL. Where NULL has a meaning, the function says which. The
+ *   functions that are inline in these headers do not look: they need pointers that are good.
  * - close and free functions accept NULL and cannot fail.
- * - Where a seccomp filter refuses a system call, the error of the filter comes back, as a rule -EPERM,
- *   else -EACCES or -ENOSYS. A consumer or producer that is handed a descriptor needs no bpf() if there is
- *   /proc, and no /proc if there is bpf().
+ * - Where a seccomp filter refuses a system call, the error of the filter comes back, as a rule
+ *   -EPERM, else -EACCES or -ENOSYS. A consumer or producer that is handed a descriptor needs no
+ *   bpf() if there is /proc, and no /proc if there is bpf().
  * - Times are int64_t nanoseconds of CLOCK_MONOTONIC; -1 means for ever.
  * - Signals never surface: EINTR is handled inside.
  * - Options structs start with their own size; bytes that this version of the library does not
@@ -43,7 +43,10 @@ extern "C" {
 #define BPFRING_API
 #endif
 
-/* Around a function that has the name of a struct, as stat() has. In C++ GCC's -Wshadow warns of it. */
+/*
+ * Around a function that has the name of a struct, as stat() has. In C++ GCC's -Wshadow warns of
+ * it.
+ */
 #if defined(__cplusplus) && defined(__GNUC__) && !defined(__clang__)
 #define BPFRING_PRIV_NAMESAKE_BEGIN \
 	_Pragma("GCC diagnostic push") _Pragma("GCC diagnostic ignored \"-Wshadow\"")
@@ -123,8 +126,9 @@ typedef void (*bpfring_log_fn)(enum bpfring_log_level level, const char *fmt, va
  * bpfring_set_log() - replace the receiver of messages.
  * @fn: the new receiver; NULL silences the library
  *
- * The default one prints errors and warnings to stderr; BPFRING_LOG_LEVEL=error|warn|info|debug|none
- * in the environment, read once, changes how much. Thread-safe.
+ * The default one prints errors and warnings to stderr;
+ * BPFRING_LOG_LEVEL=error|warn|info|debug|none in the environment, read once, changes how much.
+ * Thread-safe.
  *
  * Return: the receiver before, to be put back.
  */

@@ -10,12 +10,13 @@
  * Threads: one thread at a time owns a consumer. Only bpfring_consumer_wakeup() may be called from
  * any thread and from signal handlers.
  *
- * Leaving: a callback may leave the call by a C++ exception, longjmp() or pthread_exit(), and a thread may
- * be cancelled; bpfring_consumer_wait() is the only call that is a cancellation point. The record or
- * batch that was handed out counts as consumed, as with an error, and the consumer can be used and
- * closed as if the call had returned. After longjmp() this is so from the next wait, consume, add or
- * close on, by the same thread or after its end, and peek and release belong behind that. A consumer whose
- * own callback closed it and jumped is freed by a second bpfring_consumer_close(), and by that alone.
+ * Leaving: a callback may leave the call by a C++ exception, longjmp() or pthread_exit(), and a
+ * thread may be cancelled; bpfring_consumer_wait() is the only call that is a cancellation point.
+ * The record or batch that was handed out counts as consumed, as with an error, and the consumer
+ * can be used and closed as if the call had returned. After longjmp() this is so from the next
+ * wait, consume, add or close on, by the same thread or after its end, and peek and release belong
+ * behind that. A consumer whose own callback closed it and jumped is freed by a second
+ * bpfring_consumer_close(), and by that alone.
  *
  * Fork: a child process must not consume a ring of its parent. Every function that could touch the
  * ring returns -ECHILD there; the parent is not disturbed. The child may close the consumer and
@@ -37,22 +38,23 @@
 extern "C" {
 #endif
 
-/* Opaque, but begins with its struct bpfring_cons: see bpfring_consumer_cons(). */
+/* Opaque, but begins with its struct bpfring_ring: see bpfring_consumer_ring(). */
 struct bpfring_consumer;
 
 /* Flags of struct bpfring_consumer_opts. */
 enum {
-	/* Refuse (-EBUSY) to open while another consumer has this claim on the same map. It ends when
-	 * the consumer is closed or its process dies. Without privileges, across containers. Consumers
-	 * that do not ask for the claim are not kept out.
+	/* Refuse (-EBUSY) to open while another consumer has this claim on the same map. It ends
+	 * when the consumer is closed or its process dies. Without privileges, across containers.
+	 * Consumers that do not ask for the claim are not kept out.
 	 */
 	BPFRING_CONSUMER_EXCLUSIVE = 1U << 0,
-	/* Open also a ring whose positions contradict each other (-EBADMSG otherwise), as a consumer
-	 * of another library may have left it, and repair it. Goes on where a consumer of this library
-	 * stood last, if those records are still there, or else with the oldest record that the kernel
-	 * still points at. What is given up is logged as a warning and in the statistics. A ring in
-	 * order is not touched. Implies BPFRING_CONSUMER_EXCLUSIVE; needs a kernel that says where
-	 * records begin: Linux 6.10, or a stable one that was brought up to that.
+	/* Open also a ring whose positions contradict each other (-EBADMSG otherwise), as a
+	 * consumer of another library may have left it, and repair it. Goes on where a consumer of
+	 * this library stood last, if those records are still there, or else with the oldest record
+	 * that the kernel still points at. What is given up is logged as a warning and in the
+	 * statistics. A ring in order is not touched. Implies BPFRING_CONSUMER_EXCLUSIVE; needs a
+	 * kernel that says where records begin: Linux 6.10, or a stable one that was brought up to
+	 * that.
 	 */
 	BPFRING_CONSUMER_RECOVER = 1U << 1,
 };
@@ -70,19 +72,19 @@ struct bpfring_consumer_opts {
  *          keeps and may close its own
  * @opts:   NULL for defaults
  *
- * Resumes where the ring stands: records that an earlier consumer did not release come again, however
- * it ended. Does not block. Who opens a ring only to look at it (statistics, bytes available, snapshot,
- * peek and cancel) and closes it again does not disturb the consumer at work.
+ * Resumes where the ring stands: records that an earlier consumer did not release come again,
+ * however it ended. Does not block. Who opens a ring only to look at it (statistics, bytes
+ * available, snapshot, peek and cancel) and closes it again does not disturb the consumer at work.
  *
  * Return: 0, or
- * -EINVAL: @ret is NULL, unknown flags, not a BPF map, or not a ring buffer (the log names the type);
- * -E2BIG: @opts is from a newer library and asks for something unknown, or the ring is too large for
- * the address space; -EBADF: @map_fd is closed; -EACCES: the descriptor is read-only or write-only;
- * -EPERM: the map is frozen, or neither bpf() nor /proc says what it is; -EOPNOTSUPP: an overwrite-mode
- * map (BPF_F_RB_OVERWRITE), which needs another kind of reader; -EBADMSG: the positions in the ring
- * contradict each other, or the consumer position is not that of a record (BPFRING_CONSUMER_RECOVER
- * repairs that); -EBUSY: claimed by another (BPFRING_CONSUMER_EXCLUSIVE); -ENOMEM, -EMFILE, -ENFILE: out
- * of memory or descriptors; -ENOLCK: out of file locks.
+ * -EINVAL: @ret is NULL, unknown flags, not a BPF map, or not a ring buffer (the log names the
+ * type); -E2BIG: @opts is from a newer library and asks for something unknown, or the ring is too
+ * large for the address space; -EBADF: @map_fd is closed; -EACCES: the descriptor is read-only or
+ * write-only; -EPERM: the map is frozen, or neither bpf() nor /proc says what it is; -EOPNOTSUPP:
+ * an overwrite-mode map (BPF_F_RB_OVERWRITE), which needs another kind of reader; -EBADMSG: the
+ * positions in the ring contradict each other, or the consumer position is not that of a record
+ * (BPFRING_CONSUMER_RECOVER repairs that); -EBUSY: claimed by another (BPFRING_CONSUMER_EXCLUSIVE);
+ * -ENOMEM, -EMFILE, -ENFILE: out of memory or descriptors; -ENOLCK: out of file locks.
  */
 BPFRING_API int bpfring_consumer_open(struct bpfring_consumer **ret, int map_fd,
 				      const struct bpfring_consumer_opts *opts);
@@ -91,8 +93,8 @@ BPFRING_API int bpfring_consumer_open(struct bpfring_consumer **ret, int map_fd,
  * bpfring_consumer_open_pinned() - the same for a map pinned in a BPF file system.
  * @path: the pin, "/sys/fs/bpf/events"
  *
- * Return: as bpfring_consumer_open(), and -ENOENT: no such pin; -EACCES, -EPERM: file permissions, or
- * the kernel refuses bpf() to this process.
+ * Return: as bpfring_consumer_open(), and -ENOENT: no such pin; -EACCES, -EPERM: file permissions,
+ * or the kernel refuses bpf() to this process.
  */
 BPFRING_API int bpfring_consumer_open_pinned(struct bpfring_consumer **ret, const char *path,
 					     const struct bpfring_consumer_opts *opts);
@@ -126,8 +128,8 @@ BPFRING_API void bpfring_consumer_close(struct bpfring_consumer *c);
  *
  * It must not peek, release or cancel on its own consumer. A child forked in it must not return.
  *
- * Return: >= 0: go on; BPFRING_STOP: stop; another negative value: stop and return it to the caller.
- * In all three cases the record counts as consumed.
+ * Return: >= 0: go on; BPFRING_STOP: stop; another negative value: stop and return it to the
+ * caller. In all three cases the record counts as consumed.
  */
 typedef int (*bpfring_record_fn)(void *ctx, const void *data, size_t size);
 
@@ -146,9 +148,10 @@ typedef int (*bpfring_batch_fn)(void *ctx, const struct bpfring_record *records,
  * struct bpfring_budget - limits of one call; what reaches its limit first ends it. 0: no limit.
  * @sz:      sizeof(struct bpfring_budget)
  * @records: records
- * @bytes:   ring bytes: payload, header and padding; the record that crosses it is still handled, and
- *           discarded records on the way to the next one, up to 1/32 of the ring
- * @ns:      time; looked at after every record while callbacks are slow, else every 128 at the latest
+ * @bytes:   ring bytes: payload, header and padding; the record that crosses it is still handled,
+ *           and discarded records on the way to the next one, up to 1/32 of the ring
+ * @ns:      time; looked at after every record while callbacks are slow, else every 128 at the
+ *           latest
  */
 struct bpfring_budget {
 	size_t sz;
@@ -191,10 +194,9 @@ struct bpfring_outcome {
  * Space is given back to producers in batches while it runs, and at the end. Does not block.
  *
  * Return: number of records (at most INT_MAX), or the negative value of the callback, or
- * -EINVAL: records are held, @fn is NULL, a bad budget, or called from its own callback or while another
- * thread is in one of its calls;
- * -E2BIG: a budget from a newer library; -EBADMSG: the ring is corrupt; -EBUSY: a second consumer
- * moved the position; -ECHILD: in a forked child.
+ * -EINVAL: records are held, @fn is NULL, a bad budget, or called from its own callback or while
+ * another thread is in one of its calls; -E2BIG: a budget from a newer library; -EBADMSG: the ring
+ * is corrupt; -EBUSY: a second consumer moved the position; -ECHILD: in a forked child.
  */
 BPFRING_API int bpfring_consumer_consume(struct bpfring_consumer *c, bpfring_record_fn fn,
 					 void *ctx, const struct bpfring_budget *budget,
@@ -210,40 +212,40 @@ BPFRING_API int bpfring_consumer_consume_batch(struct bpfring_consumer *c, bpfri
 					       struct bpfring_outcome *ret);
 
 /**
- * bpfring_consumer_cons() - the ring itself, for the functions of ring.h.
+ * bpfring_consumer_ring() - the ring itself, for the functions of ring.h.
  * @c: the consumer
  */
-static inline struct bpfring_cons *bpfring_consumer_cons(struct bpfring_consumer *c)
+static inline struct bpfring_ring *bpfring_consumer_ring(struct bpfring_consumer *c)
 {
-	return (struct bpfring_cons *)(void *)c;
+	return (struct bpfring_ring *)(void *)c;
 }
 
 /**
- * bpfring_consumer_peek() - look at the next record, in place; see bpfring_cons_peek().
+ * bpfring_consumer_peek() - look at the next record, in place; see bpfring_ring_peek().
  * Return: 1 with a record, 0 when there is none now, -EBADMSG, -EBUSY, -ECHILD.
  */
 BPFRING_PRIV_HOT int bpfring_consumer_peek(struct bpfring_consumer *c, struct bpfring_record *ret)
 {
-	return bpfring_cons_peek(bpfring_consumer_cons(c), ret);
+	return bpfring_ring_peek(bpfring_consumer_ring(c), ret);
 }
 
 /**
- * bpfring_consumer_peek_batch() - look at several records; see bpfring_cons_peek_batch().
+ * bpfring_consumer_peek_batch() - look at several records; see bpfring_ring_peek_batch().
  * Return: number of records, 0, -EBADMSG, -EBUSY, -ECHILD.
  */
 static inline int bpfring_consumer_peek_batch(struct bpfring_consumer *c,
 					      struct bpfring_record *ret, unsigned int max)
 {
-	return bpfring_cons_peek_batch(bpfring_consumer_cons(c), ret, max);
+	return bpfring_ring_peek_batch(bpfring_consumer_ring(c), ret, max);
 }
 
 /**
- * bpfring_consumer_release() - give back all records peeked so far; see bpfring_cons_release().
+ * bpfring_consumer_release() - give back all records peeked so far; see bpfring_ring_release().
  * Return: 0, -EBUSY, -ECHILD.
  */
 BPFRING_PRIV_HOT int bpfring_consumer_release(struct bpfring_consumer *c)
 {
-	return bpfring_cons_release(bpfring_consumer_cons(c));
+	return bpfring_ring_release(bpfring_consumer_ring(c));
 }
 
 /**
@@ -251,7 +253,7 @@ BPFRING_PRIV_HOT int bpfring_consumer_release(struct bpfring_consumer *c)
  */
 static inline void bpfring_consumer_cancel(struct bpfring_consumer *c)
 {
-	bpfring_cons_cancel(bpfring_consumer_cons(c));
+	bpfring_ring_cancel(bpfring_consumer_ring(c));
 }
 
 /**
@@ -260,14 +262,14 @@ static inline void bpfring_consumer_cancel(struct bpfring_consumer *c)
  * @timeout_ns: -1 for ever, 0 to look only
  *
  * Sleeps through a busy head. While one is busy it looks again by itself after 1 ms, then ever more
- * rarely up to every 64 ms, because its commit may carry BPF_RB_NO_WAKEUP. Discarded records are given
- * back, and notifications without a record (BPF_RB_FORCE_WAKEUP) do not end the wait. From a return of 1
- * to the next wait the consumer is quiet: commits do not notify (see ring.h). After a return of 0 it is
- * not: the next commit makes an edge on bpfring_consumer_map_fd().
+ * rarely up to every 64 ms, because its commit may carry BPF_RB_NO_WAKEUP. Discarded records are
+ * given back, and notifications without a record (BPF_RB_FORCE_WAKEUP) do not end the wait. From a
+ * return of 1 to the next wait the consumer is quiet: commits do not notify (see ring.h). After a
+ * return of 0 it is not: the next commit makes an edge on bpfring_consumer_map_fd().
  *
  * Return: 1: there is a record to read; 0: time is up, or bpfring_consumer_wakeup() was called;
- * -EINVAL: records are held, the consumer is in a loop, this is one of its callbacks, another thread
- * is in one of its calls, or a time-out below -1; -EBADMSG, -EBUSY, -ECHILD as
+ * -EINVAL: records are held, the consumer is in a loop, this is one of its callbacks, another
+ * thread is in one of its calls, or a time-out below -1; -EBADMSG, -EBUSY, -ECHILD as
  * bpfring_consumer_consume(); -ENOMEM, -EMFILE, -ENFILE: at the first wait.
  */
 BPFRING_API int bpfring_consumer_wait(struct bpfring_consumer *c, int64_t timeout_ns);
@@ -302,9 +304,9 @@ typedef int (*bpfring_snapshot_fn)(void *ctx, const struct bpfring_record *recor
  * @fn:  called for every record from the first one not released, also for those behind a busy one
  * @ctx: for @fn
  *
- * For diagnosis: what is stuck in the ring, and who holds it up. A consumer that has not taken anything
- * yet can look on while another one consumes: what that one releases meanwhile may be written over, the
- * payload that is being looked at too.
+ * For diagnosis: what is stuck in the ring, and who holds it up. A consumer that has not taken
+ * anything yet can look on while another one consumes: what that one releases meanwhile may be
+ * written over, the payload that is being looked at too.
  *
  * Return: number of records seen, or -EINVAL: @fn is NULL; -EBADMSG: the ring is corrupt; -EBUSY: a
  * second consumer moved the position; -ECHILD: in a forked child; or the value of the callback.
@@ -350,7 +352,8 @@ BPFRING_PRIV_NAMESAKE_BEGIN
 /**
  * bpfring_consumer_stats() - read the counters.
  * @c:   the consumer
- * @ret: filled up to its @sz; members that a newer program knows and this library does not are zeroed
+ * @ret: filled up to its @sz; members that a newer program knows and this library does not are
+ *       zeroed
  *
  * Return: 0; -EINVAL: @ret is NULL or its size is less than that of the first member.
  */
@@ -370,7 +373,7 @@ BPFRING_API const char *bpfring_consumer_map_name(const struct bpfring_consumer 
 /** bpfring_consumer_ring_size() - bytes of data area (the map's max_entries). */
 BPFRING_API size_t bpfring_consumer_ring_size(const struct bpfring_consumer *c);
 
-/** bpfring_consumer_avail_data() - bytes not yet released; see bpfring_cons_avail_data(). */
+/** bpfring_consumer_avail_data() - bytes not yet released; see bpfring_ring_avail_data(). */
 BPFRING_API size_t bpfring_consumer_avail_data(const struct bpfring_consumer *c);
 
 /** bpfring_consumer_cons_pos() - position up to which all is released. */

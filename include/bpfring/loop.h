@@ -11,20 +11,23 @@
  * add, remove and close anything, themselves included.
  *
  * Time: windows, ticks and time-outs are ended by a timer, which knows no timer slack
- * (PR_SET_TIMERSLACK). A thread that gets no processor, or is stopped, looks late all the same. How late
- * it was lately is taken into account: see max_latency_ns.
+ * (PR_SET_TIMERSLACK). A thread that gets no processor, or is stopped, looks late all the same. How
+ * late it was lately is taken into account: see max_latency_ns.
  *
- * Leaving: a callback may leave poll, run and dispatch by a C++ exception, longjmp() or pthread_exit(), and a
- * thread in them may be cancelled; they are the only calls that are cancellation points, while they sleep.
- * The record or batch that was handed out counts as consumed, as with an error; the rest, and whatever
- * else was ready, comes with the next poll. Asynchronous cancellation is not supported.
- * After longjmp() the loop belongs to the thread that jumped until that polls it again, frees it, or ends.
+ * Leaving: a callback may leave poll, run and dispatch by a C++ exception, longjmp() or
+ * pthread_exit(), and a thread in them may be cancelled; they are the only calls that are
+ * cancellation points, while they sleep. The record or batch that was handed out counts as
+ * consumed, as with an error; the rest, and whatever else was ready, comes with the next poll.
+ * Asynchronous cancellation is not supported. After longjmp() the loop belongs to the thread that
+ * jumped until that polls it again, frees it, or ends.
  *
- * Fork: in a child every function that could disturb the parent returns -ECHILD. Counters can be read, and
- * bpfring_loop_free() gives back memory and descriptors, also if another thread was polling at the time.
+ * Fork: in a child every function that could disturb the parent returns -ECHILD. Counters can be
+ * read, and bpfring_loop_free() gives back memory and descriptors, also if another thread was
+ * polling at the time.
  *
- * Log: what is refused is explained once per object and cause. With BPFRING_LOG_LEVEL=debug loops and
- * consumers tell what they do: armed, window, sleeping, woken and why; at most 40 lines a second each.
+ * Log: what is refused is explained once per object and cause. With BPFRING_LOG_LEVEL=debug loops
+ * and consumers tell what they do: armed, window, sleeping, woken and why; at most 40 lines a
+ * second each.
  *
  * Needs: Linux 5.8.
  */
@@ -61,8 +64,8 @@ enum bpfring_wait {
  * @wait:           enum bpfring_wait
  * @max_latency_ns: longest window: how long a committed record may wait before the loop looks, not
  *                  counting the time until the scheduler runs the thread. 0: 200 us. The window is
- *                  shorter while the ring could fill in it, given its size, the rate measured, and by
- *                  how much looks came late; where no window is short enough the ring is armed.
+ *                  shorter while the ring could fill in it, given its size, the rate measured, and
+ *                  by how much looks came late; where no window is short enough the ring is armed.
  * @tick_ns:        look at least this often even if nothing notifies, for BPF programs that use
  *                  BPF_RB_NO_WAKEUP. 0: no tick, an idle loop makes no system call. (While a busy
  *                  head is in the way the loop looks again by itself, every 1 to 64 ms.)
@@ -86,8 +89,8 @@ struct bpfring_loop_opts {
  * @ret:  the loop; free it with bpfring_loop_free()
  * @opts: NULL for defaults
  *
- * Return: 0, or -EINVAL: @ret is NULL, an unknown wait mode, a negative time; -E2BIG: options from a
- * newer library; -ENOMEM, -EMFILE, -ENFILE.
+ * Return: 0, or -EINVAL: @ret is NULL, an unknown wait mode, a negative time; -E2BIG: options from
+ * a newer library; -ENOMEM, -EMFILE, -ENFILE.
  */
 BPFRING_API int bpfring_loop_new(struct bpfring_loop **ret, const struct bpfring_loop_opts *opts);
 
@@ -106,11 +109,11 @@ BPFRING_API void bpfring_loop_free(struct bpfring_loop *l);
  * @fn:  called for every record
  * @ctx: for @fn
  *
- * While it is in the loop, only the loop takes its records: a turn that finds some held by a peek, or
- * that comes up inside one of its own callbacks, fails with -EINVAL.
+ * While it is in the loop, only the loop takes its records: a turn that finds some held by a peek,
+ * or that comes up inside one of its own callbacks, fails with -EINVAL.
  *
- * Return: 0, or -EINVAL: NULL, @c holds records, or this is its own callback; -EEXIST: @c is in a loop
- * already; -ENOMEM; -ENOSPC: too many epoll watches of this user; -ECHILD: in a forked child.
+ * Return: 0, or -EINVAL: NULL, @c holds records, or this is its own callback; -EEXIST: @c is in a
+ * loop already; -ENOMEM; -ENOSPC: too many epoll watches of this user; -ECHILD: in a forked child.
  */
 BPFRING_API int bpfring_loop_add(struct bpfring_loop *l, struct bpfring_consumer *c,
 				 bpfring_record_fn fn, void *ctx);
@@ -134,7 +137,8 @@ BPFRING_API int bpfring_loop_remove(struct bpfring_loop *l, struct bpfring_consu
  * @fd:     the descriptor
  * @events: EPOLLIN and the like
  *
- * Return: >= 0: go on; BPFRING_STOP: end this poll or run; another negative value: end it with that.
+ * Return: >= 0: go on; BPFRING_STOP: end this poll or run; another negative value: end it with
+ * that.
  */
 typedef int (*bpfring_fd_fn)(void *ctx, int fd, uint32_t events);
 
@@ -146,9 +150,9 @@ typedef int (*bpfring_fd_fn)(void *ctx, int fd, uint32_t events);
  * @fn:     called while it is ready
  * @ctx:    for @fn
  *
- * Return: 0, or -EINVAL: NULL, or the loop's own descriptor; -EEXIST: watched already; -EBADF: closed; -EPERM: such a file cannot
- * be watched (regular files); -ELOOP: two loops that watch each other; -ENOMEM, -ENOSPC; -ECHILD: in a
- * forked child.
+ * Return: 0, or -EINVAL: NULL, or the loop's own descriptor; -EEXIST: watched already; -EBADF:
+ * closed; -EPERM: such a file cannot be watched (regular files); -ELOOP: two loops that watch each
+ * other; -ENOMEM, -ENOSPC; -ECHILD: in a forked child.
  */
 BPFRING_API int bpfring_loop_add_fd(struct bpfring_loop *l, int fd, uint32_t events,
 				    bpfring_fd_fn fn, void *ctx);
@@ -165,20 +169,20 @@ BPFRING_API int bpfring_loop_remove_fd(struct bpfring_loop *l, int fd);
  * @l:          the loop
  * @timeout_ns: longest wait, in nanoseconds; -1 for ever; 0 to do only what is ready now
  *
- * Work that a budget left is done by the next call, which then does not wait. When the time is up it looks
- * at all rings once more, so that `while (bpfring_loop_poll(l, 100000000) >= 0)` also finds what nobody
- * is notified of: records committed with BPF_RB_NO_WAKEUP, or behind one that was discarded with it.
- * With a time-out of 0, which is up at once, it does so if nothing else was ready, and leaves out rings
- * that are quiet: those are ready when their windows are over. To take all that is in the rings, before
- * closing them for example, call bpfring_loop_wakeup() first.
+ * Work that a budget left is done by the next call, which then does not wait. When the time is up
+ * it looks at all rings once more, so that `while (bpfring_loop_poll(l, 100000000) >= 0)` also
+ * finds what nobody is notified of: records committed with BPF_RB_NO_WAKEUP, or behind one that was
+ * discarded with it. With a time-out of 0, which is up at once, it does so if nothing else was
+ * ready, and leaves out rings that are quiet: those are ready when their windows are over. To take
+ * all that is in the rings, before closing them for example, call bpfring_loop_wakeup() first.
  *
- * Return: records handled (at most INT_MAX), one at which a callback returned BPFRING_STOP included. 0:
- * time is up, bpfring_loop_wakeup() or bpfring_loop_stop() was called, or only descriptors were ready.
- * Negative: what a callback returned (records before it are counted in the consumers' statistics,
- * other rings keep their turn for the next call); -EBADMSG, -EBUSY: a ring is corrupt or has a second
- * consumer: it has been removed from the loop, the log names it; -ECHILD: in a forked child;
- * -EINVAL: NULL, a time-out below -1, called from one of its own callbacks or while another thread polls,
- * or a ring whose records are held outside the loop.
+ * Return: records handled (at most INT_MAX), one at which a callback returned BPFRING_STOP
+ * included. 0: time is up, bpfring_loop_wakeup() or bpfring_loop_stop() was called, or only
+ * descriptors were ready. Negative: what a callback returned (records before it are counted in the
+ * consumers' statistics, other rings keep their turn for the next call); -EBADMSG, -EBUSY: a ring
+ * is corrupt or has a second consumer: it has been removed from the loop, the log names it;
+ * -ECHILD: in a forked child; -EINVAL: NULL, a time-out below -1, called from one of its own
+ * callbacks or while another thread polls, or a ring whose records are held outside the loop.
  */
 BPFRING_API int bpfring_loop_poll(struct bpfring_loop *l, int64_t timeout_ns);
 
@@ -192,8 +196,8 @@ BPFRING_API int bpfring_loop_run(struct bpfring_loop *l);
 /**
  * bpfring_loop_stop() - end the present, or else the next, bpfring_loop_run().
  *
- * The present, or else the next, bpfring_loop_poll() returns too. What a ring's turn has begun is finished first. From
- * any thread and from signal handlers. Does not touch errno.
+ * The present, or else the next, bpfring_loop_poll() returns too. What a ring's turn has begun is
+ * finished first. From any thread and from signal handlers. Does not touch errno.
  *
  * Return: 0; -EINVAL: NULL; -ECHILD: in a forked child.
  */
@@ -213,10 +217,10 @@ BPFRING_API int bpfring_loop_wakeup(struct bpfring_loop *l);
  * bpfring_loop_fd() - a descriptor for an outer event loop (sd-event, libuv, epoll, poll).
  * @l: the loop
  *
- * Readable when there is work, work left by a budget included: call bpfring_loop_dispatch() then. It
- * stays readable while a dispatch is under way, and if that is left by longjmp() or an exception.
- * Level- or edge-triggered. It belongs to the loop: do not read or close it. Between dispatches do
- * not call bpfring_loop_poll().
+ * Readable when there is work, work left by a budget included: call bpfring_loop_dispatch() then.
+ * It stays readable while a dispatch is under way, and if that is left by longjmp() or an
+ * exception. Level- or edge-triggered. It belongs to the loop: do not read or close it. Between
+ * dispatches do not call bpfring_loop_poll().
  *
  * Return: the descriptor; -EOPNOTSUPP for BPFRING_WAIT_SPIN; -EINVAL: NULL; -ECHILD: in a forked
  * child; -ENOMEM, -EMFILE, -ENFILE at the first call.
@@ -226,8 +230,8 @@ BPFRING_API int bpfring_loop_fd(struct bpfring_loop *l);
 /**
  * bpfring_loop_dispatch() - do the work for which bpfring_loop_fd() is readable; never blocks.
  *
- * Called although there was none, when the outer loop's time-out is over for example, it looks at all rings
- * that are armed, as bpfring_loop_poll() does.
+ * Called although there was none, when the outer loop's time-out is over for example, it looks at
+ * all rings that are armed, as bpfring_loop_poll() does.
  *
  * Return: as bpfring_loop_poll(); -EINVAL also if bpfring_loop_fd() was never called.
  */

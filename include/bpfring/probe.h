@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
 /*
  * Probe: what this kernel offers and what this process may do, found out by trying: maps, and empty
- * BPF programs of the kind that is needed. For ring buffers, which programs of all kinds can use, maps
- * alone: a program that traces needs CAP_PERFMON besides CAP_BPF.
+ * BPF programs of the kind that is needed. For ring buffers, which programs of all kinds can use,
+ * maps alone: a program that traces needs CAP_PERFMON besides CAP_BPF.
  *
  * Distributions carry features back and build them out, containers forbid them: version numbers
  * tell neither. Where trying would change the system (schedulers), the kernel's own types are

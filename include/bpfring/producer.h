@@ -55,7 +55,7 @@ struct bpfring_sample {
 	uint32_t reserved;
 };
 
-/* Opaque, but begins with its struct bpfring_prod: see bpfring_producer_prod(). */
+/* Opaque, but begins with its struct bpfring_user_ring: see bpfring_producer_ring(). */
 struct bpfring_producer;
 
 /* Flags of struct bpfring_producer_opts. */
@@ -170,14 +170,14 @@ BPFRING_API int bpfring_producer_open_id(struct bpfring_producer **ret, uint32_t
 BPFRING_API void bpfring_producer_close(struct bpfring_producer *p);
 
 /**
- * bpfring_producer_prod() - the ring itself, for the functions of user_ring.h that look at it. With
+ * bpfring_producer_ring() - the ring itself, for the functions of user_ring.h that look at it. With
  * BPFRING_PRODUCER_THREADS, or a kick by itself, samples must not be reserved and ended through it;
  * while other threads use it, bpfring_producer_free_space() and the like are what looks at it.
  * @p: the producer
  */
-static inline struct bpfring_prod *bpfring_producer_prod(struct bpfring_producer *p)
+static inline struct bpfring_user_ring *bpfring_producer_ring(struct bpfring_producer *p)
 {
-	return (struct bpfring_prod *)(void *)p;
+	return (struct bpfring_user_ring *)(void *)p;
 }
 
 /*
@@ -203,8 +203,8 @@ BPFRING_API void bpfring_priv_producer_explain_end(const struct bpfring_producer
  */
 static inline int bpfring_producer_reserve(struct bpfring_producer *p, size_t size, void **ret)
 {
-	if (size < bpfring_producer_prod(p)->limit) {
-		int err = bpfring_prod_reserve(bpfring_producer_prod(p), size, ret);
+	if (size < bpfring_producer_ring(p)->limit) {
+		int err = bpfring_user_ring_reserve(bpfring_producer_ring(p), size, ret);
 
 		if (!err || err == -ENOSPC)
 			return err;
@@ -237,10 +237,10 @@ BPFRING_API int bpfring_producer_reserve_batch(struct bpfring_producer *p,
  */
 static inline int bpfring_producer_submit(struct bpfring_producer *p, void *data)
 {
-	struct bpfring_prod *prod = bpfring_producer_prod(p);
+	struct bpfring_user_ring *prod = bpfring_producer_ring(p);
 
 	if (prod->limit) {
-		int err = bpfring_prod_submit(prod, data);
+		int err = bpfring_user_ring_submit(prod, data);
 
 		if (err)
 			bpfring_priv_producer_explain_end(p, err);
@@ -255,10 +255,10 @@ static inline int bpfring_producer_submit(struct bpfring_producer *p, void *data
  */
 static inline int bpfring_producer_discard(struct bpfring_producer *p, void *data)
 {
-	struct bpfring_prod *prod = bpfring_producer_prod(p);
+	struct bpfring_user_ring *prod = bpfring_producer_ring(p);
 
 	if (prod->limit) {
-		int err = bpfring_prod_discard(prod, data);
+		int err = bpfring_user_ring_discard(prod, data);
 
 		if (err)
 			bpfring_priv_producer_explain_end(p, err);
@@ -288,7 +288,7 @@ static inline int bpfring_producer_output(struct bpfring_producer *p, const void
 	void *sample;
 	int err;
 
-	if (!bpfring_producer_prod(p)->limit)
+	if (!bpfring_producer_ring(p)->limit)
 		return bpfring_priv_producer_output(p, data, size);
 	err = bpfring_producer_reserve(p, size, &sample);
 	if (err)
@@ -366,7 +366,7 @@ BPFRING_API int bpfring_producer_stats(const struct bpfring_producer *p,
 				       struct bpfring_producer_stats *ret);
 BPFRING_PRIV_NAMESAKE_END
 
-/** bpfring_producer_map_fd() - the producer's own descriptor of the map, not to be closed; -EBADF. */
+/** bpfring_producer_map_fd() - the producer's own descriptor, not to be closed; -EBADF. */
 BPFRING_API int bpfring_producer_map_fd(const struct bpfring_producer *p);
 
 /** bpfring_producer_map_id() - id of the map, 0 if the kernel did not tell. */
@@ -381,7 +381,7 @@ BPFRING_API size_t bpfring_producer_ring_size(const struct bpfring_producer *p);
 /** bpfring_producer_max_sample() - largest payload: all but 8 bytes of the ring, or 2^24 - 1. */
 BPFRING_API size_t bpfring_producer_max_sample(const struct bpfring_producer *p);
 
-/** bpfring_producer_free_space() - bytes free, headers included; see bpfring_prod_free_space(). */
+/** bpfring_producer_free_space() - see bpfring_user_ring_free_space(). */
 BPFRING_API size_t bpfring_producer_free_space(const struct bpfring_producer *p);
 
 /** bpfring_producer_cons_pos() - position up to which the kernel has drained. */

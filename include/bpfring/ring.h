@@ -2,7 +2,7 @@
 /*
  * The data path of a kernel-to-user ring (BPF_MAP_TYPE_RINGBUF), inline, on any memory.
  *
- * `struct bpfring_cons` is the consumer's end of one ring. It knows no file descriptors, allocates
+ * `struct bpfring_ring` is the consumer's end of one ring. It knows no file descriptors, allocates
  * nothing, makes no system call and never blocks; all functions here are wait-free. One thread uses
  * one struct at a time. Programs that consume a map use it through consumer.h; it stands alone for
  * rings that were mapped by other means, and for tests.
@@ -16,16 +16,16 @@
  * Quiet publishing. When the kernel commits a record it notifies the consumer only if the published
  * consumer position equals the position of that very record: the consumer has caught up and may be
  * asleep (kernel/bpf/ringbuf.c, bpf_ringbuf_commit()). A consumer that is awake has no use for that
- * interrupt, but the traced program pays for it. While it is awake, a quiet consumer therefore keeps
- * back the last record it released: it publishes where that record starts, not where it ends. A record
- * that is being committed lies behind it and less than a ring ahead, so the kernel never finds the two
- * equal. Before the consumer sleeps, bpfring_cons_arm() publishes the true position.
+ * interrupt, but the traced program pays for it. While it is awake, a quiet consumer therefore
+ * keeps back the last record it released: it publishes where that record starts, not where it ends.
+ * A record that is being committed lies behind it and less than a ring ahead, so the kernel never
+ * finds the two equal. Before the consumer sleeps, bpfring_ring_arm() publishes the true position.
  *
  * What is published is always the start of a committed record, so any consumer can take over from a
- * process that was killed while it was quiet: one of another library sees one record twice. One of this
- * library sees none twice, for the true position stands in a note beside the published one; see
- * bpfring_cons_set_note(). What is kept back is at most 1/16 of the ring; a larger record is given back
- * as a whole, and the next commit notifies.
+ * process that was killed while it was quiet: one of another library sees one record twice. One of
+ * this library sees none twice, for the true position stands in a note beside the published one;
+ * see bpfring_ring_set_note(). What is kept back is at most 1/16 of the ring; a larger record is
+ * given back as a whole, and the next commit notifies.
  *
  * Memory order: the labels A1, A2, R3, R7, F4 stand for the edges in docs/memory-model.md.
  */
@@ -53,7 +53,7 @@ struct bpfring_record {
 };
 
 /**
- * bpfring_cons_init() - take up the consumer's end of a ring where its position stands.
+ * bpfring_ring_init() - take up the consumer's end of a ring where its position stands.
  * @c:         written; no lifetime of its own
  * @cons_word: the consumer position, writable, word_size bytes, naturally aligned
  * @prod_word: the producer position, readable
@@ -64,10 +64,10 @@ struct bpfring_record {
  *             forked child if its page is MADV_WIPEONFORK. NULL: no such guard.
  *
  * Return: 0; -EINVAL for a size or word size that cannot be; -EBADMSG if the positions contradict
- * each other (more data than the ring holds, a position that is no multiple of 8); -EBUSY: somebody is
- * consuming the ring at this moment; -ECHILD in a forked child.
+ * each other (more data than the ring holds, a position that is no multiple of 8); -EBUSY: somebody
+ * is consuming the ring at this moment; -ECHILD in a forked child.
  */
-static inline int bpfring_cons_init(struct bpfring_cons *c, void *cons_word, const void *prod_word,
+static inline int bpfring_ring_init(struct bpfring_ring *c, void *cons_word, const void *prod_word,
 				    const void *data, uint64_t size, unsigned int word_size,
 				    const uint32_t *owner)
 {
@@ -99,16 +99,17 @@ static inline int bpfring_cons_init(struct bpfring_cons *c, void *cons_word, con
 }
 
 /**
- * bpfring_cons_set_note() - name a place for the true position while another is published.
+ * bpfring_ring_set_note() - name a place for the true position while another is published.
  * @c:    the ring, just initialised
- * @note: a word of word_size bytes, naturally aligned, in memory that all consumers share and that is
- *        zero at first: in a map, BPFRING_NOTE_OFFSET bytes into the page of the consumer position
+ * @note: a word of word_size bytes, naturally aligned, in memory that all consumers share and that
+ *        is zero at first: in a map, BPFRING_NOTE_OFFSET bytes into the page of the consumer
+ *        position
  *
- * If the consumer before was killed while it was quiet, this one goes on where that one really stood.
- * The note is believed only if it is the end of the one committed record that starts at the published
- * position: a stale one is never that, and a forged one hides no more than a record.
+ * If the consumer before was killed while it was quiet, this one goes on where that one really
+ * stood. The note is believed only if it is the end of the one committed record that starts at the
+ * published position: a stale one is never that, and a forged one hides no more than a record.
  */
-static inline void bpfring_cons_set_note(struct bpfring_cons *c, void *note)
+static inline void bpfring_ring_set_note(struct bpfring_ring *c, void *note)
 {
 	uint64_t end = c->released;
 	uint32_t len;
@@ -126,8 +127,9 @@ static inline void bpfring_cons_set_note(struct bpfring_cons *c, void *note)
 }
 
 /*
- * Where a consumer stands, in registers: the chain from one header to the next is what a record costs
- * at least. So the pointer goes on by itself, without the mask, and flags are looked at apart.
+ * Where a consumer stands, in registers: the chain from one header to the next is what a record
+ * costs at least. So the pointer goes on by itself, without the mask, and flags are looked at
+ * apart.
  */
 struct bpfring_priv_cursor {
 	uint64_t pos;
@@ -135,18 +137,20 @@ struct bpfring_priv_cursor {
 	const uint8_t *at; /* pos, as an address in the first copy of the data */
 };
 
-BPFRING_PRIV_HOT struct bpfring_priv_cursor bpfring_priv_cursor_at_pos(const struct bpfring_cons *c)
+BPFRING_PRIV_HOT struct bpfring_priv_cursor bpfring_priv_cursor_at_pos(const struct bpfring_ring *c)
 {
 	const struct bpfring_priv_cursor cursor = {c->pos, c->prod, c->data + (c->pos & c->mask)};
 
 	return cursor;
 }
 
-/* From bpfring_priv_next(): 1/32 of the ring were discarded records. Give back what can be, go on. */
+/*
+ * From bpfring_priv_next(): 1/32 of the ring were discarded records. Give back what can be, go on.
+ */
 #define BPFRING_PRIV_SKIPPED (-4097)
 
 /* The next record, for callers that keep the cursor over many. */
-BPFRING_PRIV_HOT int bpfring_priv_next(struct bpfring_cons *c, struct bpfring_priv_cursor *cursor,
+BPFRING_PRIV_HOT int bpfring_priv_next(struct bpfring_ring *c, struct bpfring_priv_cursor *cursor,
 				       struct bpfring_record *ret)
 {
 	const uint64_t from = cursor->pos;
@@ -196,12 +200,12 @@ BPFRING_PRIV_HOT int bpfring_priv_next(struct bpfring_cons *c, struct bpfring_pr
 }
 
 /* The position to publish after all before c->pos was released. */
-BPFRING_PRIV_HOT uint64_t bpfring_priv_word(const struct bpfring_cons *c)
+BPFRING_PRIV_HOT uint64_t bpfring_priv_word(const struct bpfring_ring *c)
 {
 	return c->quiet && c->pos - c->last <= (c->mask + 1) / 16 ? c->last : c->pos;
 }
 
-BPFRING_PRIV_HOT void bpfring_priv_released(struct bpfring_cons *c)
+BPFRING_PRIV_HOT void bpfring_priv_released(struct bpfring_ring *c)
 {
 	if (c->note)
 		bpfring_priv_write_note(c, c->pos);
@@ -213,11 +217,11 @@ BPFRING_PRIV_HOT void bpfring_priv_released(struct bpfring_cons *c)
 }
 
 /*
- * There was nothing to read: gives the discarded records on the way back, for there will be no release
- * for them, unless records are held before them. But who has taken nothing yet may be only looking, while
- * the consumer whose note stands there is at work. It leaves them to that one, once.
+ * There was nothing to read: gives the discarded records on the way back, for there will be no
+ * release for them, unless records are held before them. But who has taken nothing yet may be only
+ * looking, while the consumer whose note stands there is at work. It leaves them to that one, once.
  */
-__attribute__((noinline, cold, unused)) static int bpfring_priv_nothing(struct bpfring_cons *c,
+__attribute__((noinline, cold, unused)) static int bpfring_priv_nothing(struct bpfring_ring *c,
 									int why)
 {
 	int err, tentative = !(c->records | c->discards) && !c->looked && bpfring_priv_has_note(c);
@@ -236,23 +240,23 @@ __attribute__((noinline, cold, unused)) static int bpfring_priv_nothing(struct b
 }
 
 /**
- * bpfring_cons_peek() - look at the next record, in place.
+ * bpfring_ring_peek() - look at the next record, in place.
  * @c:   the ring
- * @ret: the record; its payload stays valid until bpfring_cons_release()
+ * @ret: the record; its payload stays valid until bpfring_ring_release()
  *
  * Every call goes one record further; discarded records are skipped and counted. Several records
- * can be held at once; bpfring_cons_release() gives all of them back, bpfring_cons_cancel() starts
+ * can be held at once; bpfring_ring_release() gives all of them back, bpfring_ring_cancel() starts
  * again at the first.
  *
  * Return: 1 with a record; 0 when there is none now, either because the ring is empty or because
- * the next record is still being written (bpfring_cons_head_busy() tells which): discarded records
- * before it are given back then, unless records are held before them (a consumer that has taken nothing
- * yet does so the second time, if a consumer of this library was there before: it may be at work); -EBADMSG
- * if the ring is corrupt: nothing of it is read, and the position does not move; -EBUSY: somebody else
- * consumes the ring, which is noticed here only if producers went on over our position or discarded
- * records are in it; -ECHILD in a forked child.
+ * the next record is still being written (bpfring_ring_head_busy() tells which): discarded records
+ * before it are given back then, unless records are held before them (a consumer that has taken
+ * nothing yet does so the second time, if a consumer of this library was there before: it may be at
+ * work); -EBADMSG if the ring is corrupt: nothing of it is read, and the position does not move;
+ * -EBUSY: somebody else consumes the ring, which is noticed here only if producers went on over our
+ * position or discarded records are in it; -ECHILD in a forked child.
  */
-BPFRING_PRIV_HOT int bpfring_cons_peek(struct bpfring_cons *c, struct bpfring_record *ret)
+BPFRING_PRIV_HOT int bpfring_ring_peek(struct bpfring_ring *c, struct bpfring_record *ret)
 {
 	int more;
 
@@ -271,15 +275,15 @@ BPFRING_PRIV_HOT int bpfring_cons_peek(struct bpfring_cons *c, struct bpfring_re
 }
 
 /**
- * bpfring_cons_peek_batch() - look at several records at once.
+ * bpfring_ring_peek_batch() - look at several records at once.
  * @c:   the ring
  * @ret: array of @max records, in ring order
  * @max: its length
  *
  * Return: number of records, 0 when there is none now; -EBADMSG, -EBUSY, -ECHILD as
- * bpfring_cons_peek(), but only if no record came before the error (the next call returns it then).
+ * bpfring_ring_peek(), but only if no record came before the error (the next call returns it then).
  */
-static inline int bpfring_cons_peek_batch(struct bpfring_cons *c, struct bpfring_record *ret,
+static inline int bpfring_ring_peek_batch(struct bpfring_ring *c, struct bpfring_record *ret,
 					  unsigned int max)
 {
 	struct bpfring_priv_cursor cursor;
@@ -288,7 +292,7 @@ static inline int bpfring_cons_peek_batch(struct bpfring_cons *c, struct bpfring
 
 	if (!max)
 		return *c->owner ? 0 : -ECHILD;
-	more = bpfring_cons_peek(c, ret);
+	more = bpfring_ring_peek(c, ret);
 	if (more <= 0)
 		return more;
 	cursor = bpfring_priv_cursor_at_pos(c);
@@ -298,7 +302,7 @@ static inline int bpfring_cons_peek_batch(struct bpfring_cons *c, struct bpfring
 }
 
 /**
- * bpfring_cons_release() - give back every record peeked so far, with one store.
+ * bpfring_ring_release() - give back every record peeked so far, with one store.
  * @c: the ring
  *
  * The payloads must not be read any more.
@@ -306,7 +310,7 @@ static inline int bpfring_cons_peek_batch(struct bpfring_cons *c, struct bpfring
  * Return: 0; -EBUSY if the consumer position was moved by somebody else, a second consumer on the
  * same map: nothing was stored and the records stay held; -ECHILD in a forked child.
  */
-BPFRING_PRIV_HOT int bpfring_cons_release(struct bpfring_cons *c)
+BPFRING_PRIV_HOT int bpfring_ring_release(struct bpfring_ring *c)
 {
 	uint64_t word = bpfring_priv_word(c);
 	int err;
@@ -321,10 +325,10 @@ BPFRING_PRIV_HOT int bpfring_cons_release(struct bpfring_cons *c)
 }
 
 /**
- * bpfring_cons_cancel() - un-peek: the next peek starts again at the first record held.
+ * bpfring_ring_cancel() - un-peek: the next peek starts again at the first record held.
  * @c: the ring
  */
-static inline void bpfring_cons_cancel(struct bpfring_cons *c)
+static inline void bpfring_ring_cancel(struct bpfring_ring *c)
 {
 	c->pos = c->released;
 	c->held_records = 0;
@@ -332,59 +336,75 @@ static inline void bpfring_cons_cancel(struct bpfring_cons *c)
 }
 
 /**
- * bpfring_cons_set_quiet() - say that this consumer is awake and needs no notifications.
+ * bpfring_ring_set_quiet() - say that this consumer is awake and needs no notifications.
  * @c:     the ring
- * @quiet: non-zero: after the next record released commits do not notify, until bpfring_cons_arm();
+ * @quiet: non-zero: after the next record released commits do not notify, until bpfring_ring_arm();
  *         0: from the next release on they do
  */
-static inline void bpfring_cons_set_quiet(struct bpfring_cons *c, int quiet)
+static inline void bpfring_ring_set_quiet(struct bpfring_ring *c, int quiet)
 {
 	c->quiet = quiet ? 1 : 0;
 }
 
+/* Is there a record? It stays where it is; discarded ones before it are passed. */
+static inline int bpfring_priv_look(struct bpfring_ring *c)
+{
+	struct bpfring_priv_cursor cursor;
+	struct bpfring_record record;
+	int more = bpfring_priv_refresh(c);
+
+	c->busy = 0;
+	if (more <= 0)
+		return more;
+	cursor = bpfring_priv_cursor_at_pos(c);
+	more = bpfring_priv_next(c, &cursor, &record);
+	if (more == 1) { /* for the next peek */
+		c->pos = record.pos;
+		c->last = record.pos;
+		c->held_records = 0;
+	}
+	return more;
+}
+
 /**
- * bpfring_cons_arm() - ask for a notification before going to sleep.
+ * bpfring_ring_arm() - ask for a notification before going to sleep.
  * @c: the ring; no records held
  *
- * Publishes the true position and looks once more, past discarded records. After a 0, the commit of
- * the next record makes an edge on the map's file descriptor (epoll with EPOLLET), unless the BPF
- * program suppresses it with BPF_RB_NO_WAKEUP. Sleep edge-triggered only: level-triggered readiness is
- * true all the time that a head is busy. The consumer is not quiet any more.
+ * If there is nothing to read, publishes the true position and looks once more, past discarded
+ * records. After a 0, the commit of the next record makes an edge on the map's file descriptor
+ * (epoll with EPOLLET), unless the BPF program suppresses it with BPF_RB_NO_WAKEUP. Sleep
+ * edge-triggered only: level-triggered readiness is true all the time that a head is busy. The
+ * consumer is not quiet any more.
  *
  * Return: 1: there is a record to read, do not sleep; 0: sleep, the ring is empty or its head is
- * busy (bpfring_cons_head_busy()); -EINVAL: records are held; -EBUSY, -ECHILD as
- * bpfring_cons_release(); -EBADMSG: the ring is corrupt.
+ * busy (bpfring_ring_head_busy()); -EINVAL: records are held; -EBUSY, -ECHILD as
+ * bpfring_ring_release(); -EBADMSG: the ring is corrupt.
  */
-static inline int bpfring_cons_arm(struct bpfring_cons *c)
+static inline int bpfring_ring_arm(struct bpfring_ring *c)
 {
 	if (c->pos != c->released)
 		return -EINVAL;
 	c->quiet = 0;
+	/* A record that is there already is taken without: a commit between the store and the fence
+	 * would notify a consumer that is awake.
+	 */
+	if (bpfring_priv_look(c) == 1 && c->pos == c->released &&
+	    bpfring_priv_load_published(c) == c->published)
+		return 1;
+	bpfring_ring_cancel(c);
 	for (;;) {
-		struct bpfring_priv_cursor cursor;
-		struct bpfring_record record;
 		int more = bpfring_priv_publish_shared(c, c->released);
 
 		if (more)
 			return more;
 		/* F4: full fence between our store of the consumer position (R3) and the loads of
-		 * producer position and header. Partner: the full barrier of xchg(&hdr->len) between
-		 * the header and the load of consumer_pos in bpf_ringbuf_commit(). Either the kernel
-		 * sees our position and notifies, or we see its record: without the fence both can
-		 * miss, and we sleep for ever.
+		 * producer position and header. Partner: the full barrier of xchg(&hdr->len)
+		 * between the header and the load of consumer_pos in bpf_ringbuf_commit(). Either
+		 * the kernel sees our position and notifies, or we see its record: without the
+		 * fence both can miss, and we sleep for ever.
 		 */
 		__atomic_thread_fence(__ATOMIC_SEQ_CST);
-		more = bpfring_priv_refresh(c);
-		c->busy = 0;
-		if (more <= 0)
-			return bpfring_priv_why(c, more);
-		cursor = bpfring_priv_cursor_at_pos(c);
-		more = bpfring_priv_next(c, &cursor, &record);
-		if (more == 1) { /* for the next peek */
-			c->pos = record.pos;
-			c->last = record.pos;
-			c->held_records = 0;
-		}
+		more = bpfring_priv_look(c);
 		if (c->pos == c->released)
 			return bpfring_priv_why(c, more);
 		bpfring_priv_released(c); /* discarded ones: publish, and look again */
@@ -392,23 +412,23 @@ static inline int bpfring_cons_arm(struct bpfring_cons *c)
 }
 
 /**
- * bpfring_cons_head_busy() - did the last peek or arm stop at a record that is being written?
+ * bpfring_ring_head_busy() - did the last peek or arm stop at a record that is being written?
  * @c: the ring; meaningful after one of them returned 0
  *
  * Return: 1 or 0.
  */
-static inline int bpfring_cons_head_busy(const struct bpfring_cons *c)
+static inline int bpfring_ring_head_busy(const struct bpfring_ring *c)
 {
 	return c->busy;
 }
 
 /**
- * bpfring_cons_avail_data() - bytes not yet released, headers and busy records included.
+ * bpfring_ring_avail_data() - bytes not yet released, headers and busy records included.
  * @c: the ring
  *
  * Return: bytes, as the kernel's BPF_RB_AVAIL_DATA. Reads the producer position: do not poll it.
  */
-static inline uint64_t bpfring_cons_avail_data(const struct bpfring_cons *c)
+static inline uint64_t bpfring_ring_avail_data(const struct bpfring_ring *c)
 {
 	return bpfring_priv_load_prod(c) - c->released;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
 /*
- * The words of a kernel-to-user ring that a consumer shares with the kernel and with other processes: the
- * positions, the headers of the records and the note. What ring.h is made of; include that one.
+ * The words of a kernel-to-user ring that a consumer shares with the kernel and with other
+ * processes: the positions, the headers of the records and the note. What ring.h is made of;
+ * include that one.
  */
 #ifndef BPFRING_RING_WORDS_H
 #define BPFRING_RING_WORDS_H
@@ -14,7 +15,7 @@
 extern "C" {
 #endif
 
-/* Where in the page of the consumer position the note stands, see bpfring_cons_set_note(). */
+/* Where in the page of the consumer position the note stands, see bpfring_ring_set_note(). */
 #define BPFRING_NOTE_OFFSET 512
 
 /* The header word of a record, as in the kernel's uapi (linux/bpf.h). */
@@ -23,10 +24,10 @@ extern "C" {
 #define BPFRING_HEADER_SIZE 8U	       /* bytes before the payload */
 
 /**
- * struct bpfring_cons - consumer's end of a ring. Initialise with bpfring_cons_init(); the members
+ * struct bpfring_ring - consumer's end of a ring. Initialise with bpfring_ring_init(); the members
  * are for the functions below and for reading in a debugger.
  */
-struct bpfring_cons {
+struct bpfring_ring {
 	/* What a record takes: the first cache line. */
 	uint64_t pos;		/* next header to look at; [released, pos) is held by the caller */
 	uint64_t prod;		/* producer position as last read */
@@ -38,10 +39,9 @@ struct bpfring_cons {
 	uint32_t held_records;	/* records in [released, pos) */
 	uint32_t held_discards; /* discarded ones in [released, pos) */
 	/* What a release takes besides. */
-	uint64_t
-		published; /* the shared consumer position, as this consumer last stored or saw it */
-	void *cons_word;   /* the shared consumer position */
-	void *note;	   /* where `released` is noted; NULL: nowhere */
+	uint64_t published;    /* the shared consumer position as last stored or seen */
+	void *cons_word;       /* the shared consumer position */
+	void *note;	       /* where `released` is noted; NULL: nowhere */
 	const void *prod_word; /* the shared producer position */
 	uint64_t records;      /* released so far */
 	uint64_t discards;     /* skipped so far, released */
@@ -54,12 +54,14 @@ struct bpfring_cons {
 };
 
 #if UINTPTR_MAX > 0xffffffffU && defined(__STDC_VERSION__) && __STDC_VERSION__ >= 201112L
-_Static_assert(sizeof(struct bpfring_cons) == 128, "layout is ABI: it is inlined into programs");
-_Static_assert(offsetof(struct bpfring_cons, published) == 64,
+_Static_assert(sizeof(struct bpfring_ring) == 128, "layout is ABI: it is inlined into programs");
+_Static_assert(offsetof(struct bpfring_ring, published) == 64,
 	       "the first cache line is the hot one");
 #endif
 
-/* For what runs per record: a compiler that finds it called twice may think that a call is cheaper. */
+/*
+ * For what runs per record: a compiler that finds it called twice may think that a call is cheaper.
+ */
 #define BPFRING_PRIV_HOT static inline __attribute__((always_inline))
 
 /* Ordered accesses. GCC's builtins, so that C and C++ agree on one implementation. */
@@ -78,7 +80,7 @@ static inline uint64_t bpfring_priv_widen(uint64_t near, uint32_t word)
 	return near + (uint64_t)(int64_t)(int32_t)(word - (uint32_t)near);
 }
 
-static inline uint64_t bpfring_priv_load_prod(const struct bpfring_cons *c)
+static inline uint64_t bpfring_priv_load_prod(const struct bpfring_ring *c)
 {
 	/* A1: acquire, so that the header is read after the position that covers it. Partner:
 	 * smp_store_release(&rb->producer_pos) in __bpf_ringbuf_reserve(). Relaxed could find the
@@ -98,7 +100,7 @@ static inline uint64_t bpfring_priv_total(uint32_t len)
 	return ((uint64_t)size + BPFRING_HEADER_SIZE + 7) & ~(uint64_t)7;
 }
 
-static inline uint64_t bpfring_priv_load_published(const struct bpfring_cons *c)
+static inline uint64_t bpfring_priv_load_published(const struct bpfring_ring *c)
 {
 	/* Read only to see whether somebody else wrote it: no order needed. */
 	if (c->word_size == 8)
@@ -108,11 +110,11 @@ static inline uint64_t bpfring_priv_load_published(const struct bpfring_cons *c)
 }
 
 /*
- * Somebody else moved the consumer position. That is harmless if nothing between our position and that
- * one is still to be read: another process may have taken up what we keep back, or given discarded
- * records back that it met. Then we go on from there; else it is a second consumer.
+ * Somebody else moved the consumer position. That is harmless if nothing between our position and
+ * that one is still to be read: another process may have taken up what we keep back, or given
+ * discarded records back that it met. Then we go on from there; else it is a second consumer.
  */
-__attribute__((noinline, cold, unused)) static int bpfring_priv_meet(struct bpfring_cons *c)
+__attribute__((noinline, cold, unused)) static int bpfring_priv_meet(struct bpfring_ring *c)
 {
 	uint64_t seen = bpfring_priv_load_published(c), pos = c->released, prod, discards = 0;
 	uint64_t kept = c->released - c->published;
@@ -144,7 +146,7 @@ __attribute__((noinline, cold, unused)) static int bpfring_priv_meet(struct bpfr
 }
 
 /* Publishes a position, unless it would go back: what is behind it may be written over by now. */
-BPFRING_PRIV_HOT int bpfring_priv_publish(struct bpfring_cons *c, uint64_t word)
+BPFRING_PRIV_HOT int bpfring_priv_publish(struct bpfring_ring *c, uint64_t word)
 {
 	if (__builtin_expect(bpfring_priv_load_published(c) != c->published, 0)) {
 		int err = bpfring_priv_meet(c);
@@ -154,9 +156,9 @@ BPFRING_PRIV_HOT int bpfring_priv_publish(struct bpfring_cons *c, uint64_t word)
 	}
 	if ((int64_t)(word - c->published) <= 0)
 		return 0;
-	/* R3: release, so that all reads of the payload are done before the kernel may overwrite it.
-	 * Partner: smp_load_acquire(&rb->consumer_pos) in __bpf_ringbuf_reserve(). Relaxed would let
-	 * the CPU still read a payload that is being replaced.
+	/* R3: release, so that all reads of the payload are done before the kernel may overwrite
+	 * it. Partner: smp_load_acquire(&rb->consumer_pos) in __bpf_ringbuf_reserve(). Relaxed
+	 * would let the CPU still read a payload that is being replaced.
 	 */
 	if (c->word_size == 8)
 		__atomic_store_n((uint64_t *)c->cons_word, word, __ATOMIC_RELEASE);
@@ -167,7 +169,7 @@ BPFRING_PRIV_HOT int bpfring_priv_publish(struct bpfring_cons *c, uint64_t word)
 }
 
 /* Stores a position only if nobody else has stored one since c->published; 1 if it did. */
-static inline int bpfring_priv_exchange(struct bpfring_cons *c, uint64_t word)
+static inline int bpfring_priv_exchange(struct bpfring_ring *c, uint64_t word)
 {
 	uint64_t wide = c->published;
 	uint32_t narrow = (uint32_t)wide;
@@ -187,11 +189,12 @@ static inline int bpfring_priv_exchange(struct bpfring_cons *c, uint64_t word)
 }
 
 /*
- * Publishes where another process may be the one that consumes, and must not lose what it publishes at
- * this moment. A release looks and then stores, which costs less; it races with a second consumer only.
+ * Publishes where another process may be the one that consumes, and must not lose what it publishes
+ * at this moment. A release looks and then stores, which costs less; it races with a second
+ * consumer only.
  */
 __attribute__((noinline, cold, unused)) static int
-bpfring_priv_publish_shared(struct bpfring_cons *c, uint64_t word)
+bpfring_priv_publish_shared(struct bpfring_ring *c, uint64_t word)
 {
 	int err = *c->owner ? 0 : -ECHILD;
 
@@ -209,7 +212,7 @@ bpfring_priv_publish_shared(struct bpfring_cons *c, uint64_t word)
 /* A page that nobody wrote a note into says nothing, whatever word it holds. */
 #define BPFRING_PRIV_NOTE 0x6270665f6e6f7465ULL
 
-static inline int bpfring_priv_noted(const struct bpfring_cons *c, uint64_t pos)
+static inline int bpfring_priv_noted(const struct bpfring_ring *c, uint64_t pos)
 {
 	/* Written by a dead process, or by a live one that we only look at: no order needed. */
 	if (c->word_size == 8)
@@ -220,7 +223,7 @@ static inline int bpfring_priv_noted(const struct bpfring_cons *c, uint64_t pos)
 }
 
 /* Has a consumer of this library ever released anything in this ring? */
-static inline int bpfring_priv_has_note(const struct bpfring_cons *c)
+static inline int bpfring_priv_has_note(const struct bpfring_ring *c)
 {
 	if (!c->note)
 		return 0;
@@ -229,11 +232,12 @@ static inline int bpfring_priv_has_note(const struct bpfring_cons *c)
 		       : __atomic_load_n((const uint32_t *)c->note, __ATOMIC_RELAXED) != 0;
 }
 
-BPFRING_PRIV_HOT void bpfring_priv_write_note(const struct bpfring_cons *c, uint64_t pos)
+BPFRING_PRIV_HOT void bpfring_priv_write_note(const struct bpfring_ring *c, uint64_t pos)
 {
-	/* R7: release, after R3. Whoever is killed between the two leaves a note that does not fit the
-	 * position: the record comes again whose release has not returned. The other way round it would
-	 * no longer fit the position before, and one would come again whose release has returned.
+	/* R7: release, after R3. Whoever is killed between the two leaves a note that does not fit
+	 * the position: the record comes again whose release has not returned. The other way round
+	 * it would no longer fit the position before, and one would come again whose release has
+	 * returned.
 	 */
 	if (c->word_size == 8)
 		__atomic_store_n((uint64_t *)c->note, pos ^ BPFRING_PRIV_NOTE, __ATOMIC_RELEASE);
@@ -242,15 +246,18 @@ BPFRING_PRIV_HOT void bpfring_priv_write_note(const struct bpfring_cons *c, uint
 				 __ATOMIC_RELEASE);
 }
 
-/* What seems to be a corrupt ring may be one that somebody else consumes: producers went on over us. */
-__attribute__((noinline, cold, unused)) static int bpfring_priv_why(const struct bpfring_cons *c,
+/*
+ * What seems to be a corrupt ring may be one that somebody else consumes: producers went on over
+ * us.
+ */
+__attribute__((noinline, cold, unused)) static int bpfring_priv_why(const struct bpfring_ring *c,
 								    int err)
 {
 	return err == -EBADMSG && bpfring_priv_load_published(c) != c->published ? -EBUSY : err;
 }
 
 /* Reads the producer position again; 1 if there is something behind c->pos. */
-static inline int bpfring_priv_refresh(struct bpfring_cons *c)
+static inline int bpfring_priv_refresh(struct bpfring_ring *c)
 {
 	uint64_t prod, fill;
 

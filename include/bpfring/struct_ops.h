@@ -10,7 +10,7 @@
  *	obj = bpf_object__open(...);
  *	bpfring_struct_ops_open_object(&ops, obj, "my_cc", NULL);
  *	bpfring_struct_ops_set_string(ops, "name", "my_cc_2");
- *	bpfring_struct_ops_prepare(ops, BPFRING_STRUCT_OPS_AUTO);
+ *	bpfring_struct_ops_prepare(ops, BPFRING_STRUCT_OPS_MODE_AUTO);
  *	bpf_object__load(obj);
  *	bpfring_struct_ops_register(ops);
  *	bpfring_struct_ops_pin_link(ops, "/sys/fs/bpf/my_cc");      to outlive this process
@@ -179,9 +179,9 @@ BPFRING_API int bpfring_struct_ops_set_optional(struct bpfring_struct_ops *ops, 
 						int optional);
 
 enum bpfring_struct_ops_mode {
-	BPFRING_STRUCT_OPS_AUTO = 0,   /* a link where kernel and type take one, else legacy */
-	BPFRING_STRUCT_OPS_LINK = 1,   /* a link or nothing */
-	BPFRING_STRUCT_OPS_LEGACY = 2, /* without a link */
+	BPFRING_STRUCT_OPS_MODE_AUTO = 0,   /* a link where kernel and type take one, else legacy */
+	BPFRING_STRUCT_OPS_MODE_LINK = 1,   /* a link or nothing */
+	BPFRING_STRUCT_OPS_MODE_LEGACY = 2, /* without a link */
 };
 
 /**
@@ -344,10 +344,10 @@ BPFRING_API int bpfring_struct_ops_pin_map(struct bpfring_struct_ops *ops, const
 /* ---- Look ---- */
 
 enum bpfring_struct_ops_map_state {
-	BPFRING_STRUCT_OPS_INIT = 0,
-	BPFRING_STRUCT_OPS_INUSE = 1,
-	BPFRING_STRUCT_OPS_TOBEFREE = 2,
-	BPFRING_STRUCT_OPS_READY = 3,
+	BPFRING_STRUCT_OPS_STATE_INIT = 0,
+	BPFRING_STRUCT_OPS_STATE_INUSE = 1,
+	BPFRING_STRUCT_OPS_STATE_TOBEFREE = 2,
+	BPFRING_STRUCT_OPS_STATE_READY = 3,
 };
 
 /**

@@ -47,11 +47,11 @@ struct bpfring_struct_ops_type {
 };
 
 enum bpfring_struct_ops_kind {
-	BPFRING_STRUCT_OPS_FUNCTION = 0, /* a BPF program implements it */
-	BPFRING_STRUCT_OPS_INTEGER = 1,	 /* integer, boolean, enum, flags */
-	BPFRING_STRUCT_OPS_STRING = 2,	 /* array of char */
-	BPFRING_STRUCT_OPS_POINTER = 3,	 /* to data: the kernel's own, cannot be set */
-	BPFRING_STRUCT_OPS_OTHER = 4,	 /* struct, union, array, bit field, ... */
+	BPFRING_STRUCT_OPS_KIND_FUNCTION = 0, /* a BPF program implements it */
+	BPFRING_STRUCT_OPS_KIND_INTEGER = 1,  /* integer, boolean, enum, flags */
+	BPFRING_STRUCT_OPS_KIND_STRING = 2,   /* array of char */
+	BPFRING_STRUCT_OPS_KIND_POINTER = 3,  /* to data: the kernel's own, cannot be set */
+	BPFRING_STRUCT_OPS_KIND_OTHER = 4,    /* struct, union, array, bit field, ... */
 };
 
 /**

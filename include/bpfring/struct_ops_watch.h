@@ -18,16 +18,17 @@ enum bpfring_struct_ops_event_kind {
 	/* It is no longer registered, or sched_ext has ejected the scheduler (whose link is still
 	 * to be closed). The watch has ended.
 	 */
-	BPFRING_STRUCT_OPS_DETACHED = 0,
-	BPFRING_STRUCT_OPS_REPLACED = 1, /* the link has another map now; seen by polling only */
+	BPFRING_STRUCT_OPS_EVENT_DETACHED = 0,
+	BPFRING_STRUCT_OPS_EVENT_REPLACED =
+		1, /* the link has another map now; seen by polling only */
 };
 
 /**
  * struct bpfring_struct_ops_event - what happened; valid until the callback returns.
  * @kind:   enum bpfring_struct_ops_event_kind
  * @map_id: the map that is in the link now, 0: none
- * @reason: what the subsystem says about it, "" for those that say nothing. sched_ext: its state, or
- *          that it has another scheduler by now; only the scheduler's exit() hears why it was
+ * @reason: what the subsystem says about it, "" for those that say nothing. sched_ext: its state,
+ *          or that it has another scheduler by now; only the scheduler's exit() hears why it was
  *          ejected
  */
 struct bpfring_struct_ops_event {

@@ -18,7 +18,7 @@
  *	hint->in_gc = 1;                                            that is all
  *
  * Two paths, one interface:
- *	UPTR	  Linux 6.13: the kernel pins the page of the cell. Cells of many threads share a page.
+ *	UPTR	  Linux 6.13: the kernel pins the page of the cell; threads share pages.
  *	FALLBACK  Linux 6.1: cells are slots of a memory-mapped array map, the element holds their
  *		  number. BPF programs that can sleep must not use it (see docs/task_storage.md).
  * The loader of the BPF object chooses with bpfring_task_storage_prepare() before it loads.

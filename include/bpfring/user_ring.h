@@ -2,9 +2,10 @@
 /*
  * The data path of a user-to-kernel ring (BPF_MAP_TYPE_USER_RINGBUF), inline, on any memory.
  *
- * `struct bpfring_prod` is the producer's end of one ring. It knows no file descriptors, allocates
- * nothing, makes no system call and never blocks. One thread uses one struct at a time. Programs
- * that produce into a map use it through producer.h, which also has the way for many threads.
+ * `struct bpfring_user_ring` is the producer's end of one ring. It knows no file descriptors,
+ * allocates nothing, makes no system call and never blocks. One thread uses one struct at a time.
+ * Programs that produce into a map use it through producer.h, which also has the way for many
+ * threads.
  *
  * The ring is laid out as in ring.h with the roles exchanged: this side writes records, here called
  * samples, and the producer position; bpf_user_ringbuf_drain() moves the consumer position.
@@ -35,14 +36,14 @@ extern "C" {
 /* The kernel hands a sample to BPF as a dynptr, which holds no more. */
 #define BPFRING_MAX_SAMPLE ((1U << 24) - 1)
 
-/* Bytes of bpfring_prod.open for a ring of that size. */
+/* Bytes of bpfring_user_ring.open for a ring of that size. */
 #define BPFRING_OPEN_SIZE(ring_size) ((ring_size) / 64)
 
 /**
- * struct bpfring_prod - producer's end of a ring. Initialise with bpfring_prod_init(); the members
- * are for the functions here, and for reading in a debugger.
+ * struct bpfring_user_ring - producer's end of a ring. Initialise with bpfring_user_ring_init();
+ * the members are for the functions here, and for reading in a debugger.
  */
-struct bpfring_prod {
+struct bpfring_user_ring {
 	/* Written once, or hardly ever. */
 	uint8_t *data;	       /* data area, mapped twice */
 	uint64_t mask;	       /* size - 1 */
@@ -70,14 +71,18 @@ struct bpfring_prod {
 };
 
 #if UINTPTR_MAX > 0xffffffffU && defined(__STDC_VERSION__) && __STDC_VERSION__ >= 201112L
-_Static_assert(sizeof(struct bpfring_prod) == 192, "layout is ABI: it is inlined into programs");
-_Static_assert(offsetof(struct bpfring_prod, reserve_pos) == 128, "one line of what is written");
+_Static_assert(sizeof(struct bpfring_user_ring) == 192,
+	       "layout is ABI: it is inlined into programs");
+_Static_assert(offsetof(struct bpfring_user_ring, reserve_pos) == 128,
+	       "one line of what is written");
 #endif
 
-/* Added to bpfring_prod.latest, a payload's address: nothing before it waits to be published. */
+/*
+ * Added to bpfring_user_ring.latest, a payload's address: nothing before it waits to be published.
+ */
 #define BPFRING_PRIV_FIRST 1U
 
-static inline uint64_t bpfring_priv_load_cons(const struct bpfring_prod *p, uint64_t near)
+static inline uint64_t bpfring_priv_load_cons(const struct bpfring_user_ring *p, uint64_t near)
 {
 	/* P1: acquire, so that what the kernel read of a sample was read before we write over it.
 	 * Partner: smp_store_release(&rb->consumer_pos) in __bpf_user_ringbuf_sample_release().
@@ -89,13 +94,13 @@ static inline uint64_t bpfring_priv_load_cons(const struct bpfring_prod *p, uint
 		near, __atomic_load_n((const uint32_t *)p->cons_word, __ATOMIC_ACQUIRE));
 }
 
-static inline int bpfring_priv_lost(const struct bpfring_prod *p)
+static inline int bpfring_priv_lost(const struct bpfring_user_ring *p)
 {
 	return p->lost == EBUSY ? -EBUSY : -EBADMSG;
 }
 
 /* Nothing is published any more. For good: a position that comes to be as ours is says nothing. */
-static inline int bpfring_priv_prod_lose(struct bpfring_prod *p, uint8_t why)
+static inline int bpfring_priv_prod_lose(struct bpfring_user_ring *p, uint8_t why)
 {
 	__atomic_store_n(&p->lost, why, __ATOMIC_RELAXED);
 	return bpfring_priv_lost(p);
@@ -106,7 +111,7 @@ static inline int bpfring_priv_prod_lose(struct bpfring_prod *p, uint8_t why)
  * __bpf_user_ringbuf_peek(). Relaxed would let the kernel read what the ring held a lap ago. The
  * load is of our own word, to see whether somebody else wrote it: no order needed.
  */
-static inline int bpfring_priv_prod_publish(struct bpfring_prod *p, uint64_t to)
+static inline int bpfring_priv_prod_publish(struct bpfring_user_ring *p, uint64_t to)
 {
 	const uint64_t from = p->published;
 
@@ -127,18 +132,18 @@ static inline int bpfring_priv_prod_publish(struct bpfring_prod *p, uint64_t to)
 }
 
 /* Where in the ring the header is of what claims to be a sample; anything if it is none. */
-static inline uint64_t bpfring_priv_offset(const struct bpfring_prod *p, uintptr_t data)
+static inline uint64_t bpfring_priv_offset(const struct bpfring_user_ring *p, uintptr_t data)
 {
 	return (uint64_t)(data - (uintptr_t)p->data) - BPFRING_HEADER_SIZE;
 }
 
-static inline uint64_t bpfring_priv_latest_offset(const struct bpfring_prod *p)
+static inline uint64_t bpfring_priv_latest_offset(const struct bpfring_user_ring *p)
 {
 	return bpfring_priv_offset(p, p->latest & ~(uintptr_t)BPFRING_PRIV_FIRST);
 }
 
-/* The word of bpfring_prod.open for this position, and the bit in it. */
-static inline uint64_t *bpfring_priv_open_word(const struct bpfring_prod *p, uint64_t pos)
+/* The word of bpfring_user_ring.open for this position, and the bit in it. */
+static inline uint64_t *bpfring_priv_open_word(const struct bpfring_user_ring *p, uint64_t pos)
 {
 	return &p->open[(pos & p->mask) >> 9];
 }
@@ -148,7 +153,7 @@ static inline uint64_t bpfring_priv_open_bit(uint64_t pos)
 	return 1ULL << (pos >> 3 & 63);
 }
 
-__attribute__((noinline, unused)) static void bpfring_priv_mark_open(struct bpfring_prod *p)
+__attribute__((noinline, unused)) static void bpfring_priv_mark_open(struct bpfring_user_ring *p)
 {
 	uint64_t offset = bpfring_priv_latest_offset(p);
 
@@ -156,7 +161,7 @@ __attribute__((noinline, unused)) static void bpfring_priv_mark_open(struct bpfr
 }
 
 /* The first open sample behind @pos, or where the next one will be. 512 bytes of ring per step. */
-static inline uint64_t bpfring_priv_first_open(const struct bpfring_prod *p, uint64_t pos)
+static inline uint64_t bpfring_priv_first_open(const struct bpfring_user_ring *p, uint64_t pos)
 {
 	const uint64_t latest = bpfring_priv_latest_offset(p);
 	const uint64_t end = p->latest ? pos + ((latest - pos) & p->mask) : p->reserve_pos;
@@ -178,7 +183,8 @@ static inline uint64_t bpfring_priv_first_open(const struct bpfring_prod *p, uin
  * The header of a sample is its size and, where the kernel does not look, the complement of that,
  * so that submit notices if something has written over it.
  */
-static inline void *bpfring_priv_begin(const struct bpfring_prod *p, uint64_t pos, uint32_t size)
+static inline void *bpfring_priv_begin(const struct bpfring_user_ring *p, uint64_t pos,
+				       uint32_t size)
 {
 	uint32_t *header = (uint32_t *)(void *)(p->data + (pos & p->mask));
 
@@ -188,13 +194,13 @@ static inline void *bpfring_priv_begin(const struct bpfring_prod *p, uint64_t po
 }
 
 /* By a second producer, or by something in this process. */
-__attribute__((noinline, unused)) static void bpfring_priv_prod_broken(struct bpfring_prod *p)
+__attribute__((noinline, unused)) static void bpfring_priv_prod_broken(struct bpfring_user_ring *p)
 {
 	if (!bpfring_priv_prod_publish(p, p->published))
 		bpfring_priv_prod_lose(p, EBADMSG);
 }
 
-BPFRING_PRIV_HOT void bpfring_priv_finish(struct bpfring_prod *p, void *data, uint32_t discard)
+BPFRING_PRIV_HOT void bpfring_priv_finish(struct bpfring_user_ring *p, void *data, uint32_t discard)
 {
 	uint32_t *header = (uint32_t *)data - 2;
 	uint32_t size = __atomic_load_n(&header[0], __ATOMIC_RELAXED);
@@ -211,7 +217,7 @@ BPFRING_PRIV_HOT void bpfring_priv_finish(struct bpfring_prod *p, void *data, ui
 }
 
 /* Reads the consumer position again and says whether @total bytes are free now. */
-static inline int bpfring_priv_prod_refresh(struct bpfring_prod *p, uint64_t total)
+static inline int bpfring_priv_prod_refresh(struct bpfring_user_ring *p, uint64_t total)
 {
 	uint64_t cons = bpfring_priv_load_cons(p, p->cons);
 	uint64_t fill = p->reserve_pos - cons;
@@ -229,7 +235,7 @@ static inline int bpfring_priv_prod_refresh(struct bpfring_prod *p, uint64_t tot
 }
 
 /**
- * bpfring_prod_init() - take up the producer's end of a ring where its position stands.
+ * bpfring_user_ring_init() - take up the producer's end of a ring where its position stands.
  * @p:         written; no lifetime of its own
  * @cons_word: the consumer position, readable, word_size bytes, naturally aligned
  * @prod_word: the producer position, writable
@@ -243,9 +249,9 @@ static inline int bpfring_priv_prod_refresh(struct bpfring_prod *p, uint64_t tot
  * Return: 0; -EINVAL for a size or word size that cannot be; -EBADMSG if the positions contradict
  * each other (more data than the ring holds, a producer position that is no multiple of 8).
  */
-static inline int bpfring_prod_init(struct bpfring_prod *p, const void *cons_word, void *prod_word,
-				    void *data, uint64_t *open, uint64_t size,
-				    unsigned int word_size, const uint32_t *owner)
+static inline int bpfring_user_ring_init(struct bpfring_user_ring *p, const void *cons_word,
+					 void *prod_word, void *data, uint64_t *open, uint64_t size,
+					 unsigned int word_size, const uint32_t *owner)
 {
 	static const uint32_t always = 1;
 	uint64_t pos;
@@ -278,7 +284,8 @@ static inline int bpfring_prod_init(struct bpfring_prod *p, const void *cons_wor
 }
 
 /* Takes space for a payload that is known not to be too large. */
-BPFRING_PRIV_HOT int bpfring_priv_prod_reserve(struct bpfring_prod *p, uint64_t size, void **ret)
+BPFRING_PRIV_HOT int bpfring_priv_prod_reserve(struct bpfring_user_ring *p, uint64_t size,
+					       void **ret)
 {
 	uint64_t pos = p->reserve_pos, total = bpfring_priv_total((uint32_t)size);
 
@@ -301,7 +308,7 @@ BPFRING_PRIV_HOT int bpfring_priv_prod_reserve(struct bpfring_prod *p, uint64_t 
 }
 
 /**
- * bpfring_prod_reserve() - take space for one sample.
+ * bpfring_user_ring_reserve() - take space for one sample.
  * @p:    the ring
  * @size: payload bytes, 0 allowed
  * @ret:  where to write the payload; what was there before is still there
@@ -310,17 +317,18 @@ BPFRING_PRIV_HOT int bpfring_priv_prod_reserve(struct bpfring_prod *p, uint64_t 
  * them in the order of reservation.
  *
  * Return: 0; -ENOSPC: no space until the kernel drains; -E2BIG: larger than
- * bpfring_prod.max_sample, it would never fit or the kernel could never take it; -EBADMSG: the
+ * bpfring_user_ring.max_sample, it would never fit or the kernel could never take it; -EBADMSG: the
  * kernel's position is not within the ring, or there is no space and a header was written over;
  * -EBUSY: no space, and a second producer was met; -ECHILD: in a forked child.
  */
-BPFRING_PRIV_HOT int bpfring_prod_reserve(struct bpfring_prod *p, uint64_t size, void **ret)
+BPFRING_PRIV_HOT int bpfring_user_ring_reserve(struct bpfring_user_ring *p, uint64_t size,
+					       void **ret)
 {
 	return size < p->limit ? bpfring_priv_prod_reserve(p, size, ret) : -E2BIG;
 }
 
 /* Ends any sample. Apart, so that the way that most of them take needs few registers. */
-__attribute__((noinline, unused)) static int bpfring_priv_prod_end_any(struct bpfring_prod *p,
+__attribute__((noinline, unused)) static int bpfring_priv_prod_end_any(struct bpfring_user_ring *p,
 								       void *data, uint32_t discard)
 {
 	const uint64_t offset = bpfring_priv_offset(p, (uintptr_t)data);
@@ -341,7 +349,8 @@ __attribute__((noinline, unused)) static int bpfring_priv_prod_end_any(struct bp
 }
 
 /* Ends a sample. If it is the first one open, publishes it and what is ended behind it. */
-BPFRING_PRIV_HOT int bpfring_priv_prod_end(struct bpfring_prod *p, void *data, uint32_t discard)
+BPFRING_PRIV_HOT int bpfring_priv_prod_end(struct bpfring_user_ring *p, void *data,
+					   uint32_t discard)
 {
 	if (!*p->owner)
 		return -ECHILD;
@@ -353,9 +362,9 @@ BPFRING_PRIV_HOT int bpfring_priv_prod_end(struct bpfring_prod *p, void *data, u
 }
 
 /**
- * bpfring_prod_submit() - hand a sample to the kernel.
+ * bpfring_user_ring_submit() - hand a sample to the kernel.
  * @p:    the ring
- * @data: as bpfring_prod_reserve() gave it; not to be used any more
+ * @data: as bpfring_user_ring_reserve() gave it; not to be used any more
  *
  * The kernel can drain it as soon as all samples reserved before are submitted or discarded too.
  *
@@ -364,27 +373,28 @@ BPFRING_PRIV_HOT int bpfring_priv_prod_end(struct bpfring_prod *p, void *data, u
  * -EBADMSG: a header in the ring was written over, likewise; the sample is ended with both of
  * these; -ECHILD: in a forked child.
  */
-BPFRING_PRIV_HOT int bpfring_prod_submit(struct bpfring_prod *p, void *data)
+BPFRING_PRIV_HOT int bpfring_user_ring_submit(struct bpfring_user_ring *p, void *data)
 {
 	return bpfring_priv_prod_end(p, data, 0);
 }
 
 /**
- * bpfring_prod_discard() - give a reservation up; the kernel passes over it.
- * Return: as bpfring_prod_submit().
+ * bpfring_user_ring_discard() - give a reservation up; the kernel passes over it.
+ * Return: as bpfring_user_ring_submit().
  */
-BPFRING_PRIV_HOT int bpfring_prod_discard(struct bpfring_prod *p, void *data)
+BPFRING_PRIV_HOT int bpfring_user_ring_discard(struct bpfring_user_ring *p, void *data)
 {
 	return bpfring_priv_prod_end(p, data, BPFRING_DISCARD_BIT);
 }
 
 /**
- * bpfring_prod_free_space() - bytes free, headers included; what the kernel has drained by now.
+ * bpfring_user_ring_free_space() - bytes free, headers included; what the kernel has drained by
+ * now.
  * @p: the ring
  *
  * Reads the consumer position: do not poll it.
  */
-static inline uint64_t bpfring_prod_free_space(const struct bpfring_prod *p)
+static inline uint64_t bpfring_user_ring_free_space(const struct bpfring_user_ring *p)
 {
 	uint64_t cons = bpfring_priv_load_cons(p, __atomic_load_n(&p->cons, __ATOMIC_RELAXED));
 	uint64_t fill = __atomic_load_n(&p->reserve_pos, __ATOMIC_RELAXED) - cons;

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
-"""A copy of the sources, and what is built from it: the library and all tests, with and without a fault."""
+"""A copy of the sources; the library and all tests built from it, with and without a fault."""
 
 import json
 import os
@@ -12,16 +12,27 @@ from dataclasses import dataclass
 import sandbox
 
 # Without debug information the same code is the same object.
-CONFIGURE = ["-DCMAKE_C_FLAGS_RELWITHDEBINFO=-O2", "-DCMAKE_C_FLAGS=-w", "-DBPFRING_WERROR=OFF",
-             "-DCMAKE_C_COMPILER_LAUNCHER=ccache",
-             *(f"-DBPFRING_BUILD_{part}=OFF" for part in ("SHARED", "BENCH", "EXAMPLES", "TOOLS"))]  # fmt: skip
+CONFIGURE = [
+    "-DCMAKE_C_FLAGS_RELWITHDEBINFO=-O2",
+    "-DCMAKE_C_FLAGS=-w",
+    "-DBPFRING_WERROR=OFF",
+    "-DCMAKE_C_COMPILER_LAUNCHER=ccache",
+    *(f"-DBPFRING_BUILD_{part}=OFF" for part in ("SHARED", "BENCH", "EXAMPLES", "TOOLS")),
+]
 
 
 def copy_tree(source, to):
-    """What git knows or would add. Files that are the same keep their time: they are not built again."""
-    listing = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=source,
-                             check=True, capture_output=True, text=True)  # fmt: skip
-    wanted = {p for p in listing.stdout.split("\0") if p and os.path.isfile(os.path.join(source, p))}
+    """What git knows or would add. Equal files keep their time and are not built again."""
+    listing = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=source,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    wanted = {
+        p for p in listing.stdout.split("\0") if p and os.path.isfile(os.path.join(source, p))
+    }
     for folder, _, files in os.walk(to):
         for name in files:
             path = os.path.join(folder, name)
@@ -74,12 +85,16 @@ class Build:
         self.quiet(["cmake", "--preset", preset, "-S", tree, "-B", self.dir, *CONFIGURE])
         self.quiet(["ninja", "-C", self.dir])
         with open(os.path.join(self.dir, "compile_commands.json"), encoding="utf-8") as file:
-            self.commands = {os.path.relpath(c["file"], tree): c["command"] for c in json.load(file)}
+            self.commands = {
+                os.path.relpath(c["file"], tree): c["command"] for c in json.load(file)
+            }
         self.tests = list(self.find_tests(os.path.join(out, preset + "-sound")))
         self.vm = []
 
     def quiet(self, command):
-        done = subprocess.run(command, capture_output=True, text=True, env=self.environment, cwd=self.tree)
+        done = subprocess.run(
+            command, capture_output=True, text=True, env=self.environment, cwd=self.tree
+        )
         if done.returncode:
             sys.exit(f"{shlex.join(command)}\n{done.stdout[-3000:]}{done.stderr[-3000:]}")
 
@@ -88,8 +103,12 @@ class Build:
         return not subprocess.run(command, capture_output=True, env=self.environment).returncode
 
     def find_tests(self, sound):
-        listing = subprocess.run(["ctest", "--test-dir", self.dir, "--show-only=json-v1"], check=True,
-                                 capture_output=True, text=True)  # fmt: skip
+        listing = subprocess.run(
+            ["ctest", "--test-dir", self.dir, "--show-only=json-v1"],
+            check=True,
+            capture_output=True,
+            text=True,
+        )
         ctest = json.loads(listing.stdout)
         graph = ctest["backtraceGraph"]
         os.makedirs(sound, exist_ok=True)
@@ -106,8 +125,15 @@ class Build:
             properties = {p["name"]: p["value"] for p in entry["properties"]}
             if "abi" in properties.get("LABELS", []):
                 continue
-            test = Test(entry["name"], at, [command], properties.get("LABELS", []), properties.get("TIMEOUT", 60),
-                        properties.get("RUN_SERIAL", False), properties.get("ENVIRONMENT", ()))  # fmt: skip
+            test = Test(
+                entry["name"],
+                at,
+                [command],
+                properties.get("LABELS", []),
+                properties.get("TIMEOUT", 60),
+                properties.get("RUN_SERIAL", False),
+                properties.get("ENVIRONMENT", ()),
+            )
             test.targets = (os.path.relpath(command[0], self.dir),)
             test.sound = (os.path.join(sound, os.path.basename(command[0])),)
             shutil.copy(command[0], test.sound[0])
@@ -119,7 +145,9 @@ class Build:
     def in_vm(self, tests):
         """These as one, for one boot."""
         if tests and not self.vm:
-            self.vm.append(Test("in the virtual machine", "", [t.commands[0] for t in tests], ["kernel"], 600))
+            self.vm.append(
+                Test("in the virtual machine", "", [t.commands[0] for t in tests], ["kernel"], 600)
+            )
             self.vm[0].targets = tuple(t.targets[0] for t in tests)
             self.vm[0].sound = tuple(t.sound[0] for t in tests)
             self.vm[0].digest = self.vm[0].digest_now()
@@ -132,11 +160,24 @@ class Build:
         if command:
             target = shlex.split(command)[shlex.split(command).index("-o") + 1]
             return sandbox.digest(os.path.join(self.dir, target)) if self.make(target) else None
-        # A header: as a file of its own, with all its inline functions. clang has no option for that.
+        # A header: as a file of its own, with all its inline functions. clang has no option for
+        # that.
         words = shlex.split(self.commands["src/base/sys.c"])
         if not path.endswith(".h") or any("clang" in w for w in words[:2]):
             return ""
-        done = subprocess.run([*words[: words.index("-o")], "-fkeep-inline-functions", "-x", "c", "-c", "-o",
-                               "header.o", os.path.join(self.tree, path)], cwd=self.dir, env=self.environment,
-                              capture_output=True)  # fmt: skip
+        done = subprocess.run(
+            [
+                *words[: words.index("-o")],
+                "-fkeep-inline-functions",
+                "-x",
+                "c",
+                "-c",
+                "-o",
+                "header.o",
+                os.path.join(self.tree, path),
+            ],
+            cwd=self.dir,
+            env=self.environment,
+            capture_output=True,
+        )
         return sandbox.digest(os.path.join(self.dir, "header.o")) if not done.returncode else ""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
-"""Small faults that can be put into a C file, found by its tokens. What does not compile is sorted out later."""
+"""Small faults for a C file, found by its tokens. What does not compile is sorted out later."""
 
 import re
 from dataclasses import dataclass
@@ -40,19 +40,46 @@ WORD = re.compile(r"[A-Za-z_]\w*$")
 VALUE_END = re.compile(r"[\w)\]]+$")  # before a binary operator
 TYPES = set(
     """auto bool char const double enum extern float int int8_t int16_t int32_t int64_t long pid_t
-       register short signed size_t ssize_t static struct typedef uint8_t uint16_t uint32_t uint64_t uintptr_t
+       register short signed size_t ssize_t static struct typedef uint8_t uint16_t uint32_t uint64_t
+       uintptr_t
        union unsigned va_list void volatile _Static_assert BPFRING_OPTS __u32 __u64""".split()
 )
 ENDS = re.compile(r"close|free|fini|munmap|destroy|unlock|_del$|_delete$|remove|forget|unlink")
-ORDERS = re.compile(r"(__ATOMIC_|memory_order_)(ACQUIRE|RELEASE|ACQ_REL|SEQ_CST|acquire|release|acq_rel|seq_cst)$")
+ORDERS = re.compile(
+    r"(__ATOMIC_|memory_order_)(ACQUIRE|RELEASE|ACQ_REL|SEQ_CST|acquire|release|acq_rel|seq_cst)$"
+)
 SWAPS = {
-    "<": "<=", "<=": "<", ">": ">=", ">=": ">", "==": "!=", "!=": "==",
-    "&&": "||", "||": "&&",
-    "+": "-", "-": "+", "<<": ">>", ">>": "<<", "&": "|", "|": "&", "+=": "-=", "-=": "+=",
-    "true": "false", "false": "true",
-}  # fmt: skip
-KINDS = {"<": "compare", "<=": "compare", ">": "compare", ">=": "compare", "==": "compare", "!=": "compare",
-         "&&": "and-or", "||": "and-or", "true": "value", "false": "value"}  # fmt: skip
+    "<": "<=",
+    "<=": "<",
+    ">": ">=",
+    ">=": ">",
+    "==": "!=",
+    "!=": "==",
+    "&&": "||",
+    "||": "&&",
+    "+": "-",
+    "-": "+",
+    "<<": ">>",
+    ">>": "<<",
+    "&": "|",
+    "|": "&",
+    "+=": "-=",
+    "-=": "+=",
+    "true": "false",
+    "false": "true",
+}
+KINDS = {
+    "<": "compare",
+    "<=": "compare",
+    ">": "compare",
+    ">=": "compare",
+    "==": "compare",
+    "!=": "compare",
+    "&&": "and-or",
+    "||": "and-or",
+    "true": "value",
+    "false": "value",
+}
 
 
 class Scanner:
@@ -60,8 +87,12 @@ class Scanner:
 
     def __init__(self, path, text):
         self.path, self.text, self.faults = path, text, []
-        masked = HIDDEN.sub(lambda m: re.sub(r"[^\n]", " ", m[0]) if m[0][0] not in "\"'" else
-                            m[0][0] + "0" * (len(m[0]) - 2) + m[0][0], text)  # fmt: skip
+        masked = HIDDEN.sub(
+            lambda m: re.sub(r"[^\n]", " ", m[0])
+            if m[0][0] not in "\"'"
+            else m[0][0] + "0" * (len(m[0]) - 2) + m[0][0],
+            text,
+        )
         self.masked = masked
         self.tokens = [(m[0], m.start(), m.end()) for m in TOKEN.finditer(masked) if m[0]]
         self.function = ""
@@ -87,7 +118,9 @@ class Scanner:
         before = " ".join(text[left:right].split())
         after = " ".join((text[left:start] + new + text[end:right]).split())
         nth = sum(f.key == (f"{self.path}: {self.function}()", before, after) for f in self.faults)
-        self.faults.append(Fault(self.path, self.function, line, kind, start, end, new, before, after, nth))
+        self.faults.append(
+            Fault(self.path, self.function, line, kind, start, end, new, before, after, nth)
+        )
 
     def span(self, i, j):
         return self.tokens[i][1], self.tokens[j][2]
@@ -103,7 +136,11 @@ class Scanner:
         for k in range(i, j + 1):
             t, start, end = self.tokens[k]
             previous, following = self.tok(k - 1), self.tok(k + 1)
-            binary = bool(VALUE_END.match(previous)) and previous not in ("return", "sizeof", "case")
+            binary = bool(VALUE_END.match(previous)) and previous not in (
+                "return",
+                "sizeof",
+                "case",
+            )
             if t == "?":
                 self.negate(self.left_of(k, i), k - 1)
             elif ORDERS.match(t):
@@ -124,7 +161,11 @@ class Scanner:
         while i >= least:
             t = self.tok(i)
             depth += (t in (")", "]", "}")) - (t in ("(", "[", "{"))
-            if depth < 0 or not depth and t in ("=", "return", ",", ";", "?", ":", "+=", "-=", "|="):
+            if (
+                depth < 0
+                or not depth
+                and t in ("=", "return", ",", ";", "?", ":", "+=", "-=", "|=")
+            ):
                 break
             i -= 1
         return i + 1
@@ -166,8 +207,12 @@ class Scanner:
         return end + 1
 
     def last_in_function(self, i, end):
-        return self.body_end == end and self.tok(i) == "return" and self.tok(end - 1) == ";" and not any(
-            self.tok(k) == ";" for k in range(i, end - 1))  # fmt: skip
+        return (
+            self.body_end == end
+            and self.tok(i) == "return"
+            and self.tok(end - 1) == ";"
+            and not any(self.tok(k) == ";" for k in range(i, end - 1))
+        )
 
     def head(self, word, i, j):
         if word == "for":
@@ -185,7 +230,12 @@ class Scanner:
 
     def simple(self, i, j, last):
         t = self.tok(i)
-        if j < i or t in ("_Static_assert", "__asm__", "asm") or self.tok(i) == "(" and self.tok(i + 1) == "void":
+        if (
+            j < i
+            or t in ("_Static_assert", "__asm__", "asm")
+            or self.tok(i) == "("
+            and self.tok(i + 1) == "void"
+        ):
             return
         start, end = self.span(i, j)
         if t in ("break", "continue", "goto"):

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /*
- * Preloaded into tests that run on the live kernel with a fault in the library: up to now, kernels panic when
- * BPF_LINK_UPDATE is called with the map that is already in the link. Such a call ends the test instead.
+ * Preloaded into tests that run on the live kernel with a fault in the library: up to now, kernels
+ * panic when BPF_LINK_UPDATE is called with the map that is already in the link. Such a call ends
+ * the test instead.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -13,7 +14,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Offsets in struct bpf_map_info and, which older headers lack, struct bpf_link_info of struct_ops. */
+/*
+ * Offsets in struct bpf_map_info and, which older headers lack, struct bpf_link_info of struct_ops.
+ */
 #define MAP_ID	       4
 #define MAP_ID_OF_LINK 16
 

@@ -19,43 +19,85 @@ from faults import faults_of
 
 EQUIVALENT = "tests/mutants-equivalent.txt"
 
-# The tests of a source are those of its folder. A header's folder, and what of base other folders use:
+# The tests of a source are those of its folder. A header's folder, and what of base other folders
+# use:
 FOLDERS = [
-    ("include/bpfring/*/task_storage*", ["task_storage"]), ("include/bpfring/*/names*", ["task_storage"]),
+    ("include/bpfring/*/task_storage*", ["task_storage"]),
+    ("include/bpfring/*/names*", ["task_storage"]),
     ("include/bpfring/*/*", ["ring", "producer"]),
-    ("include/bpfring/task_storage*", ["task_storage"]), ("include/bpfring/names*", ["task_storage"]),
+    ("include/bpfring/task_storage*", ["task_storage"]),
+    ("include/bpfring/names*", ["task_storage"]),
     ("include/bpfring/struct_ops*", ["struct_ops"]),
-    ("include/bpfring/user_ring*", ["producer"]), ("include/bpfring/producer*", ["producer"]),
-    ("include/bpfring/recovery*", ["producer"]), ("include/bpfring/probe*", ["base"]),
-    ("include/bpfring/common.h", ["base", "ring"]), ("include/bpfring/*", ["ring"]),
-    ("src/base/sys_struct_ops*", ["base", "struct_ops"]), ("src/base/sys_bpf*", ["base", "task_storage"]),
-    ("src/base/probe*", ["base"]), ("src/base/*", ["base", "ring", "producer", "task_storage"]),
-]  # fmt: skip
+    ("include/bpfring/user_ring*", ["producer"]),
+    ("include/bpfring/producer*", ["producer"]),
+    ("include/bpfring/recovery*", ["producer"]),
+    ("include/bpfring/probe*", ["base"]),
+    ("include/bpfring/common.h", ["base", "ring"]),
+    ("include/bpfring/*", ["ring"]),
+    ("src/base/sys_struct_ops*", ["base", "struct_ops"]),
+    ("src/base/sys_bpf*", ["base", "task_storage"]),
+    ("src/base/probe*", ["base"]),
+    ("src/base/*", ["base", "ring", "producer", "task_storage"]),
+]
 
-# Faults there could call BPF_LINK_UPDATE with the map that is already in the link, which panics kernels up
-# to now: they never run on the live kernel. guard.c stops what other faults may come to.
+# Faults there could call BPF_LINK_UPDATE with the map that is already in the link, which panics
+# kernels up to now: they never run on the live kernel. guard.c stops what other faults may come to.
 NEVER_LIVE = [
-    ("src/struct_ops/register.c", "*"), ("src/struct_ops/release.c", "*"), ("src/struct_ops/replace*", "*"),
-    ("src/struct_ops/*", "*replace*"), ("src/struct_ops/*", "*swap*"), ("src/struct_ops/*", "*update*"),
+    ("src/struct_ops/register.c", "*"),
+    ("src/struct_ops/release.c", "*"),
+    ("src/struct_ops/replace*", "*"),
+    ("src/struct_ops/*", "*replace*"),
+    ("src/struct_ops/*", "*swap*"),
+    ("src/struct_ops/*", "*update*"),
     ("src/base/sys_struct_ops.c", "*link_update"),
-]  # fmt: skip
-NEVER_LIVE_REASON = "could update a link with the map that it has, which panics the kernel; unit tests only"
+]
+NEVER_LIVE_REASON = (
+    "could update a link with the map that it has, which panics the kernel; unit tests only"
+)
 
 
 def options():
-    p = argparse.ArgumentParser(prog="mutate.sh", description="Small faults, and whether tests notice them.")
-    p.add_argument("--count", type=int, default=200, metavar="N", help="faults to judge (200), spread over all files")
+    p = argparse.ArgumentParser(
+        prog="mutate.sh", description="Small faults, and whether tests notice them."
+    )
+    p.add_argument(
+        "--count",
+        type=int,
+        default=200,
+        metavar="N",
+        help="faults to judge (200), spread over all files",
+    )
     p.add_argument("--seed", default="1", help="chooses which (1)")
-    p.add_argument("--files", default=["*"], nargs="+", metavar="GLOB", help="only faults in these files")
-    p.add_argument("--kinds", default=["*"], nargs="+", metavar="GLOB", help="only faults of these kinds")
-    p.add_argument("--fresh", action="store_true", help="forget earlier runs; otherwise what was noticed then counts, "
-                   "and what survived is judged again if the tests have changed")  # fmt: skip
-    p.add_argument("--list", action="store_true", help="print the faults that would be judged, and stop")
-    p.add_argument("--asan", action="store_true", help="what survives runs under AddressSanitizer too")
+    p.add_argument(
+        "--files", default=["*"], nargs="+", metavar="GLOB", help="only faults in these files"
+    )
+    p.add_argument(
+        "--kinds", default=["*"], nargs="+", metavar="GLOB", help="only faults of these kinds"
+    )
+    p.add_argument(
+        "--fresh",
+        action="store_true",
+        help="forget earlier runs; otherwise what was noticed then counts, "
+        "and what survived is judged again if the tests have changed",
+    )
+    p.add_argument(
+        "--list", action="store_true", help="print the faults that would be judged, and stop"
+    )
+    p.add_argument(
+        "--asan", action="store_true", help="what survives runs under AddressSanitizer too"
+    )
     p.add_argument("--unit", action="store_true", help="no tests on the live kernel")
-    p.add_argument("--vm", metavar="KERNEL", help="faults that are too dangerous for the live kernel run in a "
-                   "virtual machine with this one, see tests/vm/kernels.txt")  # fmt: skip
-    p.add_argument("--lock", metavar="FILE", help="is locked while a test runs that must run alone on the machine")
+    p.add_argument(
+        "--vm",
+        metavar="KERNEL",
+        help="faults that are too dangerous for the live kernel run in a "
+        "virtual machine with this one, see tests/vm/kernels.txt",
+    )
+    p.add_argument(
+        "--lock",
+        metavar="FILE",
+        help="is locked while a test runs that must run alone on the machine",
+    )
     p.add_argument("--out", default="build/mutate", help="copy, builds and log (build/mutate)")
     return p.parse_args()
 
@@ -76,7 +118,7 @@ def never_live(fault):
 
 
 def read_equivalent():
-    """Paragraphs of a line "path: function()", "- line", "+ line with the fault", and why it is no fault."""
+    """Paragraphs: "path: function()", "- line", "+ line with the fault", and why it is none."""
     known = {}
     if os.path.exists(EQUIVALENT):
         with open(EQUIVALENT, encoding="utf-8") as file:
@@ -86,7 +128,9 @@ def read_equivalent():
                     if lines:
                         sys.exit(f"{EQUIVALENT}: cannot read: {lines[0]}")
                     continue
-                known[lines[0].strip(), lines[1][2:].strip(), lines[2][2:].strip()] = " ".join(lines[3:])
+                known[lines[0].strip(), lines[1][2:].strip(), lines[2][2:].strip()] = " ".join(
+                    lines[3:]
+                )
     return known
 
 
@@ -115,33 +159,51 @@ class Runner:
     def fits(self, test, fault, build):
         folders = folders_of(fault.path)
         # What of tests/stress is about which folder is in its name.
-        at = test.folder if test.folder != "stress" else "producer" if "prod" in test.name else "ring"
+        at = (
+            test.folder
+            if test.folder != "stress"
+            else "producer"
+            if "prod" in test.name
+            else "ring"
+        )
         if at == "fuzz":
             fits = not {"task_storage", "struct_ops"} & set(folders)
         else:
-            fits = at in folders or at == "kernel" and "base" in folders or at == "sim" and "ring" in folders
+            fits = (
+                at in folders
+                or at == "kernel"
+                and "base" in folders
+                or at == "sim"
+                and "ring" in folders
+            )
         if test.on_kernel and (self.opts.unit or never_live(fault) and not self.opts.vm):
             return False
         if test.on_kernel and test.alone and build.preset != "dev":
             return False  # sanitizers leave no room for guard.c
-        if fault.kind == "order" and not (test.threads and (not test.on_kernel or "thread" in test.name)):
-            return False  # what has no threads, or takes minutes under TSan and hardly any of them in the library
+        if fault.kind == "order" and not (
+            test.threads and (not test.on_kernel or "thread" in test.name)
+        ):
+            return False  # no threads, or minutes under TSan with hardly any of them in the library
         return fits and not test.slow
 
     def tests(self, fault, build):
-        """In the order in which they run: what needs no privileges, what has noticed faults here, what is fast."""
+        """Ordered: what needs no privileges, what has noticed faults here, what is fast."""
         kills = self.kills[fault.path]
         wanted = [t for t in build.tests if self.fits(t, fault, build)]
         if never_live(fault):
             on_kernel = [t for t in wanted if t.on_kernel]
             wanted = [t for t in wanted if not t.on_kernel] + build.in_vm(on_kernel)
         wanted = [t for t in wanted if t.name not in self.unreliable]
-        return sorted(wanted, key=lambda t: (t.on_kernel, t.stress, -kills[t.name], t.seconds or 0, t.name))
+        return sorted(
+            wanted, key=lambda t: (t.on_kernel, t.stress, -kills[t.name], t.seconds or 0, t.name)
+        )
 
     def state(self, fault):
         """Changes with the tests that fit, and with what they test."""
         presets = [self.build(p) for p in self.presets(fault)]
-        return sandbox.digest_of(t.name + t.digest for b in presets for t in b.tests if self.fits(t, fault, b))
+        return sandbox.digest_of(
+            t.name + t.digest for b in presets for t in b.tests if self.fits(t, fault, b)
+        )
 
     def presets(self, fault):
         return ["tsan"] if fault.kind == "order" else ["dev", "asan"] if self.opts.asan else ["dev"]
@@ -205,23 +267,41 @@ class Runner:
         name = "\n".join([*fault.key, str(fault.nth)])
         entry = self.logged.get(name)
         if fault.key in known:
-            entry = {"id": name, "result": "equivalent", "by": "listed: " + known[fault.key], "seconds": 0}
-        elif not entry or entry["result"] not in ("noticed", "no code") and entry.get("state") != self.state(fault):
+            entry = {
+                "id": name,
+                "result": "equivalent",
+                "by": "listed: " + known[fault.key],
+                "seconds": 0,
+            }
+        elif (
+            not entry
+            or entry["result"] not in ("noticed", "no code")
+            and entry.get("state") != self.state(fault)
+        ):
             start = time.monotonic()
             result, by = self.judge(fault)
             took = round(time.monotonic() - start, 1)
-            entry = {"id": name, "result": result, "by": by, "seconds": took, "state": self.state(fault)}
+            entry = {
+                "id": name,
+                "result": result,
+                "by": by,
+                "seconds": took,
+                "state": self.state(fault),
+            }
             with open(self.log_path, "a", encoding="utf-8") as file:
                 file.write(json.dumps(entry) + "\n")
         elif entry["result"] == "noticed":
             self.kills[fault.path][entry["by"].split()[0]] += 1
         self.results.append((fault, entry["result"], entry["by"]))
-        print(f"{fault.path}:{fault.line}: {fault.kind}: {entry['result']}"
-              f"{': ' + entry['by'] if entry['by'] else ''} ({entry['seconds']} s)", file=sys.stderr)  # fmt: skip
+        print(
+            f"{fault.path}:{fault.line}: {fault.kind}: {entry['result']}"
+            f"{': ' + entry['by'] if entry['by'] else ''} ({entry['seconds']} s)",
+            file=sys.stderr,
+        )
         return entry["result"]
 
     def run(self, queues, known):
-        """Takes from each file's queue in turn until so many were judged; file by file within a round."""
+        """Takes from each file's queue in turn until so many were judged."""
         left = self.opts.count
         while left > 0 and any(queues.values()):
             share, taken = collections.Counter(), 0
@@ -251,7 +331,10 @@ def report(results, unreliable):
     for path, counts in [*sorted(per_file.items()), ("total", total)]:
         counted = counts["noticed"] + counts["survived"]
         share = f"{100 * counts['noticed'] / counted:.0f} %" if counted else "-"
-        print(f"{path:{width}}  {share:>7}" + "".join(f"  {counts[c] or '.':>{len(c)}}" for c in columns))
+        print(
+            f"{path:{width}}  {share:>7}"
+            + "".join(f"  {counts[c] or '.':>{len(c)}}" for c in columns)
+        )
     for title, wanted in [
         ("Nobody noticed", "survived"),
         ("Not judged; no part of the percentages", "not judged"),
@@ -264,7 +347,9 @@ def report(results, unreliable):
             print(f"\n{fault.path}:{fault.line}: {fault.kind}{', ' + by if by else ''}")
             print(f"{fault.key[0]}\n- {fault.before}\n+ {fault.after}")
     seen = sum(f.kind == "order" and result == "noticed" for f, result, _ in results)
-    print(f"\nOrders of memory: {seen} noticed by TSan, {total['order']} not; nothing else judges them.")
+    print(
+        f"\nOrders of memory: {seen} noticed by TSan, {total['order']} not; nothing else judges."
+    )
     for name, why in unreliable.items():
         print(f"Left out: {name}: {why}")
 
@@ -274,7 +359,9 @@ def main():
     copy_tree(".", os.path.join(opts.out, "tree"))
     runner = Runner(opts)
     known, queues, keys = read_equivalent(), {}, set()
-    paths = subprocess.run(["git", "ls-files", "src/*.[ch]", "include/*.h"], check=True, capture_output=True, text=True)
+    paths = subprocess.run(
+        ["git", "ls-files", "src/*.[ch]", "include/*.h"], check=True, capture_output=True, text=True
+    )
     for path in paths.stdout.split():
         with open(path, encoding="utf-8") as file:
             faults = faults_of(path, file.read())
@@ -293,7 +380,9 @@ def main():
             print(f"{fault.path}:{fault.line}: {fault.kind}\n- {fault.before}\n+ {fault.after}")
         return 0
     guard = os.path.join(runner.out, "guard.so")
-    subprocess.run(["cc", "-O2", "-shared", "-fPIC", "-o", guard, "scripts/mutate/guard.c"], check=True)
+    subprocess.run(
+        ["cc", "-O2", "-shared", "-fPIC", "-o", guard, "scripts/mutate/guard.c"], check=True
+    )
     sandbox.adopt_orphans()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
-"""Runs a test that may do anything: hang, fork, eat memory, leave struct_ops behind in the kernel."""
+"""Runs a test that may do anything: hang, fork, eat memory, leave struct_ops in the kernel."""
 
 import contextlib
 import ctypes
@@ -75,13 +75,19 @@ def alone(lock):
             yield
         finally:
             for left in registered() - before:
-                subprocess.run([BPFTOOL, "struct_ops", "unregister", "id", str(left)], capture_output=True)
+                subprocess.run(
+                    [BPFTOOL, "struct_ops", "unregister", "id", str(left)], capture_output=True
+                )
 
 
 def in_vm(commands, tree, out, kernel):
     """The command that runs these on another kernel, until one fails."""
-    images = subprocess.run([f"{tree}/tests/vm/fetch.sh", "qemu", kernel], check=True, capture_output=True, text=True)
-    image = next(line.split()[1] for line in images.stdout.splitlines() if line.startswith(kernel + " "))
+    images = subprocess.run(
+        [f"{tree}/tests/vm/fetch.sh", "qemu", kernel], check=True, capture_output=True, text=True
+    )
+    image = next(
+        line.split()[1] for line in images.stdout.splitlines() if line.startswith(kernel + " ")
+    )
     script = os.path.join(out, "vm.sh")
     with open(script, "w", encoding="ascii") as file:
         file.write("export TEST_SLOWNESS=10\n")
@@ -92,12 +98,16 @@ def in_vm(commands, tree, out, kernel):
 
 
 def run(test, build, sound, out, lock=None, vm=None):
-    """pass, skip, fail or time-out, and the seconds it took. @sound: the program without a fault."""
+    """pass, skip, fail or time-out, and the seconds. @sound: the program without a fault."""
     commands = [[s, *c[1:]] for s, c in zip(test.sound, test.commands)] if sound else test.commands
     command = in_vm(commands, build.tree, out, vm) if test.in_vm else commands[0]
     seconds = min(test.limit, max(15, 10 * test.seconds)) if test.seconds else test.limit
-    environment = {**os.environ, "LD_PRELOAD": os.path.join(out, "guard.so"),
-                   "TSAN_OPTIONS": "hard_rss_limit_mb=2000", "ASAN_OPTIONS": "hard_rss_limit_mb=2000"}  # fmt: skip
+    environment = {
+        **os.environ,
+        "LD_PRELOAD": os.path.join(out, "guard.so"),
+        "TSAN_OPTIONS": "hard_rss_limit_mb=2000",
+        "ASAN_OPTIONS": "hard_rss_limit_mb=2000",
+    }
     environment.update(word.split("=", 1) for word in test.environment)
     sanitized = build.preset != "dev"
     if test.in_vm or sanitized:
@@ -105,9 +115,16 @@ def run(test, build, sound, out, lock=None, vm=None):
     start = time.monotonic()
     with alone(lock) if test.alone else contextlib.nullcontext():
         with open(os.path.join(out, "output"), "w", encoding="utf-8") as output:
-            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-                                       env=environment, cwd=build.dir, start_new_session=True,
-                                       preexec_fn=limit if test.in_vm or sanitized else limit_memory)  # fmt: skip
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env=environment,
+                cwd=build.dir,
+                start_new_session=True,
+                preexec_fn=limit if test.in_vm or sanitized else limit_memory,
+            )
             try:
                 status = process.wait(seconds)
             except subprocess.TimeoutExpired:

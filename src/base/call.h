@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
 /*
- * A call in progress on an object. While one is in progress it may call back, and that callback may never
- * return: it throws a C++ exception, or calls longjmp(), or its thread is cancelled or ends.
+ * A call in progress on an object. While one is in progress it may call back, and that callback may
+ * never return: it throws a C++ exception, or calls longjmp(), or its thread is cancelled or ends.
  *
- * Exceptions, and glibc's cancellation and pthread_exit(), run the handlers of the frames that they leave:
- * the library is compiled with -fexceptions and cleans up in __attribute__((cleanup)). Nothing runs after
- * longjmp(), nor where threads end in other ways. So a call also notes its thread and its place on the
- * stack, and the next one looks whether it is still there. If not, it cleans up in its stead.
+ * Exceptions, and glibc's cancellation and pthread_exit(), run the handlers of the frames that they
+ * leave: the library is compiled with -fexceptions and cleans up in __attribute__((cleanup)).
+ * Nothing runs after longjmp(), nor where threads end in other ways. So a call also notes its
+ * thread and its place on the stack, and the next one looks whether it is still there. If not, it
+ * cleans up in its stead.
  */
 #ifndef BPFRING_SRC_CALL_H
 #define BPFRING_SRC_CALL_H
@@ -39,7 +40,10 @@ enum call_state {
 	CALL_THEIRS, /* another thread is in it */
 };
 
-/* @here: of a frame that does not belong to a new call of the same kind, other than the one that would begin. */
+/*
+ * @here: of a frame that does not belong to a new call of the same kind, other than the one that
+ * would begin.
+ */
 enum call_state bpfring_call_state(const struct call *c, struct call_place here);
 
 static inline bool bpfring_call_in_progress(const struct call *c)
@@ -48,8 +52,9 @@ static inline bool bpfring_call_in_progress(const struct call *c)
 }
 
 /*
- * From CALL_NONE. False: another thread was faster. To be used in the function that stays until the end of the
- * call, for the mark is in its frame; from alloca(), for sanitizers put other variables elsewhere.
+ * From CALL_NONE. False: another thread was faster. To be used in the function that stays until the
+ * end of the call, for the mark is in its frame; from alloca(), for sanitizers put other variables
+ * elsewhere.
  */
 #define bpfring_call_begin(c, here) \
 	bpfring_call_enter(c, here, __builtin_alloca(sizeof(const struct call *)))

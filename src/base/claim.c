@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /*
  * All anonymous files of a running kernel (eventfds, epolls, BPF maps, ...) share one inode, and
- * open-file-description locks work on it. So a byte of that inode, locked through an eventfd of our own,
- * is a sign of life that all processes see, whatever their privileges, containers and mounts, and that
- * ends with the eventfd. A lock through the map's own descriptor would not do: processes that inherited
- * one share its open file and so the lock.
+ * open-file-description locks work on it. So a byte of that inode, locked through an eventfd of our
+ * own, is a sign of life that all processes see, whatever their privileges, containers and mounts,
+ * and that ends with the eventfd. A lock through the map's own descriptor would not do: processes
+ * that inherited one share its open file and so the lock.
  *
- * But any process can lock that inode. So the claim itself is a word in the memory that is claimed, which
- * strangers cannot write, and the lock only shows whether its holder lives. The word names the byte,
- * drawn anew for every claim:
- * - Nobody can lock the byte before it is claimed, except together with most others. Such a lock is told
- *   apart by its size. While it lasts there are claims without a lock, which live as long as the process
- *   that is written down beside the word.
- * - The byte can be read in /proc/locks, and locked as soon as its holder was killed. It is not believed
- *   then either, for that process is gone.
- * Processes can be looked up only inside one PID namespace. From elsewhere, a claim without a lock counts
- * as none, and a lock on the very byte as one.
+ * But any process can lock that inode. So the claim itself is a word in the memory that is claimed,
+ * which strangers cannot write, and the lock only shows whether its holder lives. The word names
+ * the byte, drawn anew for every claim:
+ * - Nobody can lock the byte before it is claimed, except together with most others. Such a lock is
+ *   told apart by its size. While it lasts there are claims without a lock, which live as long as
+ *   the process that is written down beside the word.
+ * - The byte can be read in /proc/locks, and locked as soon as its holder was killed. It is not
+ *   believed then either, for that process is gone.
+ * Processes can be looked up only inside one PID namespace. From elsewhere, a claim without a lock
+ * counts as none, and a lock on the very byte as one.
  */
 #include "base/claim.h"
 
@@ -35,7 +35,10 @@ static uint64_t byte_of(uint64_t word)
 	return word & BYTE_MASK;
 }
 
-/* C1: acquire and release, so that who sees a claim sees what was written before it, and the other way. */
+/*
+ * C1: acquire and release, so that who sees a claim sees what was written before it, and the other
+ * way.
+ */
 static uint64_t load(const uint64_t *word)
 {
 	return __atomic_load_n(word, __ATOMIC_ACQUIRE);
@@ -82,7 +85,9 @@ static int try_lock(int fd, uint64_t byte)
 	return err == LOCK_NONE ? LOCK_EXACT : err; /* gone in between: it may come again */
 }
 
-/* What is known of the process that wrote the claim. 1: it runs; 0: it does not; an error: unknown. */
+/*
+ * What is known of the process that wrote the claim. 1: it runs; 0: it does not; an error: unknown.
+ */
 static int holder_runs(struct claim_page *page, uint64_t word)
 {
 	struct process holder;

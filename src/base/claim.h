@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
-/* An exclusive claim on something that processes share, dropped by the kernel when its holder dies. */
+/*
+ * An exclusive claim on something that processes share, dropped by the kernel when its holder dies.
+ */
 #ifndef BPFRING_CLAIM_H
 #define BPFRING_CLAIM_H
 
@@ -8,7 +10,10 @@
 
 struct map;
 
-/* Where the claim is written down, in memory that only its possible holders can write; zero at first. */
+/*
+ * Where the claim is written down, in memory that only its possible holders can write; zero at
+ * first.
+ */
 struct claim_page {
 	uint64_t word;	 /* 0: none. CLAIM_LOCKED, and the byte that is locked */
 	uint64_t holder; /* that word, if the rest describes who has it */
@@ -26,9 +31,9 @@ struct claim {
 #define CLAIM_NONE ((struct claim){.fd = -1})
 
 /*
- * Takes the claim of a map that is written down in @page. @handed_over: a copy of the descriptor of a
- * process that has the claim, to be duplicated; -1: none, take a new one. 0; -EBUSY: another has it;
- * -EINVAL: @handed_over is something else; -EBADF, -EMFILE, -ENFILE, -ENOMEM, -ENOLCK.
+ * Takes the claim of a map that is written down in @page. @handed_over: a copy of the descriptor of
+ * a process that has the claim, to be duplicated; -1: none, take a new one. 0; -EBUSY: another has
+ * it; -EINVAL: @handed_over is something else; -EBADF, -EMFILE, -ENFILE, -ENOMEM, -ENOLCK.
  */
 int bpfring_claim_take(struct claim *ret, const struct map *map, struct claim_page *page,
 		       int handed_over);
@@ -37,14 +42,14 @@ int bpfring_claim_take(struct claim *ret, const struct map *map, struct claim_pa
 void bpfring_claim_share(const struct claim *claim);
 
 /*
- * Before the page is unmapped. @owner: in the process that took it, not in a forked child, which has a
- * copy of the descriptor and must not keep the claim by it, nor end it.
+ * Before the page is unmapped. @owner: in the process that took it, not in a forked child, which
+ * has a copy of the descriptor and must not keep the claim by it, nor end it.
  */
 void bpfring_claim_drop(struct claim *claim, bool owner);
 
 /*
- * The same for one of many parts of a map, whose locks all belong to @fd, an eventfd, and without a word
- * if another process has it: -EBUSY. @ret: to end it with.
+ * The same for one of many parts of a map, whose locks all belong to @fd, an eventfd, and without a
+ * word if another process has it: -EBUSY. @ret: to end it with.
  */
 int bpfring_claim_part(struct claim_page *page, int fd, const struct map *map, uint64_t *ret);
 void bpfring_claim_end_part(struct claim_page *page, int fd, uint64_t word);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /*
- * Names of errors. All that Linux has, not only those that the library returns by itself: callbacks, hooks
- * and subsystems of the kernel have errors of their own.
+ * Names of errors. All that Linux has, not only those that the library returns by itself:
+ * callbacks, hooks and subsystems of the kernel have errors of their own.
  */
 #include <bpfring/common.h>
 #include <errno.h>

@@ -10,7 +10,9 @@
 __attribute__((format(printf, 2, 3))) void bpfring_log(enum bpfring_log_level level,
 						       const char *fmt, ...);
 
-/* Would a message of this level be seen? The default hook knows; one of the application sees all. */
+/*
+ * Would a message of this level be seen? The default hook knows; one of the application sees all.
+ */
 bool bpfring_log_wants(enum bpfring_log_level level);
 
 #define log_error(...) bpfring_log(BPFRING_LOG_ERROR, "libbpfring: " __VA_ARGS__)
@@ -24,8 +26,8 @@ bool bpfring_log_wants(enum bpfring_log_level level);
 	} while (0)
 
 /*
- * A mistake is explained once per object and cause: a program that makes it makes it again, some hundred
- * times a second. @said: the object's atomic_uint; @cause: number of a bit.
+ * A mistake is explained once per object and cause: a program that makes it makes it again, some
+ * hundred times a second. @said: the object's atomic_uint; @cause: number of a bit.
  */
 #define log_once(said, cause, level, ...)                                             \
 	do {                                                                          \

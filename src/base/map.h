@@ -18,7 +18,10 @@ struct map {
 	char name[BPF_OBJ_NAME_LEN];
 };
 
-/* 0, -EBADF, -EINVAL (no BPF map), -EMFILE, -ENFILE, or how bpf() was refused: nothing tells what it is */
+/*
+ * 0, -EBADF, -EINVAL (no BPF map), -EMFILE, -ENFILE, or how bpf() was refused: nothing tells what
+ * it is
+ */
 int bpfring_map_open(struct map *ret, int fd);
 int bpfring_map_open_pinned(struct map *ret, const char *path);
 int bpfring_map_open_id(struct map *ret, uint32_t id);

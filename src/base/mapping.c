@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /*
- * Maps the pages of a ring; kernel/bpf/ringbuf.c, ringbuf_map_mmap_kern() and ringbuf_map_mmap_user()
- * say what is allowed.
+ * Maps the pages of a ring; kernel/bpf/ringbuf.c, ringbuf_map_mmap_kern() and
+ * ringbuf_map_mmap_user() say what is allowed.
  */
 #define _GNU_SOURCE
 #include "base/mapping.h"
@@ -74,7 +74,9 @@ int bpfring_mapping_new(struct mapping *ret, const struct map *map)
 	const struct part cons = {&mapping.cons, mapping.page, 0, !user};
 	const struct part prod = {&mapping.prod, mapping.page + 2 * mapping.size, mapping.page,
 				  user};
-	/* Ours first: of what is only read the kernel says -EINVAL if the descriptor is read-only. */
+	/*
+	 * Ours first: of what is only read the kernel says -EINVAL if the descriptor is read-only.
+	 */
 	const struct part *first = user ? &prod : &cons;
 	int err;
 

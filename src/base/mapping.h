@@ -27,9 +27,10 @@ int bpfring_mapping_new(struct mapping *ret, const struct map *map);
 void bpfring_mapping_free(struct mapping *mapping);
 
 /*
- * The page of the position that is ours to move holds nothing but that position, at its beginning. The
- * rest is used for what processes that take the ring over from each other have to know: the note of
- * ring.h at BPFRING_NOTE_OFFSET, and who has the claim (claim.h), each on cache lines of its own.
+ * The page of the position that is ours to move holds nothing but that position, at its beginning.
+ * The rest is used for what processes that take the ring over from each other have to know: the
+ * note of ring.h at BPFRING_NOTE_OFFSET, and who has the claim (claim.h), each on cache lines of
+ * its own.
  */
 static inline void *bpfring_mapping_claim(void *page)
 {

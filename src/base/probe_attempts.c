@@ -50,7 +50,9 @@ int bpfring_attempt_overwrite(enum probe_step *at)
 	return ring(BPF_MAP_TYPE_RINGBUF, F_RB_OVERWRITE, at);
 }
 
-/* Types of a value { struct { u64 word; } __uptr *p; }, or { u64 p; }. The id of the value, or < 0. */
+/*
+ * Types of a value { struct { u64 word; } __uptr *p; }, or { u64 p; }. The id of the value, or < 0.
+ */
 static int value_types(struct btf *btf, bool uptr)
 {
 	int word = btf__add_int(btf, "u64", 8, 0), type = word;
@@ -87,8 +89,8 @@ static int load_types(bool uptr, uint32_t *ret_value)
 }
 
 /*
- * May programs be loaded that use it? Some capabilities are asked for only then, before the kernel looks
- * at the program itself. Whatever else is wrong with it does not matter.
+ * May programs be loaded that use it? Some capabilities are asked for only then, before the kernel
+ * looks at the program itself. Whatever else is wrong with it does not matter.
  */
 static int program(uint32_t type, uint32_t btf_id, uint32_t member, enum probe_step *at)
 {
@@ -100,7 +102,10 @@ static int program(uint32_t type, uint32_t btf_id, uint32_t member, enum probe_s
 	return err;
 }
 
-/* Operations whose value is the struct @value: their type, and the number of one that is a function. */
+/*
+ * Operations whose value is the struct @value: their type, and the number of one that is a
+ * function.
+ */
 static uint32_t operations(const struct btf *btf, uint32_t value, uint32_t *ret_member)
 {
 	const struct btf_type *t = btf__type_by_id(btf, value), *member;
@@ -151,7 +156,10 @@ static const char *const any_struct_ops[] = {
 	NULL,
 };
 
-/* What libbpf says when there are none does not tell a kernel without from one whose /sys is not there. */
+/*
+ * What libbpf says when there are none does not tell a kernel without from one whose /sys is not
+ * there.
+ */
 static int read_kernel_types(struct btf **ret)
 {
 	int err = bpfring_sys_btf_of_kernel(ret);
@@ -213,7 +221,9 @@ int bpfring_attempt_struct_ops_link(enum probe_step *at)
 	return with_kernel_types(try_struct_ops_link, at);
 }
 
-/* To try it, a scheduler or congestion control would have to be registered: ask the types instead. */
+/*
+ * To try it, a scheduler or congestion control would have to be registered: ask the types instead.
+ */
 static int try_struct_ops_detach(const struct btf *btf, enum probe_step *at)
 {
 	int id = btf__find_by_name_kind(btf, "bpf_link_ops", BTF_KIND_STRUCT);

@@ -41,8 +41,8 @@ int bpfring_sys_fd_or_errno(int fd)
 }
 
 /*
- * Only a sleep may be the end of a thread that is cancelled: elsewhere it would leave what it has just opened.
- * Async-signal-safe.
+ * Only a sleep may be the end of a thread that is cancelled: elsewhere it would leave what it has
+ * just opened. Async-signal-safe.
  */
 static int keep_thread(void)
 {
@@ -124,8 +124,9 @@ int bpfring_sys_read(int fd, void *buf, size_t size)
 }
 
 /*
- * bpf() describes maps, programs and links with the same command and does not say which it was. But the
- * keys of anything else than a map are EINVAL; those of a map another error or, for an array, EFAULT.
+ * bpf() describes maps, programs and links with the same command and does not say which it was. But
+ * the keys of anything else than a map are EINVAL; those of a map another error or, for an array,
+ * EFAULT.
  */
 bool bpfring_sys_is_map(int fd)
 {
@@ -221,7 +222,9 @@ int bpfring_sys_eventfd(void)
 	return bpfring_sys_fd_or_errno(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
 }
 
-/* Async-signal-safe; leaves errno alone. Fails only if the counter is full: readable all the same. */
+/*
+ * Async-signal-safe; leaves errno alone. Fails only if the counter is full: readable all the same.
+ */
 void bpfring_sys_eventfd_set(int fd)
 {
 	const uint64_t one = 1;
@@ -331,7 +334,10 @@ uint32_t bpfring_sys_cpu(void)
 
 int32_t bpfring_sys_thread(void)
 {
-	/* Kept, for the kernel has to be asked. A forked child inherits it: it goes on in the same call. */
+	/*
+	 * Kept, for the kernel has to be asked. A forked child inherits it: it goes on in the same
+	 * call.
+	 */
 	static _Thread_local int32_t thread;
 
 	if (!thread)

@@ -62,8 +62,9 @@ int bpfring_sys_epoll_add(int epoll_fd, int fd, uint32_t events, void *data);
 int bpfring_sys_epoll_mod(int epoll_fd, int fd, uint32_t events, void *data);
 int bpfring_sys_epoll_del(int epoll_fd, int fd);
 /*
- * What is ready, or, with @sleep, what is ready first. Can return -EINTR. The only cancellation point of the
- * library. It knows no time-out: the thread's timer slack makes those late, see waiter.h.
+ * What is ready, or, with @sleep, what is ready first. Can return -EINTR. The only cancellation
+ * point of the library. It knows no time-out: the thread's timer slack makes those late, see
+ * waiter.h.
  */
 int bpfring_sys_epoll_wait(int epoll_fd, struct epoll_event *ret, int max, bool sleep);
 

@@ -107,9 +107,9 @@ int bpfring_sys_madvise(void *addr, size_t size, int advice)
 }
 
 /*
- * Returns when every RCU read-side section that had begun has ended. An update of a map of maps does
- * that (maybe_wait_bpf_programs() in the kernel). membarrier() does it too, but with one processor it
- * returns at once, although programs can be preempted there.
+ * Returns when every RCU read-side section that had begun has ended. An update of a map of maps
+ * does that (maybe_wait_bpf_programs() in the kernel). membarrier() does it too, but with one
+ * processor it returns at once, although programs can be preempted there.
  */
 int bpfring_sys_wait_for_rcu(int outer_fd, int inner_fd)
 {
@@ -137,7 +137,9 @@ int bpfring_sys_elem_lookup(int map_fd, const void *key, void *value)
 	return ret_or_errno(bpf_map_lookup_elem(map_fd, key, value) ? -1 : 0);
 }
 
-/* EAGAIN: another element of the task came or went at the same time. EINTR: while pinning a page. */
+/*
+ * EAGAIN: another element of the task came or went at the same time. EINTR: while pinning a page.
+ */
 int bpfring_sys_elem_update(int map_fd, const void *key, const void *value, uint64_t flags)
 {
 	int err, tries = 0;
@@ -179,7 +181,9 @@ void bpfring_sys_unlink(const char *path)
 /* A static program has no dlopen(), nor anything that could be unloaded. */
 #pragma weak dlopen
 
-/* What this code is part of, libbpfring.so or a plugin with libbpfring.a in it, survives dlclose(). */
+/*
+ * What this code is part of, libbpfring.so or a plugin with libbpfring.a in it, survives dlclose().
+ */
 void bpfring_sys_stay_loaded(void)
 {
 	void *here = (void *)(uintptr_t)bpfring_sys_stay_loaded;

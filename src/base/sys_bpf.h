@@ -50,7 +50,7 @@ int bpfring_sys_prog_load_empty(uint32_t type, uint32_t btf_id, uint32_t member)
 struct privileges {
 	bool bpf;	    /* CAP_BPF, or CAP_SYS_ADMIN, which includes it */
 	bool perfmon;	    /* the same for CAP_PERFMON */
-	int user_namespace; /* 1: another than the first one, where the two do not count; -1: unknown */
+	int user_namespace; /* 1: not the first one, where the two do not count; -1: unknown */
 };
 struct privileges bpfring_sys_privileges(void);
 

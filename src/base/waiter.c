@@ -137,8 +137,9 @@ int bpfring_waiter_wait(struct waiter *w, struct epoll_event *ret, int max, int6
 	int n;
 
 	/*
-	 * A timer set to an earlier time stays, for setting it costs more than an idle wake-up now and then:
-	 * whoever polls with a time-out, and is woken by records each time, sets it once per time-out.
+	 * A timer set to an earlier time stays, for setting it costs more than an idle wake-up now
+	 * and then: whoever polls with a time-out, and is woken by records each time, sets it once
+	 * per time-out.
 	 */
 	if (sleep && (until < w->timer_at || until == INT64_MAX || w->timer_at == FIRED)) {
 		n = bpfring_waiter_set_timer(w, until);

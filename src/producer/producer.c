@@ -60,7 +60,10 @@ static struct bpfring_producer *producer_alloc(void)
 	void *mem;
 
 	if (!p) {
-		/* Whole pages: the parts of struct bpfring_prod are to be on cache lines apart. */
+		/*
+		 * Whole pages: the parts of struct bpfring_user_ring are to be on cache lines
+		 * apart.
+		 */
 		if (bpfring_sys_mmap(&mem, sizeof(*p), PROT_READ | PROT_WRITE,
 				     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0))
 			return NULL;
@@ -131,9 +134,9 @@ static int attach(struct bpfring_producer *p)
 	if ((p->flags & BPFRING_PRODUCER_RECOVER) &&
 	    bpfring_ring_recover(&p->mapping, word_size, true, &found))
 		log_repair(&p->map, &found);
-	err = bpfring_prod_init(&p->prod, p->mapping.cons, p->mapping.prod,
-				bpfring_mapping_data(&p->mapping), p->prod.open, p->mapping.size,
-				word_size, p->guard);
+	err = bpfring_user_ring_init(&p->prod, p->mapping.cons, p->mapping.prod,
+				     bpfring_mapping_data(&p->mapping), p->prod.open,
+				     p->mapping.size, word_size, p->guard);
 	if (err)
 		log_error(
 			"map '%s' id %u: the ring is corrupt: producer at %llu, consumer at %llu, "

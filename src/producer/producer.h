@@ -54,7 +54,7 @@ struct space_watch {
 };
 
 struct bpfring_producer {
-	struct bpfring_prod prod; /* first: bpfring_producer_prod() */
+	struct bpfring_user_ring prod; /* first: bpfring_producer_ring() */
 	struct prod_lock lock;
 	struct bpfring_producer *next_closed;
 	struct map map;

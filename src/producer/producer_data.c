@@ -256,7 +256,7 @@ void bpfring_producer_let_go(const struct bpfring_producer *p, bool held)
 
 int bpfring_producer_stats(const struct bpfring_producer *p, struct bpfring_producer_stats *ret)
 {
-	const struct bpfring_prod *prod;
+	const struct bpfring_user_ring *prod;
 	struct bpfring_producer_stats now;
 	uint64_t fill;
 	bool held;
@@ -298,7 +298,7 @@ size_t bpfring_producer_free_space(const struct bpfring_producer *p)
 	if (!p || atomic_load(&p->closed))
 		return 0;
 	held = bpfring_producer_hold(p);
-	space = bpfring_prod_free_space(&p->prod);
+	space = bpfring_user_ring_free_space(&p->prod);
 	bpfring_producer_let_go(p, held);
 	return (size_t)space;
 }

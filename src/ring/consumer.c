@@ -45,9 +45,9 @@ static int take_claim(struct bpfring_consumer *c)
 	return bpfring_claim_take(&c->claim, &c->map, bpfring_mapping_claim(c->mapping.cons), -1);
 }
 
-static int init(const struct bpfring_consumer *c, struct bpfring_cons *ret)
+static int init(const struct bpfring_consumer *c, struct bpfring_ring *ret)
 {
-	return bpfring_cons_init(ret, c->mapping.cons, c->mapping.prod,
+	return bpfring_ring_init(ret, c->mapping.cons, c->mapping.prod,
 				 bpfring_mapping_data(&c->mapping), c->mapping.size,
 				 bpfring_sys_kernel_word_size(), c->guard);
 }
@@ -65,12 +65,12 @@ static int take_up(struct bpfring_consumer *c)
 	if (!err && !bpfring_position_fits(&c->cons, c->cons.published))
 		err = bpfring_priv_why(&c->cons, -EBADMSG);
 	if (!err)
-		bpfring_cons_set_note(&c->cons, note_of(c));
+		bpfring_ring_set_note(&c->cons, note_of(c));
 	return err;
 }
 
 /* Most bytes of unread records that are passed over by going from one position to another. */
-static uint64_t bytes_between(const struct bpfring_cons *c, uint64_t from, uint64_t to)
+static uint64_t bytes_between(const struct bpfring_ring *c, uint64_t from, uint64_t to)
 {
 	uint64_t size = c->mask + 1, rest = size - (c->prod - to);
 
@@ -123,7 +123,7 @@ static int attach(struct bpfring_consumer *c)
 	if (err == -EBUSY) { /* we only look, then: and it moves, so it is all right */
 		err = init(c, &c->cons);
 		if (!err)
-			bpfring_cons_set_note(&c->cons, note_of(c));
+			bpfring_ring_set_note(&c->cons, note_of(c));
 	}
 	if (err == -EBADMSG && (c->flags & BPFRING_CONSUMER_RECOVER))
 		err = repair(c);
@@ -259,7 +259,7 @@ void bpfring_consumer_close(struct bpfring_consumer *c)
 	default:
 		break;
 	}
-	bpfring_cons_cancel(&c->cons);
+	bpfring_ring_cancel(&c->cons);
 	bpfring_consumer_leave(c);
 	log_info("map '%s' id %u: closed after %llu records\n", c->map.name, c->map.id,
 		 (unsigned long long)c->cons.records);
@@ -274,24 +274,24 @@ void bpfring_consumer_close(struct bpfring_consumer *c)
 void bpfring_consumer_leave(struct bpfring_consumer *c)
 {
 	/*
-	 * It fails in a forked child and where another consumer has taken over; then the ring is not
-	 * ours to touch.
+	 * It fails in a forked child and where another consumer has taken over; then the ring is
+	 * not ours to touch.
 	 */
 	if (c->cons.released != c->opened_at)
 		bpfring_priv_publish_shared(&c->cons, c->cons.released);
 }
 
-void bpfring_consumer_view(const struct bpfring_consumer *c, struct bpfring_cons *ret)
+void bpfring_consumer_view(const struct bpfring_consumer *c, struct bpfring_ring *ret)
 {
 	if (c->cons.pos == c->opened_at && !init(c, ret))
-		bpfring_cons_set_note(ret, note_of(c));
+		bpfring_ring_set_note(ret, note_of(c));
 	else
 		*ret = c->cons;
 }
 
 void bpfring_consumer_log_broken(const struct bpfring_consumer *c, int err)
 {
-	const struct bpfring_cons *cons = &c->cons;
+	const struct bpfring_ring *cons = &c->cons;
 
 	if (err == -EBADMSG)
 		log_error("map '%s' id %u: the ring is corrupt: consumer at %llu, producer at "
@@ -358,12 +358,12 @@ size_t bpfring_consumer_ring_size(const struct bpfring_consumer *c)
 
 size_t bpfring_consumer_avail_data(const struct bpfring_consumer *c)
 {
-	struct bpfring_cons now;
+	struct bpfring_ring now;
 
 	if (!c)
 		return 0;
 	bpfring_consumer_view(c, &now);
-	return (size_t)bpfring_cons_avail_data(&now);
+	return (size_t)bpfring_ring_avail_data(&now);
 }
 
 uint64_t bpfring_consumer_cons_pos(const struct bpfring_consumer *c)

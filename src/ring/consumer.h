@@ -22,8 +22,9 @@ struct bpfring_source;
 enum {
 	GUARD_OWNER, /* we may consume */
 	/*
-	 * From this number on, results of callbacks end the drain: 1 << 31, the negative ones, or 0,
-	 * all: when a callback closed the consumer or took it out of its loop, and in a forked child.
+	 * From this number on, results of callbacks end the drain: 1 << 31, the negative ones, or
+	 * 0, all: when a callback closed the consumer or took it out of its loop, and in a forked
+	 * child.
 	 */
 	GUARD_ENDS,
 };
@@ -50,7 +51,7 @@ enum {
 };
 
 struct bpfring_consumer {
-	struct bpfring_cons cons; /* first: bpfring_consumer_cons() */
+	struct bpfring_ring cons; /* first: bpfring_consumer_ring() */
 	struct map map;
 	struct mapping mapping;
 	uint32_t *guard; /* GUARD_*, all 0 in a forked child */
@@ -93,8 +94,8 @@ struct limits {
 };
 
 /*
- * Is a call of it in progress? If one was left, by an exception or otherwise, it is cleaned up first, and there
- * is none: what its callback was given counts as consumed.
+ * Is a call of it in progress? If one was left, by an exception or otherwise, it is cleaned up
+ * first, and there is none: what its callback was given counts as consumed.
  */
 enum call_state bpfring_consumer_state(struct bpfring_consumer *c, struct call_place here);
 void bpfring_consumer_left(struct bpfring_consumer *c);
@@ -121,7 +122,7 @@ void bpfring_limits_init(struct limits *ret, const struct bpfring_budget *budget
 int bpfring_consumer_drain(struct bpfring_consumer *c, const struct handler *h,
 			   const struct limits *limits, struct bpfring_outcome *ret, bool *closed);
 
-/* Asks for a notification; 1, 0, or an error, as bpfring_cons_arm(). */
+/* Asks for a notification; 1, 0, or an error, as bpfring_ring_arm(). */
 int bpfring_consumer_arm(struct bpfring_consumer *c, int64_t now);
 
 /* The sleep is over, for the statistics. */
@@ -134,8 +135,8 @@ void bpfring_consumer_disarm(struct bpfring_consumer *c, int64_t now);
 void bpfring_consumer_busy_over(struct bpfring_consumer *c, int64_t now);
 
 /*
- * Leaves the true position to whoever comes next. If it has only looked so far, another consumer may be
- * at work, and nothing is stored.
+ * Leaves the true position to whoever comes next. If it has only looked so far, another consumer
+ * may be at work, and nothing is stored.
  */
 void bpfring_consumer_leave(struct bpfring_consumer *c);
 
@@ -143,7 +144,7 @@ void bpfring_consumer_leave(struct bpfring_consumer *c);
  * The ring as it is now, for looking only. One that never took anything may stand where another
  * consumer has been long ago; then this is where that one is now.
  */
-void bpfring_consumer_view(const struct bpfring_consumer *c, struct bpfring_cons *ret);
+void bpfring_consumer_view(const struct bpfring_consumer *c, struct bpfring_ring *ret);
 
 /* Says in the log what -EBADMSG or -EBUSY of the ring means. */
 void bpfring_consumer_log_broken(const struct bpfring_consumer *c, int err);

@@ -9,9 +9,12 @@ void bpfring_consumer_left(struct bpfring_consumer *c)
 {
 	bpfring_call_end(&c->call);
 	bpfring_consumer_awake(c, bpfring_sys_now());
-	/* In a forked child it cannot, nor beside a second consumer, which the next release finds again. */
-	if (c->consuming && bpfring_cons_release(&c->cons))
-		bpfring_cons_cancel(&c->cons);
+	/*
+	 * In a forked child it cannot, nor beside a second consumer, which the next release finds
+	 * again.
+	 */
+	if (c->consuming && bpfring_ring_release(&c->cons))
+		bpfring_ring_cancel(&c->cons);
 	c->consuming = false;
 	log_story(&c->story,
 		  "map '%s' id %u: a call was left by an exception, longjmp() or the end of its "

@@ -7,7 +7,7 @@
 
 int bpfring_consumer_arm(struct bpfring_consumer *c, int64_t now)
 {
-	int more = bpfring_cons_arm(&c->cons);
+	int more = bpfring_ring_arm(&c->cons);
 
 	if (more) {
 		if (more < 0)
@@ -18,7 +18,7 @@ int bpfring_consumer_arm(struct bpfring_consumer *c, int64_t now)
 		c->armed = true;
 		c->armed_at = now;
 	}
-	if (!bpfring_cons_head_busy(&c->cons)) {
+	if (!bpfring_ring_head_busy(&c->cons)) {
 		bpfring_consumer_busy_over(c, now);
 	} else if (!c->busy_since) {
 		c->busy_since = now;
@@ -37,7 +37,7 @@ void bpfring_consumer_awake(struct bpfring_consumer *c, int64_t now)
 void bpfring_consumer_disarm(struct bpfring_consumer *c, int64_t now)
 {
 	bpfring_consumer_awake(c, now);
-	bpfring_cons_set_quiet(&c->cons, 1);
+	bpfring_ring_set_quiet(&c->cons, 1);
 }
 
 void bpfring_consumer_busy_over(struct bpfring_consumer *c, int64_t now)
@@ -80,7 +80,7 @@ static void count_wakeup(struct bpfring_consumer *c, bool ready)
 
 static void tell_sleep(struct bpfring_consumer *c, int64_t now, int64_t until)
 {
-	const char *head = bpfring_cons_head_busy(&c->cons) ? ", its head is busy" : "";
+	const char *head = bpfring_ring_head_busy(&c->cons) ? ", its head is busy" : "";
 
 	if (until == INT64_MAX)
 		log_story(&c->story, "map '%s' id %u: armed, sleeps until notified%s\n",
@@ -118,7 +118,7 @@ static int sleep_for_record(struct bpfring_consumer *c, struct waiter *w, int64_
 			return 1;
 		if (deadline <= now)
 			return 0;
-		if (bpfring_cons_head_busy(&c->cons) && until - now > tick) {
+		if (bpfring_ring_head_busy(&c->cons) && until - now > tick) {
 			until = now + tick;
 			tick = tick < BUSY_TICK_MAX_NS / 2 ? tick * 2 : BUSY_TICK_MAX_NS;
 		}
@@ -186,7 +186,7 @@ int bpfring_consumer_wait(struct bpfring_consumer *c, int64_t timeout_ns)
 	left = NULL;
 	bpfring_consumer_disarm(c, bpfring_sys_now());
 	if (err <= 0) /* nothing is being consumed: the next commit is to notify */
-		bpfring_cons_set_quiet(&c->cons, 0);
+		bpfring_ring_set_quiet(&c->cons, 0);
 	bpfring_call_end(&c->call);
 	if (c->closing) { /* by another thread */
 		bpfring_consumer_close(c);

@@ -47,7 +47,7 @@ static int end_of_peek(struct drain *d, int err)
 		return end(d, BPFRING_END_BROKEN, err);
 	}
 	return end(d,
-		   bpfring_cons_head_busy(&d->c->cons) ? BPFRING_END_BUSY_HEAD
+		   bpfring_ring_head_busy(&d->c->cons) ? BPFRING_END_BUSY_HEAD
 						       : BPFRING_END_DRAINED,
 		   0);
 }
@@ -91,7 +91,7 @@ static bool late(struct drain *d, uint64_t records)
 
 static int release(struct drain *d)
 {
-	int err = bpfring_cons_release(&d->c->cons);
+	int err = bpfring_ring_release(&d->c->cons);
 
 	if (!err)
 		return 0;
@@ -103,9 +103,10 @@ static int release(struct drain *d)
  * Whether the records consumed but not yet released are to be given back in the middle of a drain.
  * Each release takes the cache line of the consumer position from the producers, which read it for
  * every record. But what is held back is missing in the ring, and BPF programs that notify by fill
- * level take it for unread: so never more than 1/32 of the ring, and 1/256 or a few records usually.
+ * level take it for unread: so never more than 1/32 of the ring, and 1/256 or a few records
+ * usually.
  */
-static bool release_is_due(const struct bpfring_cons *cons)
+static bool release_is_due(const struct bpfring_ring *cons)
 {
 	uint64_t size = cons->mask + 1, held = cons->pos - cons->released;
 
@@ -121,7 +122,7 @@ static bool release_is_due(const struct bpfring_cons *cons)
  */
 static int next_pass(struct drain *d)
 {
-	struct bpfring_cons *cons = &d->c->cons;
+	struct bpfring_ring *cons = &d->c->cons;
 	uint64_t pass = cons->pos - d->pass_start, fresh;
 	int more = bpfring_priv_refresh(cons);
 
@@ -148,7 +149,7 @@ static uint64_t min_u64(uint64_t a, uint64_t b)
 
 static struct stretch plan_stretch(const struct drain *d)
 {
-	const struct bpfring_cons *cons = &d->c->cons;
+	const struct bpfring_ring *cons = &d->c->cons;
 	struct stretch s = {
 		.records = d->limits->records - d->out->records,
 		.bytes = d->limits->bytes - (cons->pos - d->start),
@@ -206,7 +207,7 @@ __attribute__((noinline)) static int drain_each(struct drain *d)
 /* Fills @records up to the limits; what stopped it is for the next round to find. */
 static int gather(struct drain *d, struct bpfring_record *records)
 {
-	struct bpfring_cons *const cons = &d->c->cons;
+	struct bpfring_ring *const cons = &d->c->cons;
 	struct bpfring_priv_cursor cursor = bpfring_priv_cursor_at_pos(cons);
 	const uint64_t start = cursor.pos;
 	const uint64_t bytes = min_u64(d->limits->bytes - (start - d->start), cursor.prod - start);
@@ -224,7 +225,7 @@ static int gather(struct drain *d, struct bpfring_record *records)
 
 static int drain_batches(struct drain *d)
 {
-	struct bpfring_cons *const cons = &d->c->cons;
+	struct bpfring_ring *const cons = &d->c->cons;
 	struct bpfring_record records[BATCH];
 	int err;
 

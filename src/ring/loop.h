@@ -115,8 +115,8 @@ void bpfring_sources_free(struct bpfring_source **list);
 int bpfring_loop_check_child(struct bpfring_loop *l);
 
 /*
- * loop_wait.c. Sleeps until something is due or ready, at most until @deadline; makes rings active, and calls
- * the callbacks of descriptors. 0, or the error of the sleep.
+ * loop_wait.c. Sleeps until something is due or ready, at most until @deadline; makes rings active,
+ * and calls the callbacks of descriptors. 0, or the error of the sleep.
  */
 int bpfring_loop_wait(struct bpfring_loop *l, struct turn *t, int64_t deadline);
 
@@ -132,8 +132,9 @@ int64_t bpfring_loop_next_due(const struct bpfring_loop *l);
 void bpfring_loop_look_at_all(struct bpfring_loop *l, int64_t now);
 
 /*
- * Looks at rings in which something lies although nobody was notified: committed with BPF_RB_NO_WAKEUP, or
- * behind a record that was discarded with it. Costs one load for each ring. True if there are any.
+ * Looks at rings in which something lies although nobody was notified: committed with
+ * BPF_RB_NO_WAKEUP, or behind a record that was discarded with it. Costs one load for each ring.
+ * True if there are any.
  */
 bool bpfring_loop_look_for_silent(struct bpfring_loop *l, int64_t now, bool quiet_too);
 
@@ -148,7 +149,10 @@ void bpfring_turn_error(struct turn *t, int err);
 int bpfring_loop_poll_once(struct bpfring_loop *l, int64_t timeout_ns, bool dispatching,
 			   bool *stopped);
 
-/* loop_fd.c. For an outer loop: readable from now on until bpfring_loop_dispatch() ends in the usual way. */
+/*
+ * loop_fd.c. For an outer loop: readable from now on until bpfring_loop_dispatch() ends in the
+ * usual way.
+ */
 void bpfring_loop_hold(struct bpfring_loop *l);
 
 #endif /* BPFRING_SRC_LOOP_H */

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /*
  * A loop inside another loop. The epoll descriptor is readable while an event waits in it: an edge
- * of an armed ring, a plain descriptor, the eventfd (work left, a wake), or the timer (a window or a
- * tick is over). After a dispatch none of these is true unless there is work. It is readable all through
- * a dispatch, so that whoever leaves that by longjmp() is told to come back.
+ * of an armed ring, a plain descriptor, the eventfd (work left, a wake), or the timer (a window or
+ * a tick is over). After a dispatch none of these is true unless there is work. It is readable all
+ * through a dispatch, so that whoever leaves that by longjmp() is told to come back.
  */
 #include <errno.h>
 

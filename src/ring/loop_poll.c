@@ -14,7 +14,7 @@ static bool has_pile(const struct bpfring_consumer *c)
 {
 	uint64_t records = c->cons.records ? c->cons.records : 1;
 
-	return bpfring_cons_avail_data(&c->cons) >=
+	return bpfring_ring_avail_data(&c->cons) >=
 	       PILE_RECORDS * ((c->cons.released - c->opened_at) / records);
 }
 
@@ -49,8 +49,8 @@ static void poll_until(struct bpfring_loop *l, struct turn *t, int64_t timeout_n
 			break;
 	}
 	/*
-	 * Time is up: one last look. A call that takes what is ready, and found something that was, does
-	 * without; and it lets quiet rings have their windows.
+	 * Time is up: one last look. A call that takes what is ready, and found something that was,
+	 * does without; and it lets quiet rings have their windows.
 	 */
 	if (!timeout_ns && t->looked)
 		return;

@@ -222,9 +222,9 @@ static void let_go(struct bpfring_source *s)
 	bpfring_consumer_awake(c, bpfring_sys_now());
 	c->guard[GUARD_ENDS] = 0; /* ends a drain of it that is under way */
 	c->source = NULL;
-	bpfring_cons_set_quiet(&c->cons, 0);
+	bpfring_ring_set_quiet(&c->cons, 0);
 	bpfring_consumer_leave(c);
-	if (*s->loop->guard) /* or another thread may have been at the list when its process forked */
+	if (*s->loop->guard) /* else another thread may have been at the list at the fork */
 		bpfring_source_deactivate(s);
 	s->loop->rings--;
 }
@@ -249,8 +249,8 @@ void bpfring_source_detach(struct bpfring_source *s)
 		s->next->prev = s->prev;
 	s->loop = NULL;
 	/*
-	 * A descriptor that was closed too early, and of which a duplicate lives, cannot be taken out
-	 * of the epoll and may still be reported: its source has to outlive it.
+	 * A descriptor that was closed too early, and of which a duplicate lives, cannot be taken
+	 * out of the epoll and may still be reported: its source has to outlive it.
 	 */
 	if (unwatch(l, s->fd)) {
 		log_once(l->said, LOOP_SAID_CLOSED_FD, WARN,

@@ -52,7 +52,7 @@ static int arm(struct bpfring_source *s, int64_t now)
 	}
 	s->loop->arms++;
 	s->told = 0;
-	if (bpfring_cons_head_busy(&s->c->cons)) {
+	if (bpfring_ring_head_busy(&s->c->cons)) {
 		log_story(&s->loop->story,
 			  "map '%s' id %u: armed; its head is busy, looked at again in %lld ms\n",
 			  s->c->map.name, s->c->map.id, (long long)s->tick / 1000000);

@@ -13,7 +13,10 @@
 #define LATE_MOST_NS	1000000000LL
 #define NO_REST_NS	100000 /* a sleep that ends sooner was hardly one */
 
-/* Remembers the highest rate of the producers; forgets half of it in a second that does not reach it. */
+/*
+ * Remembers the highest rate of the producers; forgets half of it in a second that does not reach
+ * it.
+ */
 static void measure_rate(struct pace *p, const struct pace_look *look)
 {
 	int64_t span = look->now - p->sample_from;
@@ -39,7 +42,9 @@ static void measure_rate(struct pace *p, const struct pace_look *look)
 	p->sample_pos = look->prod_pos;
 }
 
-/* Follows a shrinking gap fast, so that a burst is met within a few records; a growing one slowly. */
+/*
+ * Follows a shrinking gap fast, so that a burst is met within a few records; a growing one slowly.
+ */
 static void measure_gap(struct pace *p, const struct pace_params *params,
 			const struct pace_look *look)
 {
@@ -56,10 +61,10 @@ static void measure_gap(struct pace *p, const struct pace_params *params,
 }
 
 /*
- * Remembers the worst lateness of a look. A thread that was late just now, because it is stopped, or has used up
- * its share of the processor, or is kept busy by other callbacks, will be late again. To try costs up to the
- * lateness, so the greater it was, the longer it takes until half of it is forgotten: to try costs a
- * thirtieth of the time at most.
+ * Remembers the worst lateness of a look. A thread that was late just now, because it is stopped,
+ * or has used up its share of the processor, or is kept busy by other callbacks, will be late
+ * again. To try costs up to the lateness, so the greater it was, the longer it takes until half of
+ * it is forgotten: to try costs a thirtieth of the time at most.
  */
 static void measure_lateness(struct pace *p, const struct pace_look *look)
 {
@@ -118,7 +123,10 @@ static int64_t next_window(struct pace *p, const struct pace_params *params, int
 		p->window = params->min_sleep / 2 + 1; /* so that it can grow into a sleep */
 		return PACE_NOW;
 	}
-	/* We are so late that each window might fill the ring: notified at the first record we have all of it. */
+	/*
+	 * We are so late that each window might fill the ring: notified at the first record we have
+	 * all of it.
+	 */
 	if (window < params->min_sleep)
 		return arm(p);
 	if (window > step)
@@ -128,9 +136,9 @@ static int64_t next_window(struct pace *p, const struct pace_params *params, int
 }
 
 /*
- * BPF programs that notify by themselves every so many records (BPF_RB_FORCE_WAKEUP at a fill level)
- * end each sleep early, and pay for it. Where a sleep brings many records but hardly any rest, not
- * to sleep is cheaper for both sides.
+ * BPF programs that notify by themselves every so many records (BPF_RB_FORCE_WAKEUP at a fill
+ * level) end each sleep early, and pay for it. Where a sleep brings many records but hardly any
+ * rest, not to sleep is cheaper for both sides.
  */
 static bool no_rest(struct pace *p, const struct pace_look *look)
 {

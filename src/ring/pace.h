@@ -51,7 +51,10 @@ struct pace_look {
 int64_t bpfring_pace_next(struct pace *p, const struct pace_params *params,
 			  const struct pace_look *look);
 
-/* How long half the ring lasts at a rate that is not to be expected; max_window while no rate is known. */
+/*
+ * How long half the ring lasts at a rate that is not to be expected; max_window while no rate is
+ * known.
+ */
 int64_t bpfring_pace_room(const struct pace *p, const struct pace_params *params,
 			  uint64_t ring_size);
 

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /*
- * Only the producer position is sure to be true: user space cannot write it. Behind it in the same page,
- * kernels that have it (Linux 6.10, and the stable ones of that time) keep `pending_pos`: the start of
- * the oldest record that was not committed when a record was reserved last. It is the position of a
- * record always, and nothing from there on is ever written over. So from it the headers lead to the
- * producer position, and every record passed on the way is certain.
+ * Only the producer position is sure to be true: user space cannot write it. Behind it in the same
+ * page, kernels that have it (Linux 6.10, and the stable ones of that time) keep `pending_pos`: the
+ * start of the oldest record that was not committed when a record was reserved last. It is the
+ * position of a record always, and nothing from there on is ever written over. So from it the
+ * headers lead to the producer position, and every record passed on the way is certain.
  *
- * What lies before it is committed. Headers that lead from a position exactly to pending_pos are taken for
- * true if also their second word is right, in which the kernel notes the page of the record for itself:
- * a payload full of zeroes would be taken for a row of empty records otherwise. Whether this kernel
- * does so is read off the record at pending_pos.
+ * What lies before it is committed. Headers that lead from a position exactly to pending_pos are
+ * taken for true if also their second word is right, in which the kernel notes the page of the
+ * record for itself: a payload full of zeroes would be taken for a row of empty records otherwise.
+ * Whether this kernel does so is read off the record at pending_pos.
  */
 #include "ring/positions.h"
 
@@ -21,7 +21,7 @@
 #define PAGES_BEFORE 3
 
 struct ring {
-	const struct bpfring_cons *c;
+	const struct bpfring_ring *c;
 	uint64_t prod;
 	uint64_t pending; /* meaningless unless has_pending */
 	bool has_pending;
@@ -54,7 +54,7 @@ static bool leads(const struct ring *r, uint64_t from, uint64_t to)
 	return true;
 }
 
-static uint64_t load_pending(const struct bpfring_cons *c)
+static uint64_t load_pending(const struct bpfring_ring *c)
 {
 	const char *word = (const char *)c->prod_word + c->word_size;
 
@@ -64,7 +64,7 @@ static uint64_t load_pending(const struct bpfring_cons *c)
 	return __atomic_load_n((const uint32_t *)(const void *)word, __ATOMIC_RELAXED);
 }
 
-static struct ring look(const struct bpfring_cons *c)
+static struct ring look(const struct bpfring_ring *c)
 {
 	struct ring r = {.c = c, .pending = load_pending(c), .page = bpfring_sys_page_size()};
 
@@ -89,7 +89,7 @@ static bool fits(const struct ring *r, uint64_t pos)
 	return leads(r, r->pending, pos);
 }
 
-bool bpfring_position_fits(const struct bpfring_cons *c, uint64_t pos)
+bool bpfring_position_fits(const struct bpfring_ring *c, uint64_t pos)
 {
 	const struct ring r = look(c);
 
@@ -105,7 +105,7 @@ static uint64_t noted(const struct ring *r)
 				  *(const uint32_t *)r->c->note ^ (uint32_t)BPFRING_PRIV_NOTE);
 }
 
-int bpfring_position_find(const struct bpfring_cons *c, uint64_t *ret)
+int bpfring_position_find(const struct bpfring_ring *c, uint64_t *ret)
 {
 	const struct ring r = look(c);
 

@@ -14,10 +14,10 @@ static enum bpfring_record_state state_of(uint32_t header)
 }
 
 /*
- * Another consumer is at work and producers have written over what we were about to look at. Goes on
- * where that one is now, if we only look ourselves.
+ * Another consumer is at work and producers have written over what we were about to look at. Goes
+ * on where that one is now, if we only look ourselves.
  */
-static int follow(const struct bpfring_consumer *c, struct bpfring_cons *ring)
+static int follow(const struct bpfring_consumer *c, struct bpfring_ring *ring)
 {
 	uint64_t published = ring->published;
 
@@ -29,7 +29,7 @@ static int follow(const struct bpfring_consumer *c, struct bpfring_cons *ring)
 
 static int walk(struct bpfring_consumer *c, bpfring_snapshot_fn fn, void *ctx)
 {
-	struct bpfring_cons ring;
+	struct bpfring_ring ring;
 	uint64_t pos, prod;
 	int seen = 0;
 
@@ -38,7 +38,8 @@ again:
 	prod = bpfring_priv_load_prod(&ring);
 	/*
 	 * Nothing in [released, prod) is overwritten while we, the only consumer, stand here: the
-	 * kernel never goes beyond the published position, and a busy record has its length already.
+	 * kernel never goes beyond the published position, and a busy record has its length
+	 * already.
 	 */
 	for (pos = ring.released; pos != prod;) {
 		const uint8_t *header = ring.data + (pos & ring.mask);

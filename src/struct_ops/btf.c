@@ -45,16 +45,17 @@ static enum bpfring_struct_ops_kind kind_of(const struct btf *btf, const struct 
 	uint32_t id;
 
 	if (btf_is_int(type) || btf_is_any_enum(type))
-		return BPFRING_STRUCT_OPS_INTEGER;
+		return BPFRING_STRUCT_OPS_KIND_INTEGER;
 	if (btf_is_array(type))
-		return bpfring_btf_is_char(btf, btf_array(type)->type) ? BPFRING_STRUCT_OPS_STRING
-								       : BPFRING_STRUCT_OPS_OTHER;
+		return bpfring_btf_is_char(btf, btf_array(type)->type)
+			       ? BPFRING_STRUCT_OPS_KIND_STRING
+			       : BPFRING_STRUCT_OPS_KIND_OTHER;
 	if (!btf_is_ptr(type))
-		return BPFRING_STRUCT_OPS_OTHER;
+		return BPFRING_STRUCT_OPS_KIND_OTHER;
 	id = type->type;
 	type = bpfring_btf_skip(btf, &id);
-	return type && btf_is_func_proto(type) ? BPFRING_STRUCT_OPS_FUNCTION
-					       : BPFRING_STRUCT_OPS_POINTER;
+	return type && btf_is_func_proto(type) ? BPFRING_STRUCT_OPS_KIND_FUNCTION
+					       : BPFRING_STRUCT_OPS_KIND_POINTER;
 }
 
 void bpfring_btf_read_member(struct bpfring_struct_ops_member *ret, const struct btf *btf,
@@ -69,7 +70,7 @@ void bpfring_btf_read_member(struct bpfring_struct_ops_member *ret, const struct
 	ret->offset = btf_member_bit_offset(type, index) / 8;
 	ret->size = size > 0 ? (uint32_t)size : 0;
 	ret->type_id = member->type;
-	ret->kind = BPFRING_STRUCT_OPS_OTHER;
+	ret->kind = BPFRING_STRUCT_OPS_KIND_OTHER;
 	if (member_type && !btf_member_bitfield_size(type, index))
 		ret->kind = kind_of(btf, member_type);
 }

@@ -134,7 +134,7 @@ void bpfring_ops_explain_register(const struct bpfring_struct_ops *ops, int err)
 	case -EOPNOTSUPP:
 	case -KERNEL_ENOTSUPP:
 		why = "this type cannot be registered, or not by a link: try "
-		      "BPFRING_STRUCT_OPS_LEGACY";
+		      "BPFRING_STRUCT_OPS_MODE_LEGACY";
 		break;
 	case -EINVAL:
 		why = "the map has no value, or the subsystem refuses it";

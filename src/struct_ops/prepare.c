@@ -115,15 +115,15 @@ static int choose_flags(const struct bpfring_struct_ops *ops,
 	unsigned int features = bpfring_struct_ops_types_features(ops->types);
 	bool can = features & BPFRING_STRUCT_OPS_CAN_LINK;
 
-	if (mode == BPFRING_STRUCT_OPS_LINK && !can) {
+	if (mode == BPFRING_STRUCT_OPS_MODE_LINK && !can) {
 		log_error("struct_ops '%s': links need Linux 6.4\n", bpfring_ops_name(ops));
 		return -EOPNOTSUPP;
 	}
 	/* The one type of the kernel that takes no links at all; BTF does not say so. */
-	if (mode == BPFRING_STRUCT_OPS_AUTO && !strcmp(type->name, "smc_hs_ctrl"))
+	if (mode == BPFRING_STRUCT_OPS_MODE_AUTO && !strcmp(type->name, "smc_hs_ctrl"))
 		can = false;
 	*ret = bpf_map__map_flags(ops->source.map) & ~SYS_BPF_F_LINK;
-	if (mode != BPFRING_STRUCT_OPS_LEGACY && can)
+	if (mode != BPFRING_STRUCT_OPS_MODE_LEGACY && can)
 		*ret |= SYS_BPF_F_LINK;
 	return 0;
 }
@@ -134,7 +134,7 @@ int bpfring_struct_ops_prepare(struct bpfring_struct_ops *ops, enum bpfring_stru
 	uint32_t flags;
 	int err;
 
-	if (!ops || mode > BPFRING_STRUCT_OPS_LEGACY)
+	if (!ops || mode > BPFRING_STRUCT_OPS_MODE_LEGACY)
 		return -EINVAL;
 	err = bpfring_source_check_open(&ops->source);
 	if (!err)

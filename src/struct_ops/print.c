@@ -36,7 +36,7 @@ static void print_value(const struct bpfring_struct_ops_report *report,
 			const struct bpfring_struct_ops_value *v, FILE *stream)
 {
 	fprintf(stream, "  %-16s ", v->member->name);
-	if (v->member->kind != BPFRING_STRUCT_OPS_FUNCTION) {
+	if (v->member->kind != BPFRING_STRUCT_OPS_KIND_FUNCTION) {
 		bpfring_json_btf(stream, ops_type(report->type)->btf, v->member->type_id, v->data);
 	} else {
 		fprintf(stream, "program %u", v->prog_id);
@@ -118,7 +118,7 @@ int bpfring_struct_ops_report_json(const struct bpfring_struct_ops_report *repor
 			fputc(',', stream);
 		bpfring_json_string(stream, v->member->name, SIZE_MAX);
 		fputc(':', stream);
-		if (v->member->kind == BPFRING_STRUCT_OPS_FUNCTION)
+		if (v->member->kind == BPFRING_STRUCT_OPS_KIND_FUNCTION)
 			json_program(v, stream);
 		else
 			bpfring_json_btf(stream, ops_type(report->type)->btf, v->member->type_id,

@@ -61,10 +61,10 @@ int bpfring_struct_ops_register(struct bpfring_struct_ops *ops)
 	if (err)
 		return err;
 	if (ops_in_link_mode(ops)) {
-		if (state != BPFRING_STRUCT_OPS_INIT ||
+		if (state != BPFRING_STRUCT_OPS_STATE_INIT ||
 		    ops->link_fd < 0) /* libbpf may have made it */
 			err = create_link(ops);
-	} else if (state != BPFRING_STRUCT_OPS_INIT) {
+	} else if (state != BPFRING_STRUCT_OPS_STATE_INIT) {
 		log_error("struct_ops '%s' id %u is %s: a map without links is registered once; "
 			  "load another\n",
 			  bpfring_ops_name(ops), ops->map.id, bpfring_struct_ops_state_name(state));

@@ -139,7 +139,7 @@ static bool is_idle(struct bpfring_struct_ops *ops, uint32_t state)
 	if (bpfring_scx_standing(ops) == SCX_RUNNING)
 		return false;
 	if (!ops_in_link_mode(ops))
-		return state == BPFRING_STRUCT_OPS_INUSE;
+		return state == BPFRING_STRUCT_OPS_STATE_INUSE;
 	return ops->link_fd >= 0 && !bpfring_sys_link_info(ops->link_fd, &info) &&
 	       info.map_id == ops->map.id;
 }
@@ -154,7 +154,7 @@ static int is_released(struct bpfring_struct_ops *ops)
 	if (err || !refcnt)
 		return err ? err : 1;
 	idle = is_idle(ops, state);
-	if (state == BPFRING_STRUCT_OPS_INUSE && !idle)
+	if (state == BPFRING_STRUCT_OPS_STATE_INUSE && !idle)
 		return -EBUSY;
 	return idle && refcnt == 1;
 }

@@ -114,7 +114,7 @@ static int read_members(struct report *r)
 		v->pub.data = (const char *)r->value + type->data_offset + member->offset;
 		v->pub.prog_name = v->prog_name;
 		v->pub.prog_tag = v->prog_tag;
-		if (member->kind == BPFRING_STRUCT_OPS_FUNCTION)
+		if (member->kind == BPFRING_STRUCT_OPS_KIND_FUNCTION)
 			v->pub.prog_id = program_id(v->pub.data, member->size);
 		if (v->pub.prog_id)
 			err = read_program(v);

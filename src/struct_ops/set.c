@@ -93,7 +93,7 @@ static int set_integer(struct bpfring_struct_ops *ops, const char *name, uint64_
 	unsigned char *slot;
 	unsigned int bits;
 	uint64_t limit; /* of the magnitude */
-	int index = find_slot(ops, name, BPFRING_STRUCT_OPS_INTEGER, &member, &slot);
+	int index = find_slot(ops, name, BPFRING_STRUCT_OPS_KIND_INTEGER, &member, &slot);
 	bool with_sign, fits;
 
 	if (index < 0)
@@ -134,7 +134,7 @@ int bpfring_struct_ops_set_string(struct bpfring_struct_ops *ops, const char *me
 
 	if (!value)
 		return -EINVAL;
-	index = find_slot(ops, member, BPFRING_STRUCT_OPS_STRING, &m, &slot);
+	index = find_slot(ops, member, BPFRING_STRUCT_OPS_KIND_STRING, &m, &slot);
 	if (index < 0)
 		return index;
 	len = strlen(value);
@@ -160,7 +160,7 @@ int bpfring_struct_ops_set_program(struct bpfring_struct_ops *ops, const char *m
 		log_error("program '%s' is not SEC(\"struct_ops\")\n", bpf_program__name(prog));
 		return -EINVAL;
 	}
-	index = find_slot(ops, member, BPFRING_STRUCT_OPS_FUNCTION, &m, &slot);
+	index = find_slot(ops, member, BPFRING_STRUCT_OPS_KIND_FUNCTION, &m, &slot);
 	if (index < 0)
 		return index;
 	/* libbpf keeps a pointer there, whatever the size of the member */

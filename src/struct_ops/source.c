@@ -142,7 +142,7 @@ int bpfring_source_member(const struct ops_source *source, const char *name,
 
 size_t bpfring_source_member_size(const struct bpfring_struct_ops_member *member)
 {
-	return member->kind == BPFRING_STRUCT_OPS_FUNCTION ? sizeof(void *) : member->size;
+	return member->kind == BPFRING_STRUCT_OPS_KIND_FUNCTION ? sizeof(void *) : member->size;
 }
 
 bool bpfring_source_is_set(const struct bpfring_struct_ops_member *member,

@@ -38,7 +38,7 @@ static int copy_member(struct bpfring_struct_ops *ops, unsigned char *to, unsign
 					       "declare it as the kernel does");
 		return -EINVAL;
 	}
-	if (member->kind != BPFRING_STRUCT_OPS_FUNCTION) {
+	if (member->kind != BPFRING_STRUCT_OPS_KIND_FUNCTION) {
 		memcpy(to, data + own.offset, own.size < member->size ? own.size : member->size);
 		return 0;
 	}
@@ -100,7 +100,7 @@ static int store_by_libbpf(struct bpfring_struct_ops *ops)
 		 * Of storing and registering the second can have failed; that will be tried again.
 		 */
 		if (!bpfring_ops_read_state(ops, &state, &refcnt) &&
-		    state != BPFRING_STRUCT_OPS_INIT)
+		    state != BPFRING_STRUCT_OPS_STATE_INIT)
 			return 0;
 		bpfring_ops_explain_store(ops, NULL, err);
 		return err;
@@ -137,7 +137,7 @@ int bpfring_ops_need_value(struct bpfring_struct_ops *ops, uint32_t *state)
 	uint32_t refcnt;
 	int err = bpfring_ops_read_state(ops, state, &refcnt);
 
-	if (!err && *state == BPFRING_STRUCT_OPS_INIT)
+	if (!err && *state == BPFRING_STRUCT_OPS_STATE_INIT)
 		err = store_value(ops);
 	if (err || !ops->source.obj)
 		return err;

@@ -70,8 +70,8 @@ int bpfring_ops_need_map(struct bpfring_struct_ops *ops);
 int bpfring_ops_need_type(struct bpfring_struct_ops *ops);
 
 /*
- * Opens the map that is in the handle's link now, whatever the handle knew before. @known: maps that
- * may be it besides the handle's own, ended by NULL; opening another one needs CAP_SYS_ADMIN
+ * Opens the map that is in the handle's link now, whatever the handle knew before. @known: maps
+ * that may be it besides the handle's own, ended by NULL; opening another one needs CAP_SYS_ADMIN
  * (-EPERM). -ENOLINK: the link was detached.
  */
 int bpfring_ops_open_linked(const struct bpfring_struct_ops *ops, const struct map *const *known,

@@ -30,7 +30,7 @@ static int tell(struct bpfring_struct_ops *ops, enum bpfring_struct_ops_event_ki
 	char text[SCX_STATE_SIZE];
 	struct bpfring_struct_ops_event event = {.kind = kind, .map_id = map_id, .reason = ""};
 
-	if (kind == BPFRING_STRUCT_OPS_DETACHED) {
+	if (kind == BPFRING_STRUCT_OPS_EVENT_DETACHED) {
 		if (bpfring_scx_standing(ops) == SCX_SUPERSEDED)
 			event.reason = "sched_ext has another scheduler";
 		else if (bpfring_scx_is_scheduler(ops))
@@ -43,7 +43,7 @@ static int tell(struct bpfring_struct_ops *ops, enum bpfring_struct_ops_event_ki
 static int on_event(void *ctx, int fd, uint32_t events)
 {
 	(void)fd, (void)events;
-	return tell(ctx, BPFRING_STRUCT_OPS_DETACHED, 0);
+	return tell(ctx, BPFRING_STRUCT_OPS_EVENT_DETACHED, 0);
 }
 
 static int arm(const struct ops_watch *watch)
@@ -63,7 +63,7 @@ static int look(struct bpfring_struct_ops *ops, uint32_t *map_id)
 		id = info.map_id;
 	} else {
 		err = bpfring_ops_read_state(ops, &state, &refcnt);
-		id = !err && state == BPFRING_STRUCT_OPS_INUSE ? ops->map.id : 0;
+		id = !err && state == BPFRING_STRUCT_OPS_STATE_INUSE ? ops->map.id : 0;
 	}
 	if (!err)
 		*map_id = id && bpfring_scx_standing(ops) == SCX_RUNNING ? id : 0;
@@ -87,9 +87,9 @@ static int on_timer(void *ctx, int fd, uint32_t events)
 		return err;
 	}
 	if (!map_id)
-		return tell(ops, BPFRING_STRUCT_OPS_DETACHED, 0);
+		return tell(ops, BPFRING_STRUCT_OPS_EVENT_DETACHED, 0);
 	watch->map_id = map_id;
-	return map_id == before ? 0 : tell(ops, BPFRING_STRUCT_OPS_REPLACED, map_id);
+	return map_id == before ? 0 : tell(ops, BPFRING_STRUCT_OPS_EVENT_REPLACED, map_id);
 }
 
 static int add_timer(struct bpfring_struct_ops *ops)

@@ -23,8 +23,7 @@ enum {
 /* Behind the value, a request to NAME_bind. */
 struct request_tail {
 	uint64_t op;
-	uint64_t
-		inode; /* of the calling thread; what we do with it must not depend on its being true */
+	uint64_t inode; /* of the calling thread; may be untrue */
 };
 
 size_t bpfring_task_scratch_size(const struct task_layout *layout)
@@ -68,7 +67,9 @@ static int run(struct bpfring_task_storage *ts, uint64_t op)
 	} while (may_pass(op, err) && ++tries < RETRIES);
 	memcpy(&tail, end, sizeof(tail));
 	ts->caller_inode = tail.inode;
-	/* What a program returns is an error of ours, or it is not the program that we take it for. */
+	/*
+	 * What a program returns is an error of ours, or it is not the program that we take it for.
+	 */
 	return err > 0 || err < -KERNEL_MAX_ERRNO ? -EINVAL : err;
 }
 
@@ -102,7 +103,9 @@ int bpfring_task_element_read(struct bpfring_task_storage *ts, struct task_id id
 	return by_program(ts, id) ? run(ts, OP_GET) : by_pidfd(ts, id, OP_GET, 0);
 }
 
-/* The kernel replaces an element as a whole, and what BPF put into a __kptr of the old one is gone. */
+/*
+ * The kernel replaces an element as a whole, and what BPF put into a __kptr of the old one is gone.
+ */
 int bpfring_task_element_write(struct bpfring_task_storage *ts, struct task_id id, uint64_t flags)
 {
 	int err;
@@ -125,7 +128,9 @@ int bpfring_task_element_delete(struct bpfring_task_storage *ts, struct task_id 
 	return err == -ENOENT || err == -ESRCH ? 0 : err; /* it, or the thread, is gone */
 }
 
-/* The kernel shows pointers as zero and replaces the value as a whole: all are filled in each time. */
+/*
+ * The kernel shows pointers as zero and replaces the value as a whole: all are filled in each time.
+ */
 void bpfring_task_element_refer(struct bpfring_task_storage *ts, const struct binding *b)
 {
 	for (unsigned int i = 0; i < ts->layout.uptr_count; i++)
@@ -175,8 +180,8 @@ static int prepare_publish(struct bpfring_task_storage *ts, const struct binding
 }
 
 /*
- * Another process or BPF may make the element just now: then it is looked at first. What another process
- * may be writing is read again with that one shut out.
+ * Another process or BPF may make the element just now: then it is looked at first. What another
+ * process may be writing is read again with that one shut out.
  */
 int bpfring_task_element_publish(struct bpfring_task_storage *ts, struct binding *b)
 {

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
-/* What belongs to a map on the fall-back: owners, program, map of maps, an array of slots per shared member. */
+/*
+ * What belongs to a map on the fall-back: owners, program, map of maps, an array of slots per
+ * shared member.
+ */
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <stdio.h>

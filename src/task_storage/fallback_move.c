@@ -71,8 +71,8 @@ static void retire_the_rest(const struct slots *from, struct slots *to)
 }
 
 /*
- * The pages of @to take the place of those of @from: pointers of threads stay good. Should that fail,
- * the new pages stay where they are, and the old ones too, for the sake of pointers to them.
+ * The pages of @to take the place of those of @from: pointers of threads stay good. Should that
+ * fail, the new pages stay where they are, and the old ones too, for the sake of pointers to them.
  */
 static void put_under(const struct bpfring_task_storage *ts, const struct slots *from,
 		      struct slots *to)

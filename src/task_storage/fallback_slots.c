@@ -6,11 +6,12 @@
  * that use the map; a process claims them 64 at a time with a lock that the kernel drops when it
  * dies (as claim.c does for rings).
  *
- * The pages of an array cannot be replaced, so reuse works differently from task_storage/uptr_slab.c. Next to a
- * slot stands the generation of its owner; elements carry slot and generation, and BPF follows one
- * only if the generations agree. Taking a slot back changes its generation: BPF programs that start
- * after that do not reach it, whatever element they find, also that of a thread that was killed. For
- * those that have started the library waits for an RCU grace period before it deals the slot again.
+ * The pages of an array cannot be replaced, so reuse works differently from
+ * task_storage/uptr_slab.c. Next to a slot stands the generation of its owner; elements carry slot
+ * and generation, and BPF follows one only if the generations agree. Taking a slot back changes its
+ * generation: BPF programs that start after that do not reach it, whatever element they find, also
+ * that of a thread that was killed. For those that have started the library waits for an RCU grace
+ * period before it deals the slot again.
  */
 #define _GNU_SOURCE
 #include <errno.h>

@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /*
- * Two processes that write the element of one thread: one sets ordinary members, the other, whose thread
- * it is, shares memory. The kernel replaces the element as a whole, so one must not write what it has read
- * before the other wrote. On the path UPTR the kernel does not even show what is shared: there the first
- * one must not write at all once the second one has.
+ * Two processes that write the element of one thread: one sets ordinary members, the other, whose
+ * thread it is, shares memory. The kernel replaces the element as a whole, so one must not write
+ * what it has read before the other wrote. On the path UPTR the kernel does not even show what is
+ * shared: there the first one must not write at all once the second one has.
  *
- * They tell each other by locks on the inode that all anonymous files share, at bytes that the map and
- * the thread name:
- * - PUBLISHED, of whoever writes the element while it exists. On the path UPTR the thread's process keeps
- *   it until it unbinds the thread, if it met MADE.
+ * They tell each other by locks on the inode that all anonymous files share, at bytes that the map
+ * and the thread name:
+ * - PUBLISHED, of whoever writes the element while it exists. On the path UPTR the thread's process
+ *   keeps it until it unbinds the thread, if it met MADE.
  * - MADE, of who made the element for another process and may write it again.
  * The kernel drops them with the process. Strangers can lock these bytes too: then the first one is
- * refused, and the second one warned, at worst after a tenth of a second. It is not kept from sharing.
+ * refused, and the second one warned, at worst after a tenth of a second. It is not kept from
+ * sharing.
  */
 #include <errno.h>
 
@@ -35,8 +36,8 @@ static bool is_uptr(const struct bpfring_task_storage *ts)
 }
 
 /*
- * 25 bits of the map, 33 of the thread: when two have the same, a write is refused that could be. No two
- * are side by side, which the kernel would make one lock.
+ * 25 bits of the map, 33 of the thread: when two have the same, a write is refused that could be.
+ * No two are side by side, which the kernel would make one lock.
  */
 static uint64_t byte_of(const struct bpfring_task_storage *ts, const struct binding *b,
 			enum mark mark)

@@ -17,9 +17,8 @@ struct names_entry {
 };
 
 struct names_table {
-	uint32_t
-		generation; /* another one in every process: what BPF cached of one is not of another */
-	uint32_t count;	    /* entries; each is complete before it counts */
+	uint32_t generation; /* differs between processes, whose numbers BPF caches */
+	uint32_t count;	     /* entries; each is complete before it counts */
 	char reserved[56];
 	struct names_entry entries[NAMES_MAX];
 };

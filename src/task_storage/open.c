@@ -72,8 +72,8 @@ static struct bpfring_task_storage *already_open(const struct map *map)
 }
 
 /*
- * The same map may come with other arrays of the fall-back: the loader of a new object reused a pinned
- * map. BPF looks into the arrays of the new one.
+ * The same map may come with other arrays of the fall-back: the loader of a new object reused a
+ * pinned map. BPF looks into the arrays of the new one.
  */
 static int open_again(struct bpfring_task_storage *ts, struct map *map,
 		      const struct bpfring_task_storage_opts *opts, const struct task_source *from)

@@ -79,8 +79,8 @@ static int add_foreign(struct bpfring_task_storage *ts, pid_t tid, struct bindin
 }
 
 /*
- * On the path UPTR its element may share memory of that process, which a write from here would cut off
- * and which the kernel does not show. It must be new, or made here and not bound since.
+ * On the path UPTR its element may share memory of that process, which a write from here would cut
+ * off and which the kernel does not show. It must be new, or made here and not bound since.
  */
 static int set_foreign(struct bpfring_task_storage *ts, struct binding *b,
 		       const struct bpfring_task_member *m, const void *data)

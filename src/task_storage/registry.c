@@ -105,8 +105,9 @@ static bool is_of_another(const struct bpfring_task_storage *ts, const struct bi
 }
 
 /*
- * The number is another thread's now. So it seems: on the fall-back a BPF program is our witness. That
- * must not do harm if it is wrong, so what a thread may still look at stays until its number is gone.
+ * The number is another thread's now. So it seems: on the fall-back a BPF program is our witness.
+ * That must not do harm if it is wrong, so what a thread may still look at stays until its number
+ * is gone.
  */
 static void strand(struct bpfring_task_storage *ts, struct binding *b)
 {

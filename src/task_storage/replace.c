@@ -41,7 +41,9 @@ static void exchange(struct bpfring_task_storage *ts, struct place *p)
 	bpfring_task_layout_exchange(&ts->layout, &p->layout);
 }
 
-/* Through the new map, then no longer through @old: programs of both see the memory for a moment. */
+/*
+ * Through the new map, then no longer through @old: programs of both see the memory for a moment.
+ */
 static int move_element(struct bpfring_task_storage *ts, struct place *old, struct binding *b,
 			struct task_id id)
 {

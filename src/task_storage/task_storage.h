@@ -2,12 +2,13 @@
 /*
  * Task storage as the files of the library see it.
  *
- * Words: an *uptr* is a member of the value that points to memory; a *cell* is memory of ours for all
- * uptrs of a thread; to *publish* is to write the element of a thread so that BPF finds its memory; to
- * *share* is to publish memory of the caller's own in place of the cell.
+ * Words: an *uptr* is a member of the value that points to memory; a *cell* is memory of ours for
+ * all uptrs of a thread; to *publish* is to write the element of a thread so that BPF finds its
+ * memory; to *share* is to publish memory of the caller's own in place of the cell.
  *
- * A file uses those behind it, in this order: open; replace; names, own_memory; bind, ordinary; fork;
- * registry; element; marks, thread; the paths, uptr_slab and fallback_*; prepare, describe; layout; lock.
+ * A file uses those behind it, in this order: open; replace; names, own_memory; bind, ordinary;
+ * fork; registry; element; marks, thread; the paths, uptr_slab and fallback_*; prepare, describe;
+ * layout; lock.
  */
 #ifndef BPFRING_SRC_TASK_STORAGE_H
 #define BPFRING_SRC_TASK_STORAGE_H
@@ -63,7 +64,10 @@ struct task_parts {
 
 struct bpfring_task_storage;
 
-/* Where cells come from: task_storage/uptr_slab.c (UPTR) and task_storage/fallback_slots.c (FALLBACK). */
+/*
+ * Where cells come from: task_storage/uptr_slab.c (UPTR) and task_storage/fallback_slots.c
+ * (FALLBACK).
+ */
 struct task_path {
 	enum bpfring_task_path name;
 	int (*init)(struct bpfring_task_storage *ts);
@@ -157,7 +161,10 @@ void bpfring_task_layout_free(struct task_layout *layout);
 /* @next in the numbers of @before: what both have keeps its number, what is new comes behind. */
 int bpfring_task_layout_follow(struct task_layout *ret, const struct task_layout *before,
 			       struct task_layout *next, const char *map_name);
-/* Of two that follow each other. What they have in common is not written: bind looks at it at any time. */
+/*
+ * Of two that follow each other. What they have in common is not written: bind looks at it at any
+ * time.
+ */
 void bpfring_task_layout_exchange(struct task_layout *a, struct task_layout *b);
 /* The ordinary members of a value as a value of @to, which follows @from. */
 void bpfring_task_layout_convert(const struct task_layout *from, const void *value,
@@ -223,7 +230,10 @@ int bpfring_task_describe(struct task_layout *ret, const struct map *map,
 			  const struct bpfring_task_storage_opts *opts, const struct btf *btf,
 			  bool fallback);
 
-/* task_storage/element.c: the element of a thread in the kernel; its value in ts->scratch. Under the lock. */
+/*
+ * task_storage/element.c: the element of a thread in the kernel; its value in ts->scratch. Under
+ * the lock.
+ */
 struct task_id {
 	pid_t tid;
 	int pidfd; /* -1: by tid */
@@ -254,14 +264,14 @@ bool bpfring_task_is_seen(const struct thread_seen *seen, pid_t tid);
 /* Of a thread of another process, on the path UPTR: its element is about to be made here. */
 void bpfring_task_mark_made(struct bpfring_task_storage *ts, struct binding *b);
 /*
- * Of a thread of another process, before its element is read and written. -EBUSY: its process is writing;
- * or, on the path UPTR, it was not made here, or is shared since: it must not be written.
+ * Of a thread of another process, before its element is read and written. -EBUSY: its process is
+ * writing; or, on the path UPTR, it was not made here, or is shared since: it must not be written.
  */
 int bpfring_task_begin_change(struct bpfring_task_storage *ts, const struct binding *b);
 void bpfring_task_end_change(struct bpfring_task_storage *ts, const struct binding *b);
 /*
- * Of a thread of this process, after its element was read, before it is written to share memory. True: it
- * has to be read again, another process may have written it.
+ * Of a thread of this process, after its element was read, before it is written to share memory.
+ * True: it has to be read again, another process may have written it.
  */
 bool bpfring_task_begin_publish(struct bpfring_task_storage *ts, struct binding *b);
 void bpfring_task_end_publish(struct bpfring_task_storage *ts, struct binding *b);
@@ -289,9 +299,9 @@ void bpfring_task_thread_ends(void *binding); /* destructor of the key */
 
 /*
  * What a thread has bound itself with is the value of a thread-specific key, for the sake of the
- * destructor. glibc hands the stack of an old thread to a new one, and if the old one ended by a bare
- * system call, its thread-specific values too. Thread-local variables it clears: they say whether
- * the values are the thread's own, and remember the last of them.
+ * destructor. glibc hands the stack of an old thread to a new one, and if the old one ended by a
+ * bare system call, its thread-specific values too. Thread-local variables it clears: they say
+ * whether the values are the thread's own, and remember the last of them.
  */
 struct task_thread {
 	uint64_t serial; /* of the handle that it used last */
@@ -308,8 +318,8 @@ int bpfring_task_bind_self(struct bpfring_task_storage *ts, struct binding **ret
 
 /* task_storage/replace.c */
 /*
- * Moves all threads to @map, which it takes over, and to what else @from and @opts name: their number.
- * If that is where they are, 0, and @ret_same. Under the lock.
+ * Moves all threads to @map, which it takes over, and to what else @from and @opts name: their
+ * number. If that is where they are, 0, and @ret_same. Under the lock.
  */
 int bpfring_task_replace(struct bpfring_task_storage *ts, struct map *map,
 			 const struct bpfring_task_storage_opts *opts,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /*
- * Looks into types. The types are those of an object file or of another process, and the global lock is
- * held: the work is bounded by the number of types and members, whatever they contain.
+ * Looks into types. The types are those of an object file or of another process, and the global
+ * lock is held: the work is bounded by the number of types and members, whatever they contain.
  */
 #include "task_storage/value_types.h"
 

@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 #
-# apt.sh SOURCE_DIR: scripts/apt.sh waits while apt's lock is held, not for ever, and for nothing else.
+# apt.sh SOURCE_DIR: scripts/apt.sh waits while apt's lock is held, not for ever, and for nothing
+# else.
 set -eu
 
 apt=$1/scripts/apt.sh

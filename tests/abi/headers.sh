@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 #
-# headers.sh INCLUDE_DIR: every public header compiles alone, and twice, in all the languages that programs
-# are written in, with every compiler there is and without a warning; each includes only what its layer
-# allows.
+# headers.sh INCLUDE_DIR: every public header compiles alone, and twice, in all the languages that
+# programs are written in, with every compiler there is and without a warning; each includes only
+# what its layer allows.
 set -eu
 
 include=$1

@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 #
-# hot_path.sh CC SOURCE INCLUDE_DIR: peek and release are inline: a loop of them calls nothing but what is
-# marked as cold, executes no barrier, and does not touch the shared consumer position before the release.
+# hot_path.sh CC SOURCE INCLUDE_DIR: peek and release are inline: a loop of them calls nothing but
+# what is marked as cold, executes no barrier, and does not touch the shared consumer position
+# before the release.
 set -eu
 
 cc=$1 source=$2 include=$3
@@ -45,7 +46,7 @@ for function in drain peek_all; do
 done
 
 # The shared position is reached through the pointer cons_word: peek never loads it, release does.
-offset=$(printf '#include <bpfring/ring.h>\nchar o[offsetof(struct bpfring_cons, cons_word)];\n' |
+offset=$(printf '#include <bpfring/ring.h>\nchar o[offsetof(struct bpfring_ring, cons_word)];\n' |
 	"$cc" -x c -O0 -S -I"$include" - -o - | sed -n 's/.*\.size[[:space:]]*o, *\([0-9]*\).*/\1/p')
 cons_word=$(printf '\\b0x%x\\(%%r([^s]|s[^p])' "$offset")
 grep -qE "$cons_word" "$work/drain" || fail drain "does not load cons_word: this check is out of date"

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 #
-# labels.sh SOURCE_DIR: every ordered access that docs/memory-model.md lists stands, with its label, in the
-# file named there; every label in the sources is listed.
+# labels.sh SOURCE_DIR: every ordered access that docs/memory-model.md lists stands, with its label,
+# in the file named there; every label in the sources is listed.
 set -eu
 
 cd "$1"

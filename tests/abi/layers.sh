@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 #
-# layers.sh SOURCE_DIR: a file in src/ includes headers of its own folder and of those beneath it, and errno
-# is looked at in src/base/sys*.c alone (log.c keeps it, since the application's printer may change it).
+# layers.sh SOURCE_DIR: a file in src/ includes headers of its own folder and of those beneath it,
+# and errno is looked at in src/base/sys*.c alone (log.c keeps it, since the application's printer
+# may change it).
 set -eu
 
 cd "$1/src"

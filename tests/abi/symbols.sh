@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 #
-# symbols.sh LIBRARY INCLUDE_DIR MAP: the library exports exactly the functions that the headers mark
-# BPFRING_API and that the version script lists, each in the node where the script has it.
+# symbols.sh LIBRARY INCLUDE_DIR MAP: the library exports exactly the functions that the headers
+# mark BPFRING_API and that the version script lists, each in the node where the script has it.
 set -eu
 
 library=$1 include=$2 map=$3

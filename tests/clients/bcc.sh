@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 #
-# bcc.sh ROOT BPFRING_RUN PACED HEADERS: a Python tool of bcc prints the same with its ring taken over. HEADERS are
-# those of a kernel: bcc compiles its program with them, although it needs nothing of them here.
+# bcc.sh ROOT BPFRING_RUN PACED HEADERS: a Python tool of bcc prints the same with its ring taken
+# over. HEADERS are those of a kernel: bcc compiles its program with them, although it needs nothing
+# of them here.
 set -uo pipefail
 
 root=$1 bpfring_run=$2 paced=$3

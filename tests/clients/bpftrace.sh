@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 #
-# bpftrace.sh ROOT BPFRING_RUN PACED: scripts of bpftrace print the same with their rings taken over; it ends by
-# itself, by Ctrl-C and by a time limit.
+# bpftrace.sh ROOT BPFRING_RUN PACED: scripts of bpftrace print the same with their rings taken
+# over; it ends by itself, by Ctrl-C and by a time limit.
 set -uo pipefail
 
 root=$1 bpfring_run=$2 paced=$3

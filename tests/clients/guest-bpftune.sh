@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 #
-# guest-bpftune.sh ROOT BPFRING_RUN: in a virtual machine: bpftune reports the same changes of a setting with its ring
-# taken over, and ends by SIGINT and SIGTERM, which set a flag that it looks at after ring_buffer__poll().
+# guest-bpftune.sh ROOT BPFRING_RUN: in a virtual machine: bpftune reports the same changes of a
+# setting with its ring taken over, and ends by SIGINT and SIGTERM, which set a flag that it looks
+# at after ring_buffer__poll().
 set -u
 
 root=$1 bpfring_run=$2

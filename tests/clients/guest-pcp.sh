@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 #
-# guest-pcp.sh ROOT BPFRING_RUN LIBRARY: in a virtual machine: modules of pcp's BPF agent, loaded by its debugger, see
-# the same with the library preloaded. They decide at run time between a ring and perf buffers, and have been seen to
-# take the latter; then there is nothing to take over.
+# guest-pcp.sh ROOT BPFRING_RUN LIBRARY: in a virtual machine: modules of pcp's BPF agent, loaded by
+# its debugger, see the same with the library preloaded. They decide at run time between a ring and
+# perf buffers, and have been seen to take the latter; then there is nothing to take over.
 set -u
 
 root=$1 library=$3

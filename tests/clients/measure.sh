@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 #
-# measure.sh ROOT BPFRING_RUN PACED [RUNS [PERIOD_NS [CALLS]]]: what bpftrace costs the program that it traces, with
-# libbpf's rings and with ours, in alternating runs, and what it takes itself. Each call of a system call is printed.
+# measure.sh ROOT BPFRING_RUN PACED [RUNS [PERIOD_NS [CALLS]]]: what bpftrace costs the program that
+# it traces, with libbpf's rings and with ours, in alternating runs, and what it takes itself. Each
+# call of a system call is printed.
 set -uo pipefail
 
 root=$1 bpfring_run=$2 paced=$3 runs=${4:-5} period=${5:-10000} calls=${6:-100000}

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /*
- * The program that is traced: paced COUNT PERIOD_NS calls getppid() COUNT times, one per period, and prints
- * what a call took, in ns: mean and median.
+ * The program that is traced: paced COUNT PERIOD_NS calls getppid() COUNT times, one per period,
+ * and prints what a call took, in ns: mean and median.
  */
 #include <stdint.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
-"""ring_tool.py COUNT: a tool in the manner of bcc's: prints so many calls of the program "paced", or what came."""
+"""ring_tool.py COUNT: like a tool of bcc's, prints so many calls of the program "paced"."""
 import sys
 from bcc import BPF
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 #
-# To be sourced: runs programs of an unpacked distribution, as they are and with libbpfring-compat.so in front of
-# their libbpf. Nothing of them is changed or installed.
+# To be sourced: runs programs of an unpacked distribution, as they are and with
+# libbpfring-compat.so in front of their libbpf. Nothing of them is changed or installed.
 #
 # Set before: root (where the distribution is unpacked), bpfring_run, work (a directory for files).
 

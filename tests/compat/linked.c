@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /*
- * A program that uses libbpf's ring buffers and knows nothing of libbpfring: prints what it got. With an argument
- * it ends as programs do that are interrupted, without freeing anything.
+ * A program that uses libbpf's ring buffers and knows nothing of libbpfring: prints what it got.
+ * With an argument it ends as programs do that are interrupted, without freeing anything.
  */
 #include <bpf/libbpf.h>
 #include <stdio.h>

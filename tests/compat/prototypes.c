@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /*
- * Compiling is the test: what compat/libbpf_rings.h declares is what the installed version of libbpf declares.
+ * Compiling is the test: what compat/libbpf_rings.h declares is what the installed version of
+ * libbpf declares.
  */
 #include <bpf/libbpf.h>
 

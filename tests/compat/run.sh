@@ -102,7 +102,8 @@ expect "is taken over" "$work/out"
 BPFRING_COMPAT=verbose,off "$archive" >"$work/relinked" 2>"$work/out"
 cmp "$work/plain" "$work/relinked" || fail "another output of that with BPFRING_COMPAT=off"
 expect_not "taken over" "$work/out"
-# It cannot be taken over, but must not be harmed: libbpf's own functions call each other through our names.
+# It cannot be taken over, but must not be harmed: libbpf's own functions call each other through
+# our names.
 LD_PRELOAD=$library "$looked_up" 0.5 >/dev/null || fail "a program that uses dlsym() fails with the library preloaded"
 
 exit $failed

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
-/* A first record that is being written while the program waits: what arrives, and when it is ready. */
+/*
+ * A first record that is being written while the program waits: what arrives, and when it is ready.
+ */
 #include "scenario.h"
 
 enum way { POLL_NEVER, POLL_SHORT, OUTER, CONSUME_OFTEN, WAYS };

@@ -212,7 +212,10 @@ static void *sleep_in_poll(void *ctx)
 	return NULL;
 }
 
-/* While one manager sleeps in poll, another takes the records: the sleeper hands none out a second time. */
+/*
+ * While one manager sleeps in poll, another takes the records: the sleeper hands none out a second
+ * time.
+ */
 static void both_notified(const struct api *api, struct trace *t)
 {
 	struct ring r = ring_new(4096);

@@ -59,7 +59,9 @@ static void unnotified(const struct api *api, struct trace *t)
 	ring_free(&r);
 }
 
-/* A poll that found records leaves the ring on epoll's list: the next one looks at it in any case. */
+/*
+ * A poll that found records leaves the ring on epoll's list: the next one looks at it in any case.
+ */
 static void unnotified_after_a_poll(const struct api *api, struct trace *t)
 {
 	struct ring r = ring_new(4096);

@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 #
-# symbols.sh LIBRARY ARCHIVE LIST: the preloaded library exports libbpf's ring calls, each under libbpf's own node,
-# and nothing else; the archive has no other global name; neither brings libbpf along. LIST has the calls.
+# symbols.sh LIBRARY ARCHIVE LIST: the preloaded library exports libbpf's ring calls, each under
+# libbpf's own node, and nothing else; the archive has no other global name; neither brings libbpf
+# along. LIST has the calls.
 set -eu
 
 library=$1 archive=$2 list=$3

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /*
- * Runs every scenario of a group with libbpf and with ours, and compares what both made of it. Where the libbpf of
- * this machine lacks the calls, what libbpf 1.7 made of it is in recorded/; test_differential GROUP record writes
- * that with the libbpf at hand. What differs on purpose is in test_own*.c.
+ * Runs every scenario of a group with libbpf and with ours, and compares what both made of it.
+ * Where the libbpf of this machine lacks the calls, what libbpf 1.7 made of it is in recorded/;
+ * test_differential GROUP record writes that with the libbpf at hand. What differs on purpose is in
+ * test_own*.c.
  */
 #include <stdio.h>
 

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
-/* Messages go to the function that the program gave to libbpf_set_print(), which stays the program's. */
+/*
+ * Messages go to the function that the program gave to libbpf_set_print(), which stays the
+ * program's.
+ */
 #include <bpf/libbpf.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -62,7 +65,9 @@ static void *complain(void *ctx)
 	return NULL;
 }
 
-/* The program changes its print function and libbpf prints, while two threads get our messages out. */
+/*
+ * The program changes its print function and libbpf prints, while two threads get our messages out.
+ */
 static void test_threads(void **state)
 {
 	libbpf_print_fn_t relay = NULL;

@@ -312,7 +312,9 @@ static void test_cancelled(void **state)
 	assert_int_equal(count_fds(), fds);
 }
 
-/* A program that only polls in windows leaves true positions when it sleeps long, and at its end. */
+/*
+ * A program that only polls in windows leaves true positions when it sleeps long, and at its end.
+ */
 static void test_positions_are_true_in_the_end(void **state)
 {
 	unsigned int seen = 0;
@@ -360,8 +362,9 @@ static void *poll_until_stopped(void *ctx)
 }
 
 /*
- * A flag that a signal handler sets ends a loop of poll(-1), whenever the signal comes: also between two looks of
- * one poll. The flag may be set just before poll is called, as with libbpf; so a second signal is allowed.
+ * A flag that a signal handler sets ends a loop of poll(-1), whenever the signal comes: also
+ * between two looks of one poll. The flag may be set just before poll is called, as with libbpf; so
+ * a second signal is allowed.
  */
 static void test_signal_at_any_time(void **state)
 {

@@ -76,7 +76,10 @@ static void *drain_twice(void *ctx)
 	return NULL;
 }
 
-/* "Waiting for space": -1 waits until there is enough; libbpf gives up at the first wake-up without. */
+/*
+ * "Waiting for space": -1 waits until there is enough; libbpf gives up at the first wake-up
+ * without.
+ */
 static void test_waits_for_ever(void **state)
 {
 	struct user_ring_buffer *rb;

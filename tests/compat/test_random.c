@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /*
- * Random sequences of calls, each made of libbpf and of ours with rings of their own, and compared after every
- * call. test_random [SECONDS [SEED]].
+ * Random sequences of calls, each made of libbpf and of ours with rings of their own, and compared
+ * after every call. test_random [SECONDS [SEED]].
  *
- * Two kinds. A manager whose descriptor was asked for must do the same as libbpf in all respects. One that waits
- * in windows may hand out what nobody was notified of sooner, and several rings in another order and in more
- * than one poll: docs/compat.md says so. So its sequences know no BPF_RB_NO_WAKEUP and one ring.
+ * Two kinds. A manager whose descriptor was asked for must do the same as libbpf in all respects.
+ * One that waits in windows may hand out what nobody was notified of sooner, and several rings in
+ * another order and in more than one poll: docs/compat.md says so. So its sequences know no
+ * BPF_RB_NO_WAKEUP and one ring.
  */
 #include "scenario.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /*
- * BPF programs that notify when enough is waiting (BPF_RB_AVAIL_DATA), as wprof's: nothing is lost, what was
- * notified of is handed out, and a poll that sleeps is woken, with libbpf and with ours.
+ * BPF programs that notify when enough is waiting (BPF_RB_AVAIL_DATA), as wprof's: nothing is lost,
+ * what was notified of is handed out, and a poll that sleeps is woken, with libbpf and with ours.
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -151,8 +151,8 @@ static void *poll_once(void *ctx)
 }
 
 /*
- * A poll that sleeps while records trickle in below the threshold returns once it is crossed, with all of them.
- * Or, while ours waits in windows, sooner; then another poll gets the rest.
+ * A poll that sleeps while records trickle in below the threshold returns once it is crossed, with
+ * all of them. Or, while ours waits in windows, sooner; then another poll gets the rest.
  */
 static void wakes(const struct api *api, uint64_t threshold, int way)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /*
- * A producer that decides by itself when to notify: once so many bytes are waiting, and never before. It needs a
- * consumer position that says what has been consumed.
+ * A producer that decides by itself when to notify: once so many bytes are waiting, and never
+ * before. It needs a consumer position that says what has been consumed.
  */
 #include <linux/bpf.h>
 

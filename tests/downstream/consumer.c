@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
-/* A program outside this project: takes one record out of a ring in its own memory, opens no map. */
+/*
+ * A program outside this project: takes one record out of a ring in its own memory, opens no map.
+ */
 #include <bpfring/bpfring.h>
 #include <stdio.h>
 
@@ -15,16 +17,16 @@ static int take_one_record(void)
 	const uint32_t header = 4, payload = 42;
 	uint64_t cons_pos = 0, prod_pos = 16;
 	struct bpfring_record record;
-	struct bpfring_cons cons;
+	struct bpfring_ring cons;
 
 	memcpy(data.bytes, &header, sizeof(header));
 	memcpy(data.bytes + BPFRING_HEADER_SIZE, &payload, sizeof(payload));
-	if (bpfring_cons_init(&cons, &cons_pos, &prod_pos, data.bytes, SIZE, 8, NULL))
+	if (bpfring_ring_init(&cons, &cons_pos, &prod_pos, data.bytes, SIZE, 8, NULL))
 		return 1;
-	if (bpfring_cons_peek(&cons, &record) != 1 || record.size != sizeof(payload) ||
+	if (bpfring_ring_peek(&cons, &record) != 1 || record.size != sizeof(payload) ||
 	    memcmp(record.data, &payload, sizeof(payload)))
 		return 1;
-	return bpfring_cons_peek(&cons, &record) || bpfring_cons_release(&cons) || cons_pos != 16;
+	return bpfring_ring_peek(&cons, &record) || bpfring_ring_release(&cons) || cons_pos != 16;
 }
 
 int main(void)

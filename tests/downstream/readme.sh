@@ -1,9 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 #
-# readme.sh SOURCE_DIR WORK_DIR CLANG: runs the commands of README.md, all blocks marked "sh" in their order, as
-# a newcomer would, in a copy of the sources. Nothing outside of WORK_DIR is changed: programs in front of
-# the PATH stand for sudo, apt, ldconfig, and for cmake where it installs.
+# readme.sh SOURCE_DIR WORK_DIR CLANG: runs the commands of README.md, all blocks marked "sh" in
+# their order, as a newcomer would, in a copy of the sources. Nothing outside of WORK_DIR is
+# changed: programs in front of the PATH stand for sudo, apt, ldconfig, and for cmake where it
+# installs.
 set -eu
 
 source=$1 work=$2/readme clang=$3

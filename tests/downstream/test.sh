@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 #
 # test.sh KIND SOURCE_DIR BUILD_DIR WORK_DIR: builds and runs programs that use libbpfring as their
-# authors would. KIND: install (first), pkg_config, pkg_config_static, find_package, add_subdirectory,
-# makefile.
+# authors would. KIND: install (first), pkg_config, pkg_config_static, find_package,
+# add_subdirectory, makefile.
 set -eu
 
 kind=$1 source=$2 build=$3 work=$4

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
-/* The text of /proc/PID/fdinfo/FD: any text is one of a map or is not, and is read to its end only. */
+/*
+ * The text of /proc/PID/fdinfo/FD: any text is one of a map or is not, and is read to its end only.
+ */
 #include "fuzz.h"
 #include "base/map.h"
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /*
  * Any sequence of calls on a ring that works as it should, against a list of what is in it: every
- * record comes once and in order, also for the next consumer, notifications come when they were asked for,
- * and only then, and what is published is the place of a record always.
+ * record comes once and in order, also for the next consumer, notifications come when they were
+ * asked for, and only then, and what is published is the place of a record always.
  */
 #include <bpfring/ring.h>
 #include <unistd.h>
@@ -22,7 +22,7 @@ struct entry {
 
 struct model {
 	struct sim_ring *r;
-	struct bpfring_cons c;
+	struct bpfring_ring c;
 	struct entry entries[MAX_RECORDS]; /* all that were ever reserved, in order */
 	unsigned int count;
 	unsigned int released; /* all before are given back */
@@ -32,11 +32,11 @@ struct model {
 
 static void init(struct model *m)
 {
-	int err = bpfring_cons_init(&m->c, m->r->cons_word, m->r->prod_word, m->r->data, m->r->size,
+	int err = bpfring_ring_init(&m->c, m->r->cons_word, m->r->prod_word, m->r->data, m->r->size,
 				    m->r->word_size, NULL);
 
 	require(!err);
-	bpfring_cons_set_note(&m->c, (char *)m->r->cons_word + BPFRING_NOTE_OFFSET);
+	bpfring_ring_set_note(&m->c, (char *)m->r->cons_word + BPFRING_NOTE_OFFSET);
 	m->held = m->released;
 }
 
@@ -134,7 +134,7 @@ static void check_payload(const struct entry *e, const struct bpfring_record *re
 static void peek(struct model *m)
 {
 	struct bpfring_record record = {0};
-	int n = bpfring_cons_peek(&m->c, &record);
+	int n = bpfring_ring_peek(&m->c, &record);
 
 	skip_discarded(m);
 	follow_released(m);
@@ -146,7 +146,7 @@ static void peek(struct model *m)
 	if (m->held == m->count || m->entries[m->held].state == BUSY) {
 		require(n == 0);
 		require(m->released == m->held || m->c.held_records);
-		require(bpfring_cons_head_busy(&m->c) == (m->held < m->count));
+		require(bpfring_ring_head_busy(&m->c) == (m->held < m->count));
 		return;
 	}
 	require(n == 1);
@@ -156,7 +156,7 @@ static void peek(struct model *m)
 static void peek_batch(struct model *m, unsigned int most)
 {
 	struct bpfring_record records[16];
-	int n = bpfring_cons_peek_batch(&m->c, records, most);
+	int n = bpfring_ring_peek_batch(&m->c, records, most);
 
 	require(n >= 0 && (unsigned int)n <= most);
 	for (int i = 0; i < n; i++) {
@@ -176,7 +176,7 @@ static void peek_batch(struct model *m, unsigned int most)
 
 static void release(struct model *m)
 {
-	require(bpfring_cons_release(&m->c) == 0);
+	require(bpfring_ring_release(&m->c) == 0);
 	m->released = m->held;
 	require(m->c.released == m->c.pos);
 	require(m->c.records + m->c.discards <= m->count);
@@ -184,7 +184,7 @@ static void release(struct model *m)
 
 static void arm(struct model *m)
 {
-	int n = bpfring_cons_arm(&m->c);
+	int n = bpfring_ring_arm(&m->c);
 
 	if (m->held != m->released) {
 		require(n == -EINVAL);
@@ -194,9 +194,9 @@ static void arm(struct model *m)
 	m->released = m->held;
 	require(sim_ring_cons(m->r) == pos_of(m, m->held));
 	if (m->held == m->count)
-		require(n == 0 && !bpfring_cons_head_busy(&m->c));
+		require(n == 0 && !bpfring_ring_head_busy(&m->c));
 	else if (m->entries[m->held].state == BUSY)
-		require(n == 0 && bpfring_cons_head_busy(&m->c));
+		require(n == 0 && bpfring_ring_head_busy(&m->c));
 	else
 		require(n == 1);
 }
@@ -228,12 +228,12 @@ static void step(struct model *m, struct input *in)
 		release(m);
 		break;
 	case 9:
-		bpfring_cons_cancel(&m->c);
+		bpfring_ring_cancel(&m->c);
 		m->held = m->released;
 		break;
 	case 10:
 		if (more & 1)
-			bpfring_cons_set_quiet(&m->c, more & 2);
+			bpfring_ring_set_quiet(&m->c, more & 2);
 		else
 			arm(m);
 		break;
@@ -280,7 +280,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	/* all is committed and taken in the end */
 	while (m->busy)
 		commit(m, 0, 0, 0);
-	bpfring_cons_cancel(&m->c);
+	bpfring_ring_cancel(&m->c);
 	m->held = m->released;
 	while (m->held < m->count)
 		peek(m);

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
-/* Structs that carry their size, from older and newer programs: no byte is read beyond that size. */
+/*
+ * Structs that carry their size, from older and newer programs: no byte is read beyond that size.
+ */
 #include <bpfring/bpfring.h>
 #include <errno.h>
 

@@ -64,7 +64,7 @@ static void check_record(const uint8_t *data, size_t size, const struct bpfring_
 }
 
 struct state {
-	struct bpfring_cons c;
+	struct bpfring_ring c;
 	uint8_t *data;
 	size_t size;
 	void *cons, *prod;
@@ -94,7 +94,7 @@ static void step(struct state *s, struct input *in)
 	switch (take_u8(in) % 10) {
 	case 0:
 	case 1:
-		n = bpfring_cons_peek(&s->c, records);
+		n = bpfring_ring_peek(&s->c, records);
 		require(n == 1 || n == 0 || n == -EBADMSG || n == -EBUSY);
 		if (n == 1)
 			check_record(s->data, s->size, records);
@@ -102,7 +102,7 @@ static void step(struct state *s, struct input *in)
 			require(s->c.pos == pos);
 		break;
 	case 2:
-		n = bpfring_cons_peek_batch(&s->c, records, take_u8(in) % 9);
+		n = bpfring_ring_peek_batch(&s->c, records, take_u8(in) % 9);
 		require((n >= 0 && n <= 8) || n == -EBADMSG || n == -EBUSY);
 		for (int i = 0; i < n; i++)
 			check_record(s->data, s->size, &records[i]);
@@ -110,7 +110,7 @@ static void step(struct state *s, struct input *in)
 			require(records[i].pos - records[i - 1].pos >= records[i - 1].size + 8U);
 		break;
 	case 3:
-		n = bpfring_cons_release(&s->c);
+		n = bpfring_ring_release(&s->c);
 		require(n == 0 || n == -EBUSY);
 		if (n)
 			require(s->c.released == released);
@@ -118,15 +118,15 @@ static void step(struct state *s, struct input *in)
 			require(s->c.pos == pos || s->c.pos == s->c.published);
 		break;
 	case 4:
-		bpfring_cons_cancel(&s->c);
+		bpfring_ring_cancel(&s->c);
 		require(s->c.pos == s->c.released);
 		break;
 	case 5:
-		n = bpfring_cons_arm(&s->c);
+		n = bpfring_ring_arm(&s->c);
 		require(n == 1 || n == 0 || n == -EINVAL || n == -EBUSY || n == -EBADMSG);
 		break;
 	case 6:
-		bpfring_cons_set_quiet(&s->c, take_u8(in) & 1);
+		bpfring_ring_set_quiet(&s->c, take_u8(in) & 1);
 		break;
 	case 7: /* the kernel goes on, or runs amok */
 		header = take_u32(in);
@@ -144,7 +144,7 @@ static void step(struct state *s, struct input *in)
 	if (n == -EBUSY) /* nothing of somebody else's is overwritten */
 		require(after == published);
 	check_state(s);
-	sink = (uint8_t)bpfring_cons_avail_data(&s->c);
+	sink = (uint8_t)bpfring_ring_avail_data(&s->c);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -173,7 +173,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 		write_data(s.data, s.size, 0, in.data, n);
 	}
-	err = bpfring_cons_init(&s.c, s.cons, s.prod, s.data, s.size, s.word, NULL);
+	err = bpfring_ring_init(&s.c, s.cons, s.prod, s.data, s.size, s.word, NULL);
 	require(err == 0 || err == -EBADMSG);
 	if (err)
 		return 0;
@@ -182,7 +182,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		uint64_t noted = s.c.released + take_u16(&in);
 
 		set_word(memory.note + 8 - s.word, s.word, noted ^ BPFRING_PRIV_NOTE);
-		bpfring_cons_set_note(&s.c, memory.note + 8 - s.word);
+		bpfring_ring_set_note(&s.c, memory.note + 8 - s.word);
 		require(s.c.released - s.c.published <= s.size);
 		check_state(&s);
 	}

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /*
  * Any sequence of calls of a producer and drains of the kernel against a list of what was reserved:
- * the kernel gets the longest prefix that was ended, once, in order, and whole; it never meets a busy
- * header or an error; what may not be ended is refused.
+ * the kernel gets the longest prefix that was ended, once, in order, and whole; it never meets a
+ * busy header or an error; what may not be ended is refused.
  */
 #include <bpfring/user_ring.h>
 #include <errno.h>
@@ -24,7 +24,7 @@ struct entry {
 
 struct model {
 	struct sim_ring *r;
-	struct bpfring_prod p;
+	struct bpfring_user_ring p;
 	uint64_t *open;
 	struct entry entries[MAX_SAMPLES];
 	unsigned int count;
@@ -42,14 +42,14 @@ static uint64_t total_of(uint32_t size)
 static void attach(struct model *m)
 {
 	memset(m->open, 0, BPFRING_OPEN_SIZE(m->r->size));
-	require(!bpfring_prod_init(&m->p, m->r->cons_word, m->r->prod_word, m->r->data, m->open,
-				   m->r->size, m->r->word_size, NULL));
+	require(!bpfring_user_ring_init(&m->p, m->r->cons_word, m->r->prod_word, m->r->data,
+					m->open, m->r->size, m->r->word_size, NULL));
 }
 
 static void reserve(struct model *m, uint64_t size, uint8_t fill)
 {
 	void *data = NULL;
-	int err = bpfring_prod_reserve(&m->p, size, &data);
+	int err = bpfring_user_ring_reserve(&m->p, size, &data);
 
 	if (size > m->r->size - 8) {
 		require(err == -E2BIG);
@@ -65,7 +65,8 @@ static void reserve(struct model *m, uint64_t size, uint8_t fill)
 
 static int end(struct model *m, void *data, uint32_t discard)
 {
-	return discard ? bpfring_prod_discard(&m->p, data) : bpfring_prod_submit(&m->p, data);
+	return discard ? bpfring_user_ring_discard(&m->p, data)
+		       : bpfring_user_ring_submit(&m->p, data);
 }
 
 /* Any pointer: it is good if it is one that is reserved. */
@@ -114,10 +115,12 @@ static void drain(struct model *m)
 	if (m->drained == before || m->entries[m->drained - 1].fill < STOPS)
 		while (m->drained < m->published && m->entries[m->drained].state == DISCARDED)
 			m->used -= total_of(m->entries[m->drained++].size);
-	require(bpfring_prod_free_space(&m->p) == m->r->size - m->used);
+	require(bpfring_user_ring_free_space(&m->p) == m->r->size - m->used);
 }
 
-/* What piles up behind a thread that was interrupted, or several: in order, but for the first ones. */
+/*
+ * What piles up behind a thread that was interrupted, or several: in order, but for the first ones.
+ */
 static void end_behind(struct model *m, unsigned int skipped)
 {
 	for (unsigned int i = m->published; i < m->count; i++)

@@ -35,7 +35,7 @@ static struct ops_bpf *load_ops(const struct bpfring_struct_ops_types *types)
 		if (bpf_map__type(map) != BPF_MAP_TYPE_STRUCT_OPS ||
 		    bpfring_struct_ops_open_object(&ops, skel->obj, bpf_map__name(map), &opts))
 			continue;
-		bpfring_struct_ops_prepare(ops, BPFRING_STRUCT_OPS_AUTO);
+		bpfring_struct_ops_prepare(ops, BPFRING_STRUCT_OPS_MODE_AUTO);
 		bpfring_struct_ops_close(ops);
 	}
 	ops_bpf__load(skel);

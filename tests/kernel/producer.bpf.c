@@ -30,7 +30,10 @@ static __always_inline int output(void *ring, __u64 size, __u64 count, __u64 num
 	for (int i = 0; i < MAX_COUNT && i < (int)count; i++) {
 		__u64 bounded = size;
 
-		/* Checked where it is used: old verifiers forget what they learnt of a spilled copy. */
+		/*
+		 * Checked where it is used: old verifiers forget what they learnt of a spilled
+		 * copy.
+		 */
 		asm volatile("" : "+r"(bounded));
 		if (bounded > sizeof(payload))
 			break;

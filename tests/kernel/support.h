@@ -27,7 +27,9 @@
 #define SANITIZED 0
 #endif
 
-/* CMocka's asserts return, for all that the compiler knows: it warns of paths that are not there. */
+/*
+ * CMocka's asserts return, for all that the compiler knows: it warns of paths that are not there.
+ */
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #endif

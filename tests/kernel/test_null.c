@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /*
- * test_null MAP: NULL for every pointer of every exported function, by the rule of bpfring/common.h. A
- * function that the version script MAP lists and that is not tried here fails the test.
+ * test_null MAP: NULL for every pointer of every exported function, by the rule of
+ * bpfring/common.h. A function that the version script MAP lists and that is not tried here fails
+ * the test.
  *
- * Where this kernel or this user cannot have an object, it is NULL: so is what the functions are told.
+ * Where this kernel or this user cannot have an object, it is NULL: so is what the functions are
+ * told.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -251,7 +253,7 @@ static void try_struct_ops(struct everything *e)
 	REFUSES(bpfring_struct_ops_set_program, NULL, "init", NULL);
 	REFUSES(bpfring_struct_ops_set_program, ops, NULL, NULL);
 	REFUSES(bpfring_struct_ops_set_optional, NULL, "init", 1);
-	REFUSES(bpfring_struct_ops_prepare, NULL, BPFRING_STRUCT_OPS_AUTO);
+	REFUSES(bpfring_struct_ops_prepare, NULL, BPFRING_STRUCT_OPS_MODE_AUTO);
 	REFUSES(bpfring_struct_ops_dropped, NULL, 0, &name);
 	REFUSES(bpfring_struct_ops_dropped, ops, 0, NULL);
 	REFUSES(bpfring_struct_ops_store, NULL);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /*
- * Opening what cannot be opened: the error and the reason in the log have to be true. Objects that are not
- * loaded yet, descriptors of other things, and processes without bpf() (a seccomp filter) or without /proc
- * (a chroot).
+ * Opening what cannot be opened: the error and the reason in the log have to be true. Objects that
+ * are not loaded yet, descriptors of other things, and processes without bpf() (a seccomp filter)
+ * or without /proc (a chroot).
  */
 #define _GNU_SOURCE
 #include <bpf/bpf.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /*
- * test_unload LIBRARY: libbpfring.so goes with dlclose(), unless task storage was in use: then threads run
- * its code when they end.
+ * test_unload LIBRARY: libbpfring.so goes with dlclose(), unless task storage was in use: then
+ * threads run its code when they end.
  */
 #define _GNU_SOURCE
 #include <bpf/libbpf.h>

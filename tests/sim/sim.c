@@ -14,7 +14,9 @@
 #define DISCARD	    (1U << 30)
 #define HEADER_SIZE 8U
 
-/* ThreadSanitizer does not know fences; the machines that it runs on need none where we use them. */
+/*
+ * ThreadSanitizer does not know fences; the machines that it runs on need none where we use them.
+ */
 #if defined(__SANITIZE_THREAD__)
 #define FULL_FENCE()
 #else
@@ -288,7 +290,9 @@ void sim_ring_settle_event(struct sim_ring *r)
 	uint64_t count;
 	ssize_t n;
 
-	/* A commit between the look and the read would lose its edge: look again, and put it back. */
+	/*
+	 * A commit between the look and the read would lose its edge: look again, and put it back.
+	 */
 	if (sim_ring_readable(r))
 		return;
 	n = read(r->event_fd, &count, sizeof(count));

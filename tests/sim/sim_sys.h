@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
 /*
- * The system under the library, replaced: every function of src/base/sys.h is wrapped by the linker.
+ * The system under the library, replaced: every function of src/base/sys.h is wrapped by the
+ * linker.
  *
  * Without further ado a wrapped call does what it always does. A test can
  * - register simulated rings as maps: their descriptors are recognised by map_info, fdinfo, mmap;
@@ -32,7 +33,9 @@ struct sim_map {
 /* Back to no maps, no faults, the true clock, 64-bit kernel. */
 void sim_sys_reset(void);
 
-/* The map lives as long as the ring, its descriptor is the ring's event_fd: it is not to be closed. */
+/*
+ * The map lives as long as the ring, its descriptor is the ring's event_fd: it is not to be closed.
+ */
 struct sim_map *sim_sys_map(struct sim_ring *r, const char *name, uint32_t id);
 /* Before the ring is freed. */
 void sim_sys_forget_map(struct sim_map *map);
@@ -52,7 +55,9 @@ void sim_sys_fail(long n, const char *name);
 void sim_sys_fail_always(const char *name, int err);
 /* The name of the call that failed and its error; NULL: none did. */
 const char *sim_sys_failed(int *err);
-/* How often a call was made since the last reset or sim_sys_count_reset(). NULL: all that can fail. */
+/*
+ * How often a call was made since the last reset or sim_sys_count_reset(). NULL: all that can fail.
+ */
 unsigned long sim_sys_count(const char *name);
 void sim_sys_count_reset(void);
 

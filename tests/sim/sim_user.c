@@ -31,7 +31,8 @@ static uint64_t total_of(uint32_t len)
 
 /*
  * 0 with a sample; -ENODATA: none, or the head is busy; -EAGAIN: passed over a discarded one. The
- * kernel compares positions by size and so stops for ever where their word wraps; the model does not.
+ * kernel compares positions by size and so stops for ever where their word wraps; the model does
+ * not.
  */
 static int peek(struct sim_ring *r, uint8_t **data, uint32_t *size)
 {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /*
- * A consumer of a pinned ring is killed with SIGKILL at random moments while a BPF program produces;
- * the next one resumes, sometimes with libbpf. No record is lost, none that was released is seen again,
- * but for one by libbpf, and not more are seen twice than can have been held.
+ * A consumer of a pinned ring is killed with SIGKILL at random moments while a BPF program
+ * produces; the next one resumes, sometimes with libbpf. No record is lost, none that was released
+ * is seen again, but for one by libbpf, and not more are seen twice than can have been held.
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>

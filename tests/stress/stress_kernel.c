@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /*
  * BPF programs and a consumer at full speed on a kernel ring, in one wait mode: no record may be
- * lost, come twice or out of order; and whenever a committed record is at the head, the consumer has
- * to take it in time, or its wake-up was lost.
+ * lost, come twice or out of order; and whenever a committed record is at the head, the consumer
+ * has to take it in time, or its wake-up was lost.
  */
 #include <bpfring/bpfring.h>
 #include <errno.h>
@@ -123,7 +123,10 @@ static void map_ring(void)
 	ring.data = (const uint8_t *)mem + 2 * page;
 }
 
-/* Is there a committed record at the head, not only one that is kept back? Its position and 1, or 0. */
+/*
+ * Is there a committed record at the head, not only one that is kept back? Its position and 1, or
+ * 0.
+ */
 static uint64_t committed_head(void)
 {
 	uint64_t head = __atomic_load_n(ring.cons, __ATOMIC_ACQUIRE);

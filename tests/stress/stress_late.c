@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /*
- * Consumers that are late: by the timer slack of their thread, because they are stopped and continued, or
- * because they have used up their share of the processor. A BPF program produces at a steady rate; what is
- * lost by each wait mode, and by libbpf beside it, is printed. All that got into the ring has to come out, in
- * order. Judged is nothing else: what is lost depends on the machine, so look at it.
+ * Consumers that are late: by the timer slack of their thread, because they are stopped and
+ * continued, or because they have used up their share of the processor. A BPF program produces at a
+ * steady rate; what is lost by each wait mode, and by libbpf beside it, is printed. All that got
+ * into the ring has to come out, in order. Judged is nothing else: what is lost depends on the
+ * machine, so look at it.
  */
 #include <bpf/libbpf.h>
 #include <bpfring/bpfring.h>

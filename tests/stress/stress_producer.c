@@ -115,8 +115,8 @@ static void *work(void *arg)
 	void *held[HOLD];
 
 	for (uint32_t number = 0; number < count;) {
-		/* alone, or several that are ended in any order; waiting with a sample held would be
-		 * to wait for oneself
+		/* alone, or several that are ended in any order; waiting with a sample held would
+		 * be to wait for oneself
 		 */
 		uint32_t n = w->s->wait ? 1 : 1 + (uint32_t)rand_r(&seed) % HOLD;
 
@@ -140,7 +140,7 @@ static void *work(void *arg)
 			assert_int_equal(drop ? bpfring_producer_discard(w->s->p, held[i])
 					      : bpfring_producer_submit(w->s->p, held[i]),
 					 0);
-			assert_int_equal(bpfring_producer_prod(w->s->p)->lost, 0);
+			assert_int_equal(bpfring_producer_ring(w->s->p)->lost, 0);
 		}
 		number += n;
 	}

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /*
- * Producers and a consumer at full speed on a simulated ring: no record may be lost, come twice, out
- * of order or torn, and no notification may be missed.
+ * Producers and a consumer at full speed on a simulated ring: no record may be lost, come twice,
+ * out of order or torn, and no notification may be missed.
  */
 #include <bpfring/ring.h>
 #include <poll.h>
@@ -83,7 +83,7 @@ static void *produce(void *ctx)
 
 struct consumer {
 	struct sim_ring *r;
-	struct bpfring_cons c;
+	struct bpfring_ring c;
 	uint64_t next[MAX_PRODUCERS];
 	uint64_t left;
 	uint64_t sleeps;
@@ -120,37 +120,37 @@ static void sleep_for_event(struct consumer *consumer)
 			die("cannot read the event");
 		return;
 	}
-	if (bpfring_cons_arm(&consumer->c) == 1)
+	if (bpfring_ring_arm(&consumer->c) == 1)
 		die("LOST: a record is there, and no notification came for %d ms", LOST_AFTER_MS);
 }
 
 static void consume(struct consumer *consumer)
 {
-	struct bpfring_cons *c = &consumer->c;
+	struct bpfring_ring *c = &consumer->c;
 	struct bpfring_record records[64];
 	uint32_t random = 77;
 
 	while (consumer->left) {
 		unsigned int most = next_random(&random) % 64 + 1;
-		int n = bpfring_cons_peek_batch(c, records, most), err;
+		int n = bpfring_ring_peek_batch(c, records, most), err;
 
 		if (n > 0 && random % 256 == 0) { /* un-peek: they come again */
-			bpfring_cons_cancel(c);
+			bpfring_ring_cancel(c);
 			continue;
 		}
 		for (int i = 0; i < n; i++)
 			check(consumer, &records[i]);
-		err = n < 0 ? n : bpfring_cons_release(c);
+		err = n < 0 ? n : bpfring_ring_release(c);
 		if (err)
 			die("the ring gave %d at %llu", err, (unsigned long long)c->pos);
 		if (n)
 			continue;
-		err = bpfring_cons_arm(c);
+		err = bpfring_ring_arm(c);
 		if (err < 0)
 			die("arming gave %d", err);
 		if (!err)
 			sleep_for_event(consumer);
-		bpfring_cons_set_quiet(c, consumer->quiet);
+		bpfring_ring_set_quiet(c, consumer->quiet);
 	}
 }
 
@@ -174,7 +174,7 @@ int main(int argc, char **argv)
 		die("usage: %s %s", argv[0], USAGE);
 	if (sim_ring_new(&consumer.r, size, word, start))
 		die("cannot make a ring of %zu bytes", size);
-	if (bpfring_cons_init(&consumer.c, consumer.r->cons_word, consumer.r->prod_word,
+	if (bpfring_ring_init(&consumer.c, consumer.r->cons_word, consumer.r->prod_word,
 			      consumer.r->data, size, word, NULL))
 		die("cannot take up the ring");
 	began = monotonic();
@@ -187,7 +187,7 @@ int main(int argc, char **argv)
 	consume(&consumer);
 	for (unsigned int i = 0; i < count; i++)
 		pthread_join(threads[i], NULL);
-	if (bpfring_cons_peek(&consumer.c, &(struct bpfring_record){0}))
+	if (bpfring_ring_peek(&consumer.c, &(struct bpfring_record){0}))
 		die("more records than were produced");
 	printf("%llu records of %u producers in order, %s, %llu discards, %llu sleeps, "
 	       "%llu notifications, %.2f M/s\n",

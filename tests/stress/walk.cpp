@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /*
- * A random walk over the calls of consumer and loop, on simulated rings. Callbacks make further calls, fail,
- * throw, jump, fork, or end their thread; threads are cancelled in their sleep; signals come at any time.
- * Every record has to come out once and in order, what was given to a callback that left included, and after
- * each walk nothing may be left behind.
+ * A random walk over the calls of consumer and loop, on simulated rings. Callbacks make further
+ * calls, fail, throw, jump, fork, or end their thread; threads are cancelled in their sleep;
+ * signals come at any time. Every record has to come out once and in order, what was given to a
+ * callback that left included, and after each walk nothing may be left behind.
  */
 #include <bpfring/bpfring.h>
 #include <atomic>
@@ -931,7 +931,7 @@ int main(int argc, char **argv)
 	bpfring_set_log(keep_line);
 	action.sa_handler = on_alarm;
 	sigaction(SIGALRM, &action, nullptr);
-	if (!AnnotateIgnoreReadsBegin) /* ThreadSanitizer fails on signals that come to a thread at its end */
+	if (!AnnotateIgnoreReadsBegin) /* TSan fails on signals to a thread that ends */
 		setitimer(ITIMER_REAL, &every, nullptr);
 	do {
 		dice = static_cast<uint32_t>((seed + walk) * 2654435761U) | 1;

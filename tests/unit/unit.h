@@ -12,14 +12,17 @@
 
 #include "sim.h"
 
-/* CMocka's asserts return, for all that the compiler knows: it warns of paths that are not there. */
+/*
+ * CMocka's asserts return, for all that the compiler knows: it warns of paths that are not there.
+ */
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #endif
 
 /*
- * For a test whose threads are cancelled or end in a callback: the stack that is unwound keeps the marks of
- * AddressSanitizer, and handlers trip over them; not so if what it watches is kept elsewhere.
+ * For a test whose threads are cancelled or end in a callback: the stack that is unwound keeps the
+ * marks of AddressSanitizer, and handlers trip over them; not so if what it watches is kept
+ * elsewhere.
  */
 #define UNWINDS_STACKS                                    \
 	const char *__asan_default_options(void);         \

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 # shellcheck shell=sh
 #
-# guest-tests.sh TESTS FEATURES PROBE SECONDS: in the guest, or on this machine's own kernel, says which features the kernel has, by its
-# BTF and by the program PROBE, and runs tests one after another. TESTS has lines "NAME<tab>COMMAND".
-# Lines that begin with @ are for scripts/test-kernels.sh.
+# guest-tests.sh TESTS FEATURES PROBE SECONDS: in the guest, or on this machine's own kernel, says
+# which features the kernel has, by its BTF and by the program PROBE, and runs tests one after
+# another. TESTS has lines "NAME<tab>COMMAND". Lines that begin with @ are for
+# scripts/test-kernels.sh.
 
 echo "@kernel $(uname -r)"
 "$3" | tee /tmp/probe

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 #
 # Runs a command on another kernel, in QEMU, as root there and in the same directory. The guest has
-# that kernel, busybox, and the files that are named here, each at the path that it has outside, with
-# the shared libraries that it needs; no modules, network or disk. Needs no privileges outside.
+# that kernel, busybox, and the files that are named here, each at the path that it has outside,
+# with the shared libraries that it needs; no modules, network or disk. Needs no privileges outside.
 set -euo pipefail
 
 usage()

@@ -75,7 +75,9 @@ struct bpfring_name_cache {
 		place_;                                                                   \
 	})
 
-/* Makes the compiler check and use one register: Linux 6.1 does not follow bounds through others. */
+/*
+ * Makes the compiler check and use one register: Linux 6.1 does not follow bounds through others.
+ */
 #define bpfring_priv_opaque(word) __asm__ volatile("" : "+r"(word))
 
 /*

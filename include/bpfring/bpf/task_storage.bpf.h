@@ -14,9 +14,9 @@
  *
  * What is shared lives in user memory: read each word once, trust none of them.
  *
- * The fall-back for kernels before 6.13 is in the same program; which one is used is a constant when
- * the program is loaded, and the verifier drops the other. On the fall-back the pointer is good until
- * the RCU read-side section ends: programs that can sleep must not use it.
+ * The fall-back for kernels before 6.13 is in the same program; which one is used is a constant
+ * when the program is loaded, and the verifier drops the other. On the fall-back the pointer is
+ * good until the RCU read-side section ends: programs that can sleep must not use it.
  *
  * Needs clang 15, which writes type tags of members into BTF.
  */
@@ -63,9 +63,10 @@ enum bpfring_task_op {
 };
 
 /*
- * BPFRING_TASK_STORAGE(name, value) - the map, and what the fall-back needs of it: who owns a slot, a
- * map of maps, at whose updates the kernel waits until programs that may look at a slot have ended,
- * and a program by which a thread reaches its own element on kernels without pidfds of threads.
+ * BPFRING_TASK_STORAGE(name, value) - the map, and what the fall-back needs of it: who owns a slot,
+ * a map of maps, at whose updates the kernel waits until programs that may look at a slot have
+ * ended, and a program by which a thread reaches its own element on kernels without pidfds of
+ * threads.
  */
 #define BPFRING_TASK_STORAGE(name, value_type)                                                  \
 	struct {                                                                                \

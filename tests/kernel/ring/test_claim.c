@@ -307,7 +307,9 @@ static int wait_for_signal(void *ctx)
 	return 0;
 }
 
-/* A child that was forked while it was held has the descriptor, and must not keep the claim by it. */
+/*
+ * A child that was forked while it was held has the descriptor, and must not keep the claim by it.
+ */
 static void a_forked_child(void **state)
 {
 	(void)state;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /*
- * A consumer ends, in every way that a process can end, and another takes the ring over, of this library
- * or libbpf's. Nothing is lost; of what was released libbpf sees one record again at most, ours none; what
- * is seen is a record always; the ring flows on.
+ * A consumer ends, in every way that a process can end, and another takes the ring over, of this
+ * library or libbpf's. Nothing is lost; of what was released libbpf sees one record again at most,
+ * ours none; what is seen is a record always; the ring flows on.
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>

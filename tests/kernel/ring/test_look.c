@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
-/* Others who only look at a ring: they do not disturb its consumer, nor does an idle ring disturb them. */
+/*
+ * Others who only look at a ring: they do not disturb its consumer, nor does an idle ring disturb
+ * them.
+ */
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <pthread.h>

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
-/* Rings whose positions contradict each other: refused, and repaired if asked for, with all that can be saved. */
+/*
+ * Rings whose positions contradict each other: refused, and repaired if asked for, with all that
+ * can be saved.
+ */
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <stdio.h>
@@ -129,7 +132,7 @@ static void one_case(const struct spoiled *how, bool noted, bool with_busy)
 		put_numbers(&r, 1, i);
 		if (i < 30)
 			continue;
-		bpfring_cons_set_quiet(bpfring_consumer_cons(c), noted);
+		bpfring_ring_set_quiet(bpfring_consumer_ring(c), noted);
 		assert_int_equal(bpfring_consumer_peek(c, &record), 1);
 		assert_int_equal(bpfring_consumer_release(c), 0);
 	}
@@ -189,7 +192,9 @@ static int ignore(void *ctx, void *data, size_t size)
 	return 0;
 }
 
-/* libbpf, begun at a place that is no record, runs past the producer; then no record fits any more. */
+/*
+ * libbpf, begun at a place that is no record, runs past the producer; then no record fits any more.
+ */
 static void run_away_by_libbpf(void **state)
 {
 	struct ring r = ring_new(RING);
@@ -213,7 +218,7 @@ static void run_away_by_libbpf(void **state)
 	}
 	assert_int_equal(produce(&r, OP_NUMBER, 0, 1, 0, 0), 0);
 	c = recovered(&r, &p);
-	bpfring_cons_peek(bpfring_consumer_cons(c), &(struct bpfring_record){0});
+	bpfring_ring_peek(bpfring_consumer_ring(c), &(struct bpfring_record){0});
 	assert_int_equal(bpfring_consumer_release(c), 0);
 	for (int i = 0; i < 100; i++) {
 		put_numbers(&r, 100, put);
@@ -237,7 +242,7 @@ static void a_ring_in_order_is_not_touched(void **state)
 		uint64_t before;
 
 		log_forget();
-		bpfring_cons_set_quiet(bpfring_consumer_cons(c), fill % 2);
+		bpfring_ring_set_quiet(bpfring_consumer_ring(c), fill % 2);
 		put_numbers(&r, fill + 20, 0);
 		for (int i = 0; i < 20; i++)
 			assert_int_equal(bpfring_consumer_peek(c, &record), 1);

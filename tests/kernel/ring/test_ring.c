@@ -82,7 +82,7 @@ static void quiet_commits_do_not_notify(void **state)
 
 		put_numbers(&r, 1, 0);
 		assert_int_equal(bpfring_consumer_wait(c, -1), 1);
-		bpfring_cons_set_quiet(bpfring_consumer_cons(c), !loud);
+		bpfring_ring_set_quiet(bpfring_consumer_ring(c), !loud);
 		assert_int_equal(bpfring_consumer_consume(c, take_number, &expect, NULL, NULL), 1);
 		epoll_fd = watch(&r);
 		for (int i = 0; i < 300; i++) {
@@ -93,7 +93,7 @@ static void quiet_commits_do_not_notify(void **state)
 		}
 		assert_int_equal(count, loud ? 300 : 0);
 		/* armed, the next one notifies again */
-		assert_int_equal(bpfring_cons_arm(bpfring_consumer_cons(c)), 0);
+		assert_int_equal(bpfring_ring_arm(bpfring_consumer_ring(c)), 0);
 		edges(epoll_fd);
 		put_numbers(&r, 1, expect.next);
 		assert_int_equal(edges(epoll_fd), 1);
@@ -105,13 +105,16 @@ static void quiet_commits_do_not_notify(void **state)
 	}
 }
 
-/* Which records fit, for fills and sizes all over one page: all but the last record, if it is small. */
+/*
+ * Which records fit, for fills and sizes all over one page: all but the last record, if it is
+ * small.
+ */
 static void quiet_costs_the_last_record(void **state)
 {
 	const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
 	struct ring r = ring_new(page);
 	struct bpfring_consumer *c = consumer_new(&r, 0);
-	struct bpfring_cons *cons = bpfring_consumer_cons(c);
+	struct bpfring_ring *cons = bpfring_consumer_ring(c);
 	struct bpfring_record record;
 
 	(void)state;
@@ -123,19 +126,19 @@ static void quiet_costs_the_last_record(void **state)
 
 			if (total > MAX_PAYLOAD)
 				break;
-			assert_int_equal(bpfring_cons_arm(cons), 0);
-			bpfring_cons_set_quiet(cons, 1);
+			assert_int_equal(bpfring_ring_arm(cons), 0);
+			bpfring_ring_set_quiet(cons, 1);
 			assert_int_equal(produce(&r, OP_OUTPUT, last - 8, 1, 0, 0), 1);
-			assert_int_equal(bpfring_cons_peek(cons, &record), 1);
-			assert_int_equal(bpfring_cons_release(cons), 0);
+			assert_int_equal(bpfring_ring_peek(cons, &record), 1);
+			assert_int_equal(bpfring_ring_release(cons), 0);
 			if (!produce(&r, OP_OUTPUT, fill - 8, 1, 0, 0)) {
 				assert_true(kept + fill >= page);
 				continue;
 			}
 			fits = produce(&r, OP_OUTPUT, total - 8, 1, 0, 0);
-			while (bpfring_cons_peek(cons, &record) == 1)
+			while (bpfring_ring_peek(cons, &record) == 1)
 				;
-			assert_int_equal(bpfring_cons_release(cons), 0);
+			assert_int_equal(bpfring_ring_release(cons), 0);
 			if (fits != (kept + fill + total < page))
 				fail_msg("last %u, fill %u, record %u: %d", (unsigned int)last,
 					 (unsigned int)fill, (unsigned int)total, fits);
@@ -157,7 +160,7 @@ static void taking_over(void **state)
 		struct expect expect = {.next = number};
 		struct bpfring_record record;
 
-		bpfring_cons_set_quiet(bpfring_consumer_cons(gone), i % 3);
+		bpfring_ring_set_quiet(bpfring_consumer_ring(gone), i % 3);
 		put_numbers(&r, 3, number);
 		assert_int_equal(bpfring_consumer_peek(gone, &record), 1);
 		assert_int_equal(bpfring_consumer_release(gone), 0);

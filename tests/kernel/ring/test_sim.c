@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /*
- * The simulated ring against the kernel: the same steps on both, chosen at random, must have the same
- * outcome: which records fit, where the positions are, what the headers say, what notifies.
+ * The simulated ring against the kernel: the same steps on both, chosen at random, must have the
+ * same outcome: which records fit, where the positions are, what the headers say, what notifies.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -122,7 +122,9 @@ static void step(struct both *b, int n, int op, uint64_t size, unsigned int flag
 			 edge, expected);
 }
 
-/* The consumer goes some records further, and stands there, a record before, or at a wrong place. */
+/*
+ * The consumer goes some records further, and stands there, a record before, or at a wrong place.
+ */
 static void move(struct both *b)
 {
 	uint64_t pos, before = b->head;

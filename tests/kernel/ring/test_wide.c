@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /*
- * Positions past 4 GiB. On a 64-bit kernel they are 64 bits wide, whatever the width of the process:
- * one that wrote only the low half would leave the kernel a full ring for ever.
+ * Positions past 4 GiB. On a 64-bit kernel they are 64 bits wide, whatever the width of the
+ * process: one that wrote only the low half would leave the kernel a full ring for ever.
  */
 #include <stdio.h>
 

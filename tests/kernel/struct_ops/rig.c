@@ -25,7 +25,7 @@ struct bpfring_struct_ops *rig_open_first(struct rig *r)
 void rig_begin(struct rig *r, struct fixture *f)
 {
 	r->f = f;
-	r->skel = load_all(f, BPFRING_STRUCT_OPS_LINK);
+	r->skel = load_all(f, BPFRING_STRUCT_OPS_MODE_LINK);
 	r->ops = handle(f, r->skel, "cc_first");
 	r->second = handle(f, r->skel, "cc_second");
 	r->third = handle(f, r->skel, "cc_third");

@@ -53,17 +53,17 @@ static void expect_member(const char *dump, const struct bpfring_struct_ops_valu
 		fail_msg("bpftool knows no %s in\n%s", key, dump);
 	at += strlen(key);
 	switch (v->member->kind) {
-	case BPFRING_STRUCT_OPS_FUNCTION:
+	case BPFRING_STRUCT_OPS_KIND_FUNCTION:
 		end = strchr(at + 1, '"');
 		snprintf(value, sizeof(value), v->prog_id ? "/prog_id:%u" : " %u", v->prog_id);
 		at = end - strlen(value);
 		break;
-	case BPFRING_STRUCT_OPS_INTEGER:
+	case BPFRING_STRUCT_OPS_KIND_INTEGER:
 		assert_int_equal(v->member->size, 4); /* in tcp_congestion_ops they all are */
 		memcpy(&word, v->data, sizeof(word));
 		snprintf(value, sizeof(value), "%u,", word);
 		break;
-	case BPFRING_STRUCT_OPS_STRING:
+	case BPFRING_STRUCT_OPS_KIND_STRING:
 		snprintf(value, sizeof(value), "\"%s\"", (const char *)v->data);
 		break;
 	default:
@@ -77,7 +77,7 @@ static void test_against_bpftool(void **state)
 {
 	struct fixture *f = *state;
 	struct bpfring_struct_ops *ops;
-	struct ops_bpf *skel = load(f, "cc_first", BPFRING_STRUCT_OPS_LEGACY, &ops);
+	struct ops_bpf *skel = load(f, "cc_first", BPFRING_STRUCT_OPS_MODE_LEGACY, &ops);
 	struct bpfring_struct_ops_report *report;
 	const struct bpfring_struct_ops_value *v;
 	char command[128], text[64], *dump;
@@ -86,7 +86,7 @@ static void test_against_bpftool(void **state)
 	need_bpftool();
 	assert_return_code(bpfring_struct_ops_register(ops), 0);
 	assert_return_code(bpfring_struct_ops_inspect(ops, &report), 0);
-	assert_int_equal(report->state, BPFRING_STRUCT_OPS_INUSE);
+	assert_int_equal(report->state, BPFRING_STRUCT_OPS_STATE_INUSE);
 	assert_false(report->link_mode);
 	snprintf(command, sizeof(command), "bpftool -j struct_ops dump id %u 2>/dev/null",
 		 report->map_id);

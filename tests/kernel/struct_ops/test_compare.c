@@ -52,7 +52,7 @@ static void test_functions_refused(void **state)
 		struct bpfring_struct_ops *ops = open_map(f, skel, functions[i].set);
 		const char *text;
 
-		assert_int_equal(bpfring_struct_ops_prepare(ops, BPFRING_STRUCT_OPS_AUTO),
+		assert_int_equal(bpfring_struct_ops_prepare(ops, BPFRING_STRUCT_OPS_MODE_AUTO),
 				 libbpf_is_new() ? -EINVAL : -EOPNOTSUPP);
 		text = last_log();
 		if (!strstr(text, functions[i].object) || !strstr(text, functions[i].kernel))
@@ -71,7 +71,7 @@ static void test_functions_unset(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(functions); i++) {
 		struct bpfring_struct_ops *ops = open_map(f, skel, functions[i].unset);
 
-		assert_int_equal(bpfring_struct_ops_prepare(ops, BPFRING_STRUCT_OPS_AUTO),
+		assert_int_equal(bpfring_struct_ops_prepare(ops, BPFRING_STRUCT_OPS_MODE_AUTO),
 				 libbpf_is_new() ? 0 : -EOPNOTSUPP);
 		bpfring_struct_ops_close(ops);
 	}
@@ -103,7 +103,7 @@ static void test_functions_dropped(void **state)
 		const char *name;
 
 		assert_return_code(bpfring_struct_ops_set_optional(ops, functions[i].member, 1), 0);
-		assert_int_equal(bpfring_struct_ops_prepare(ops, BPFRING_STRUCT_OPS_AUTO), 1);
+		assert_int_equal(bpfring_struct_ops_prepare(ops, BPFRING_STRUCT_OPS_MODE_AUTO), 1);
 		assert_return_code(bpfring_struct_ops_dropped(ops, 0, &name), 0);
 		assert_string_equal(name, functions[i].member);
 		load_only(skel, functions[i].set);
@@ -135,7 +135,8 @@ static void test_data_refused(void **state)
 		const char *text;
 
 		assert_return_code(bpfring_struct_ops_set_optional(ops, NULL, 1), 0);
-		assert_int_equal(bpfring_struct_ops_prepare(ops, BPFRING_STRUCT_OPS_AUTO), -EINVAL);
+		assert_int_equal(bpfring_struct_ops_prepare(ops, BPFRING_STRUCT_OPS_MODE_AUTO),
+				 -EINVAL);
 		text = last_log();
 		assert_non_null(strstr(text, data[i].object));
 		assert_non_null(strstr(text, "\"u32 flags\""));
@@ -160,7 +161,7 @@ static void test_stored_unprepared(void **state)
 	ops = open_map(f, skel, "more_set");
 	assert_int_equal(bpfring_struct_ops_register(ops), -EINVAL);
 	assert_non_null(strstr(last_log(), "(*release)(struct sock *, __u32)"));
-	assert_state(ops, BPFRING_STRUCT_OPS_INIT);
+	assert_state(ops, BPFRING_STRUCT_OPS_STATE_INIT);
 	bpfring_struct_ops_close(ops);
 	unlike_bpf__destroy(skel);
 

@@ -176,7 +176,7 @@ static void run_all_faults(struct fixture *f, bool share_types)
 	int at = 0, err = -1;
 
 	do {
-		struct ops_bpf *skel = load_all(f, BPFRING_STRUCT_OPS_LINK);
+		struct ops_bpf *skel = load_all(f, BPFRING_STRUCT_OPS_MODE_LINK);
 		unsigned int fds = count_fds();
 
 		new_faults();
@@ -215,7 +215,7 @@ static int on_detached(void *ctx, struct bpfring_struct_ops *ops,
 	int *count = ctx;
 
 	(void)ops;
-	assert_int_equal(event->kind, BPFRING_STRUCT_OPS_DETACHED);
+	assert_int_equal(event->kind, BPFRING_STRUCT_OPS_EVENT_DETACHED);
 	++*count;
 	return BPFRING_STOP;
 }
@@ -224,7 +224,7 @@ static void test_before_detach(void **state)
 {
 	struct fixture *f = *state;
 	struct bpfring_struct_ops *ops, *other;
-	struct ops_bpf *skel = load(f, "cc_first", BPFRING_STRUCT_OPS_LINK, &ops);
+	struct ops_bpf *skel = load(f, "cc_first", BPFRING_STRUCT_OPS_MODE_LINK, &ops);
 	BPFRING_OPTS(bpfring_struct_ops_opts, opts, .types = f->types);
 	BPFRING_OPTS(bpfring_struct_ops_watch_opts, watch_opts, .poll_ns = 1000000);
 	struct bpfring_loop *l;
@@ -274,7 +274,7 @@ static void test_explanations(void **state)
 		{"bpfring_sys_value_update", -EOPNOTSUPP, "cannot be registered"},
 		{"bpfring_sys_value_update", -EXDEV, "subsystem refuses"},
 		{"bpfring_sys_link_create", -EBUSY, "only one"},
-		{"bpfring_sys_link_create", -EOPNOTSUPP, "BPFRING_STRUCT_OPS_LEGACY"},
+		{"bpfring_sys_link_create", -EOPNOTSUPP, "BPFRING_STRUCT_OPS_MODE_LEGACY"},
 		{"bpfring_sys_link_create", -EINVAL, "subsystem refuses"},
 		{"bpfring_sys_link_create", -EXDEV, "subsystem refuses"},
 		{"bpfring_sys_link_update", -EOPNOTSUPP, "cannot be replaced"},
@@ -285,7 +285,7 @@ static void test_explanations(void **state)
 	bool by_libbpf = !libbpf_is_new(); /* which then stores by itself */
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct ops_bpf *skel = load_all(f, BPFRING_STRUCT_OPS_LINK);
+		struct ops_bpf *skel = load_all(f, BPFRING_STRUCT_OPS_MODE_LINK);
 		struct bpfring_struct_ops *ops = handle(f, skel, "cc_first");
 		struct bpfring_struct_ops *with = handle(f, skel, "cc_second");
 		int err;
@@ -317,7 +317,7 @@ static void test_link_unknown(void **state)
 {
 	struct fixture *f = *state;
 	struct bpfring_struct_ops *ops;
-	struct ops_bpf *skel = load(f, "cc_first", BPFRING_STRUCT_OPS_LINK, &ops);
+	struct ops_bpf *skel = load(f, "cc_first", BPFRING_STRUCT_OPS_MODE_LINK, &ops);
 	uint32_t id;
 
 	new_faults();
@@ -338,7 +338,7 @@ static void test_link_unknown(void **state)
 static void test_walk(void **state)
 {
 	struct fixture *f = *state;
-	struct ops_bpf *skel = load_all(f, BPFRING_STRUCT_OPS_LEGACY);
+	struct ops_bpf *skel = load_all(f, BPFRING_STRUCT_OPS_MODE_LEGACY);
 	uint32_t id = 0;
 
 	new_faults();

@@ -22,17 +22,17 @@ static void test_types(void **state)
 		bpfring_struct_ops_types_find(f->types, "tcp_congestion_ops___v2", &same), 0);
 	assert_ptr_equal(type, same);
 	assert_return_code(bpfring_struct_ops_type_find_member(type, "ssthresh", &member), 0);
-	assert_int_equal(member->kind, BPFRING_STRUCT_OPS_FUNCTION);
+	assert_int_equal(member->kind, BPFRING_STRUCT_OPS_KIND_FUNCTION);
 	assert_true(member->size == 8 || sizeof(void *) == 4); /* the kernel's, not ours */
 	assert_return_code(bpfring_struct_ops_type_find_member(type, "name", &member), 0);
-	assert_int_equal(member->kind, BPFRING_STRUCT_OPS_STRING);
+	assert_int_equal(member->kind, BPFRING_STRUCT_OPS_KIND_STRING);
 	assert_int_equal(member->size, 16);
 	assert_return_code(bpfring_struct_ops_type_find_member(type, "flags", &member), 0);
-	assert_int_equal(member->kind, BPFRING_STRUCT_OPS_INTEGER);
+	assert_int_equal(member->kind, BPFRING_STRUCT_OPS_KIND_INTEGER);
 	assert_return_code(bpfring_struct_ops_type_find_member(type, "owner", &member), 0);
-	assert_int_equal(member->kind, BPFRING_STRUCT_OPS_POINTER);
+	assert_int_equal(member->kind, BPFRING_STRUCT_OPS_KIND_POINTER);
 	assert_return_code(bpfring_struct_ops_type_find_member(type, "list", &member), 0);
-	assert_int_equal(member->kind, BPFRING_STRUCT_OPS_OTHER);
+	assert_int_equal(member->kind, BPFRING_STRUCT_OPS_KIND_OTHER);
 	assert_int_equal(bpfring_struct_ops_type_find_member(type, "nothing", &member), -ENOENT);
 	assert_int_equal(bpfring_struct_ops_types_find(f->types, "no_such_ops", &type), -ENOENT);
 	assert_int_equal(bpfring_struct_ops_types_get(f->types, 100000, &type), -ENOENT);
@@ -58,7 +58,7 @@ static void test_print(void **state)
 {
 	struct fixture *f = *state;
 	struct bpfring_struct_ops *ops;
-	struct ops_bpf *skel = load(f, "cc_first", BPFRING_STRUCT_OPS_LINK, &ops);
+	struct ops_bpf *skel = load(f, "cc_first", BPFRING_STRUCT_OPS_MODE_LINK, &ops);
 	struct bpfring_struct_ops_report *report;
 	char expected[256], *text;
 	struct connection c;
@@ -113,12 +113,12 @@ static void test_enumerate(void **state)
 {
 	struct fixture *f = *state;
 	struct bpfring_struct_ops *ops;
-	struct ops_bpf *skel = load(f, "cc_first", BPFRING_STRUCT_OPS_LEGACY, &ops);
+	struct ops_bpf *skel = load(f, "cc_first", BPFRING_STRUCT_OPS_MODE_LEGACY, &ops);
 	uint32_t id = 0, expected;
 	bool found = false;
 
 	assert_int_equal(bpfring_struct_ops_next_id(0, NULL), -EINVAL);
-	assert_state(ops, BPFRING_STRUCT_OPS_INIT); /* opens the map */
+	assert_state(ops, BPFRING_STRUCT_OPS_STATE_INIT); /* opens the map */
 	expected = bpfring_struct_ops_map_id(ops);
 	while (!bpfring_struct_ops_next_id(id, &id)) {
 		assert_int_not_equal(id, 0);
@@ -154,7 +154,7 @@ static void test_programs(void **state)
 {
 	struct fixture *f = *state;
 	struct bpfring_struct_ops *ops;
-	struct ops_bpf *skel = load(f, "cc_first", BPFRING_STRUCT_OPS_AUTO, &ops);
+	struct ops_bpf *skel = load(f, "cc_first", BPFRING_STRUCT_OPS_MODE_AUTO, &ops);
 	struct bpfring_struct_ops_report *report;
 	const struct bpfring_struct_ops_value *v;
 	struct bpf_prog_info info = {0};
@@ -203,7 +203,7 @@ static void test_links(void **state)
 {
 	struct fixture *f = *state;
 	struct bpfring_struct_ops *ops, *with;
-	struct ops_bpf *skel = load(f, "cc_first", BPFRING_STRUCT_OPS_LINK, &ops);
+	struct ops_bpf *skel = load(f, "cc_first", BPFRING_STRUCT_OPS_MODE_LINK, &ops);
 	struct bpfring_struct_ops_report *report;
 	BPFRING_OPTS(bpfring_struct_ops_status, status);
 
@@ -211,7 +211,7 @@ static void test_links(void **state)
 	assert_return_code(bpfring_struct_ops_store(ops), 0);
 	report = inspect(ops);
 	assert_int_equal(report->link_count, 0);
-	assert_int_equal(report->state, BPFRING_STRUCT_OPS_READY);
+	assert_int_equal(report->state, BPFRING_STRUCT_OPS_STATE_READY);
 	assert_int_equal(report->link_mode, 1);
 	bpfring_struct_ops_report_free(report);
 	assert_return_code(bpfring_struct_ops_status(ops, &status), 0);
@@ -226,7 +226,7 @@ static void test_links(void **state)
 	assert_int_equal(report->refcnt, 1);
 	bpfring_struct_ops_report_free(report);
 	assert_return_code(bpfring_struct_ops_status(ops, &status), 0);
-	assert_int_equal(status.state, BPFRING_STRUCT_OPS_READY);
+	assert_int_equal(status.state, BPFRING_STRUCT_OPS_STATE_READY);
 	assert_int_equal(status.refcnt, 1);
 	assert_int_equal(status.map_id, bpfring_struct_ops_map_id(ops));
 	assert_int_equal(status.link_id, bpfring_struct_ops_link_id(ops));
@@ -270,7 +270,7 @@ static int inspect_as_nobody(struct bpfring_struct_ops *ops)
 	v = value_of(report, "cong_avoid");
 	if (!v->prog_id || *v->prog_name || *v->prog_tag)
 		return 2;
-	if (report->link_count != -EPERM || report->state != BPFRING_STRUCT_OPS_INUSE)
+	if (report->link_count != -EPERM || report->state != BPFRING_STRUCT_OPS_STATE_INUSE)
 		return 3;
 	bpfring_struct_ops_report_free(report);
 	return bpfring_struct_ops_next_id(0, &id) == -EPERM ? 0 : 4;
@@ -280,7 +280,7 @@ static void test_without_privileges(void **state)
 {
 	struct fixture *f = *state;
 	struct bpfring_struct_ops *ops;
-	struct ops_bpf *skel = load(f, "cc_first", BPFRING_STRUCT_OPS_LEGACY, &ops);
+	struct ops_bpf *skel = load(f, "cc_first", BPFRING_STRUCT_OPS_MODE_LEGACY, &ops);
 	int status;
 	pid_t pid;
 
@@ -301,7 +301,7 @@ static void test_without_privileges(void **state)
 static void test_enumerate_leaves_nothing(void **state)
 {
 	struct fixture *f = *state;
-	struct ops_bpf *skel = load_all(f, BPFRING_STRUCT_OPS_LEGACY);
+	struct ops_bpf *skel = load_all(f, BPFRING_STRUCT_OPS_MODE_LEGACY);
 	BPFRING_OPTS(bpfring_struct_ops_opts, opts, .types = f->types);
 	unsigned int fds = count_fds(), found = 0;
 	uint32_t id = 0, last = 0;

@@ -54,7 +54,7 @@ static void unpin(const char *name)
 static void test_replace(void **state)
 {
 	struct fixture *f = *state;
-	struct ops_bpf *skel = load_all(f, BPFRING_STRUCT_OPS_LINK);
+	struct ops_bpf *skel = load_all(f, BPFRING_STRUCT_OPS_MODE_LINK);
 	struct bpfring_struct_ops *ops = handle(f, skel, "cc_first");
 	struct bpfring_struct_ops *with = handle(f, skel, "cc_second");
 	struct connection c, d;
@@ -97,7 +97,7 @@ static void test_replace(void **state)
 static void test_compare_and_replace(void **state)
 {
 	struct fixture *f = *state;
-	struct ops_bpf *skel = load_all(f, BPFRING_STRUCT_OPS_LINK);
+	struct ops_bpf *skel = load_all(f, BPFRING_STRUCT_OPS_MODE_LINK);
 	struct bpfring_struct_ops *ops = handle(f, skel, "cc_first");
 	struct bpfring_struct_ops *with = handle(f, skel, "cc_second");
 	struct bpfring_struct_ops *first;
@@ -121,8 +121,8 @@ static void test_compare_and_replace(void **state)
 static void test_replace_refused(void **state)
 {
 	struct fixture *f = *state;
-	struct ops_bpf *skel = load_all(f, BPFRING_STRUCT_OPS_LINK);
-	struct ops_bpf *legacy = load_all(f, BPFRING_STRUCT_OPS_LEGACY);
+	struct ops_bpf *skel = load_all(f, BPFRING_STRUCT_OPS_MODE_LINK);
+	struct ops_bpf *legacy = load_all(f, BPFRING_STRUCT_OPS_MODE_LEGACY);
 	struct bpfring_struct_ops *ops = handle(f, skel, "cc_first");
 	struct bpfring_struct_ops *other = handle(f, skel, "cc_other_name");
 	struct bpfring_struct_ops *second = handle(f, skel, "cc_second");
@@ -175,7 +175,7 @@ static void register_and_die(struct fixture *f)
 {
 	struct bpfring_struct_ops *ops;
 
-	load(f, "cc_first", BPFRING_STRUCT_OPS_LINK, &ops);
+	load(f, "cc_first", BPFRING_STRUCT_OPS_MODE_LINK, &ops);
 	if (bpfring_struct_ops_register(ops) || !available(NAME))
 		_exit(1);
 }
@@ -184,7 +184,7 @@ static void register_pin_and_die(struct fixture *f)
 {
 	struct bpfring_struct_ops *ops;
 
-	load(f, "cc_first", BPFRING_STRUCT_OPS_LINK, &ops);
+	load(f, "cc_first", BPFRING_STRUCT_OPS_MODE_LINK, &ops);
 	if (bpfring_struct_ops_register(ops))
 		_exit(1);
 	pin(ops, "link", true);
@@ -194,7 +194,7 @@ static void register_legacy_and_die(struct fixture *f)
 {
 	struct bpfring_struct_ops *ops;
 
-	load(f, "cc_first", BPFRING_STRUCT_OPS_LEGACY, &ops);
+	load(f, "cc_first", BPFRING_STRUCT_OPS_MODE_LEGACY, &ops);
 	if (bpfring_struct_ops_register(ops))
 		_exit(1);
 }
@@ -203,7 +203,7 @@ static void load_pin_and_die(struct fixture *f)
 {
 	struct bpfring_struct_ops *ops;
 
-	load(f, "cc_second", BPFRING_STRUCT_OPS_LINK, &ops);
+	load(f, "cc_second", BPFRING_STRUCT_OPS_MODE_LINK, &ops);
 	if (bpfring_struct_ops_store(ops))
 		_exit(1);
 	pin(ops, "map", false);
@@ -241,7 +241,7 @@ static void test_death_without_link(void **state)
 			continue;
 		assert_return_code(bpfring_struct_ops_inspect(ops, &report), 0);
 		if (!strcmp(report->map_name, "cc_first") &&
-		    report->state == BPFRING_STRUCT_OPS_INUSE) {
+		    report->state == BPFRING_STRUCT_OPS_STATE_INUSE) {
 			bpfring_struct_ops_report_free(report);
 			break;
 		}
@@ -275,7 +275,7 @@ static void test_second_process(void **state)
 	assert_true(bpfring_struct_ops_map_fd(ops) >= 0);
 	assert_int_equal(bpfring_struct_ops_link_fd(with), -1);
 	assert_return_code(bpfring_struct_ops_status(ops, &status), 0);
-	assert_int_equal(status.state, BPFRING_STRUCT_OPS_READY);
+	assert_int_equal(status.state, BPFRING_STRUCT_OPS_STATE_READY);
 	assert_int_equal(status.link_map_id, status.map_id);
 	assert_return_code(bpfring_struct_ops_inspect(ops, &report), 0);
 	assert_string_equal(report->map_name, "cc_first");
@@ -329,7 +329,7 @@ static void test_open_other_link(void **state)
 static void test_open_errors(void **state)
 {
 	struct fixture *f = *state;
-	struct ops_bpf *skel = load_all(f, BPFRING_STRUCT_OPS_LEGACY);
+	struct ops_bpf *skel = load_all(f, BPFRING_STRUCT_OPS_MODE_LEGACY);
 	struct bpfring_struct_ops *ops;
 	BPFRING_OPTS(bpfring_struct_ops_opts, opts, .types = f->types);
 

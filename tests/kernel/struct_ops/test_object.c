@@ -66,12 +66,12 @@ static void test_attach_after_register(enum bpfring_struct_ops_mode mode, void *
 
 static void test_attach_after_register_link(void **state)
 {
-	test_attach_after_register(BPFRING_STRUCT_OPS_LINK, state);
+	test_attach_after_register(BPFRING_STRUCT_OPS_MODE_LINK, state);
 }
 
 static void test_attach_after_register_legacy(void **state)
 {
-	test_attach_after_register(BPFRING_STRUCT_OPS_LEGACY, state);
+	test_attach_after_register(BPFRING_STRUCT_OPS_MODE_LEGACY, state);
 }
 
 /* Somebody who does not prepare. */
@@ -109,7 +109,7 @@ static void test_attach_after_failure(void **state)
 static void assert_forgotten(struct bpfring_struct_ops *ops)
 {
 	last_log();
-	assert_int_equal(bpfring_struct_ops_prepare(ops, BPFRING_STRUCT_OPS_AUTO), -EBUSY);
+	assert_int_equal(bpfring_struct_ops_prepare(ops, BPFRING_STRUCT_OPS_MODE_AUTO), -EBUSY);
 	assert_non_null(strstr(last_log(), "or its map is stored"));
 	assert_int_equal(bpfring_struct_ops_set_optional(ops, NULL, 1), -EBUSY);
 }
@@ -118,7 +118,7 @@ static void assert_forgotten(struct bpfring_struct_ops *ops)
 static void test_object_closed(void **state)
 {
 	struct fixture *f = *state;
-	struct ops_bpf *skel = load_all(f, BPFRING_STRUCT_OPS_LINK);
+	struct ops_bpf *skel = load_all(f, BPFRING_STRUCT_OPS_MODE_LINK);
 	struct bpfring_struct_ops *storing[3], *ops, *with, *stored;
 	struct bpfring_struct_ops_report *report;
 
@@ -159,7 +159,7 @@ static void test_legacy_object_closed(void **state)
 {
 	struct fixture *f = *state;
 	struct bpfring_struct_ops *ops, *late;
-	struct ops_bpf *skel = load(f, "cc_first", BPFRING_STRUCT_OPS_LEGACY, &ops);
+	struct ops_bpf *skel = load(f, "cc_first", BPFRING_STRUCT_OPS_MODE_LEGACY, &ops);
 
 	late = handle(f, skel, "cc_first");
 	assert_return_code(bpfring_struct_ops_register(ops), 0);
@@ -193,7 +193,7 @@ static void test_not_created(void **state)
 	assert_int_equal(bpfring_struct_ops_status(ops, &status), -EINVAL);
 	assert_non_null(strstr(last_log(), "bpf_map__set_autocreate()"));
 	assert_int_equal(bpfring_struct_ops_map_fd(ops), -1);
-	assert_state(with, BPFRING_STRUCT_OPS_INIT); /* the others are there */
+	assert_state(with, BPFRING_STRUCT_OPS_STATE_INIT); /* the others are there */
 	bpfring_struct_ops_close(ops);
 	bpfring_struct_ops_close(with);
 	ops_bpf__destroy(skel);
@@ -237,7 +237,8 @@ static void test_linked_object(void **state)
 		struct bpfring_struct_ops *ops;
 
 		assert_return_code(bpfring_struct_ops_open_object(&ops, obj, maps[i], &opts), 0);
-		assert_return_code(bpfring_struct_ops_prepare(ops, BPFRING_STRUCT_OPS_AUTO), 0);
+		assert_return_code(bpfring_struct_ops_prepare(ops, BPFRING_STRUCT_OPS_MODE_AUTO),
+				   0);
 		bpfring_struct_ops_close(ops);
 	}
 	bpf_object__close(obj);

@@ -37,7 +37,8 @@ static void test_old_libbpf(void **state)
 	assert_int_equal(bpfring_struct_ops_set_string(ops, "name", "x"), -EOPNOTSUPP);
 	assert_int_equal(bpfring_struct_ops_set_program(ops, "init", NULL), -EOPNOTSUPP);
 	assert_return_code(bpfring_struct_ops_set_optional(ops, "foresee", 1), 0);
-	assert_int_equal(bpfring_struct_ops_prepare(ops, BPFRING_STRUCT_OPS_AUTO), -EOPNOTSUPP);
+	assert_int_equal(bpfring_struct_ops_prepare(ops, BPFRING_STRUCT_OPS_MODE_AUTO),
+			 -EOPNOTSUPP);
 	assert_non_null(strstr(last_log(), "needs libbpf 1.4"));
 	close_future(ops, skel);
 }
@@ -71,7 +72,7 @@ static void test_wrong_use(void **state)
 	assert_int_equal(bpfring_struct_ops_prepare(NULL, 0), -EINVAL);
 	assert_int_equal(bpfring_struct_ops_dropped(ops, 0, &name), -ENOENT);
 
-	old = load(f, "cc_first", BPFRING_STRUCT_OPS_LEGACY, &loaded);
+	old = load(f, "cc_first", BPFRING_STRUCT_OPS_MODE_LEGACY, &loaded);
 	assert_int_equal(bpfring_struct_ops_set_int(loaded, "flags", 1), -EBUSY);
 	assert_int_equal(bpfring_struct_ops_set_optional(loaded, "flags", 1), -EBUSY);
 	assert_int_equal(bpfring_struct_ops_prepare(loaded, 0), -EBUSY);
@@ -133,14 +134,14 @@ static void test_required(void **state)
 	need_new_libbpf();
 	ops = open_future(f, &skel);
 	last_log();
-	assert_int_equal(bpfring_struct_ops_prepare(ops, BPFRING_STRUCT_OPS_AUTO), -ENOENT);
+	assert_int_equal(bpfring_struct_ops_prepare(ops, BPFRING_STRUCT_OPS_MODE_AUTO), -ENOENT);
 	/* Both are named: 'byte' and the others are not set. */
 	assert_non_null(strstr(last_log(), "'foresee'"));
-	assert_int_equal(bpfring_struct_ops_prepare(ops, BPFRING_STRUCT_OPS_AUTO), -ENOENT);
+	assert_int_equal(bpfring_struct_ops_prepare(ops, BPFRING_STRUCT_OPS_MODE_AUTO), -ENOENT);
 	assert_non_null(strstr(last_log(), "'big'"));
 	assert_return_code(bpfring_struct_ops_set_optional(ops, NULL, 1), 0);
 	assert_return_code(bpfring_struct_ops_set_optional(ops, "big", 0), 0);
-	assert_int_equal(bpfring_struct_ops_prepare(ops, BPFRING_STRUCT_OPS_AUTO), -ENOENT);
+	assert_int_equal(bpfring_struct_ops_prepare(ops, BPFRING_STRUCT_OPS_MODE_AUTO), -ENOENT);
 	close_future(ops, skel);
 }
 
@@ -161,7 +162,7 @@ static void test_optional(void **state)
 	assert_return_code(bpfring_struct_ops_set_string(ops, "name", "bpfring_renamed"), 0);
 	assert_return_code(bpfring_struct_ops_set_int(ops, "flags", 2), 0); /* needs ECN */
 	assert_return_code(bpfring_struct_ops_set_program(ops, "init", NULL), 0);
-	assert_int_equal(bpfring_struct_ops_prepare(ops, BPFRING_STRUCT_OPS_AUTO), 2);
+	assert_int_equal(bpfring_struct_ops_prepare(ops, BPFRING_STRUCT_OPS_MODE_AUTO), 2);
 	assert_return_code(bpfring_struct_ops_dropped(ops, 0, &name), 0);
 	assert_string_equal(name, "foresee");
 	assert_return_code(bpfring_struct_ops_dropped(ops, 1, &name), 0);
@@ -200,7 +201,7 @@ static void set_optional(struct bpfring_struct_ops *ops, const char *member, int
 
 static int prepare(struct bpfring_struct_ops *ops)
 {
-	return bpfring_struct_ops_prepare(ops, BPFRING_STRUCT_OPS_AUTO);
+	return bpfring_struct_ops_prepare(ops, BPFRING_STRUCT_OPS_MODE_AUTO);
 }
 
 /* How many names dropped() has; NULL or the last of them. */
@@ -293,12 +294,13 @@ static void test_modes(void **state)
 	struct bpfring_struct_ops *ops = handle(f, skel, "cc_first");
 	uint32_t link = kernel_can(f, BPFRING_STRUCT_OPS_CAN_LINK) ? 1U << 13 : 0;
 	static const enum bpfring_struct_ops_mode modes[] = {
-		BPFRING_STRUCT_OPS_AUTO, BPFRING_STRUCT_OPS_LEGACY, BPFRING_STRUCT_OPS_LINK,
-		BPFRING_STRUCT_OPS_LEGACY, BPFRING_STRUCT_OPS_AUTO};
+		BPFRING_STRUCT_OPS_MODE_AUTO, BPFRING_STRUCT_OPS_MODE_LEGACY,
+		BPFRING_STRUCT_OPS_MODE_LINK, BPFRING_STRUCT_OPS_MODE_LEGACY,
+		BPFRING_STRUCT_OPS_MODE_AUTO};
 
 	for (size_t i = 0; i < ARRAY_SIZE(modes); i++) {
-		bool legacy = modes[i] == BPFRING_STRUCT_OPS_LEGACY;
-		bool refused = modes[i] == BPFRING_STRUCT_OPS_LINK && !link;
+		bool legacy = modes[i] == BPFRING_STRUCT_OPS_MODE_LEGACY;
+		bool refused = modes[i] == BPFRING_STRUCT_OPS_MODE_LINK && !link;
 
 		assert_int_equal(bpfring_struct_ops_prepare(ops, modes[i]),
 				 refused ? -EOPNOTSUPP : 0);
@@ -323,7 +325,7 @@ static void test_programs(void **state)
 		bpfring_struct_ops_set_program(ops, "cong_avoid", skel->progs.future_avoid), 0);
 	assert_return_code(bpfring_struct_ops_set_program(ops, "init", skel->progs.future_foresee),
 			   0);
-	assert_int_equal(bpfring_struct_ops_prepare(ops, BPFRING_STRUCT_OPS_AUTO), 2);
+	assert_int_equal(bpfring_struct_ops_prepare(ops, BPFRING_STRUCT_OPS_MODE_AUTO), 2);
 	assert_return_code(future_bpf__load(skel), errno);
 	assert_true(bpf_program__fd(skel->progs.future_foresee) >= 0); /* now it is init */
 	assert_true(bpf_program__fd(skel->progs.future_init) < 0);

@@ -31,7 +31,7 @@ static struct qdisc_bpf *load_qdisc(struct fixture *f)
 		if (bpf_map__type(map) != BPF_MAP_TYPE_STRUCT_OPS)
 			continue;
 		ops = open_map(f, skel, bpf_map__name(map));
-		assert_int_equal(bpfring_struct_ops_prepare(ops, BPFRING_STRUCT_OPS_LINK), 0);
+		assert_int_equal(bpfring_struct_ops_prepare(ops, BPFRING_STRUCT_OPS_MODE_LINK), 0);
 		bpfring_struct_ops_close(ops);
 	}
 	assert_return_code(qdisc_bpf__load(skel), errno);
@@ -58,7 +58,7 @@ static void test_register(void **state)
 	struct bpfring_struct_ops_report *report;
 
 	assert_return_code(bpfring_struct_ops_register(first), 0);
-	assert_state(first, BPFRING_STRUCT_OPS_READY);
+	assert_state(first, BPFRING_STRUCT_OPS_STATE_READY);
 	assert_return_code(bpfring_struct_ops_inspect(first, &report), 0);
 	assert_string_equal(report->map_name, "qdisc_first");
 	assert_int_equal(report->link_count, 1);

@@ -14,16 +14,16 @@ static void test_legacy_states(void **state)
 {
 	struct fixture *f = *state;
 	struct bpfring_struct_ops *ops;
-	struct ops_bpf *skel = load(f, "cc_first", BPFRING_STRUCT_OPS_LEGACY, &ops);
+	struct ops_bpf *skel = load(f, "cc_first", BPFRING_STRUCT_OPS_MODE_LEGACY, &ops);
 	struct connection c;
 
-	assert_state(ops, BPFRING_STRUCT_OPS_INIT);
+	assert_state(ops, BPFRING_STRUCT_OPS_STATE_INIT);
 	assert_int_equal(bpfring_struct_ops_unregister(ops), -ENOENT);
 	assert_false(available(NAME));
 
 	assert_return_code(bpfring_struct_ops_register(ops), 0);
 	assert_int_equal(bpfring_struct_ops_link_fd(ops), -1);
-	assert_state(ops, BPFRING_STRUCT_OPS_INUSE);
+	assert_state(ops, BPFRING_STRUCT_OPS_STATE_INUSE);
 	assert_true(available(NAME));
 	assert_int_equal(bpfring_struct_ops_register(ops), -EBUSY);
 	assert_int_equal(bpfring_struct_ops_wait_released(ops, 0), -EBUSY);
@@ -32,7 +32,7 @@ static void test_legacy_states(void **state)
 	transfer(&c, 1 << 20);
 	assert_true(skel->bss->calls_1 > 0);
 	assert_return_code(bpfring_struct_ops_unregister(ops), 0);
-	assert_state(ops, BPFRING_STRUCT_OPS_TOBEFREE);
+	assert_state(ops, BPFRING_STRUCT_OPS_STATE_TOBEFREE);
 	assert_false(available(NAME));
 	assert_int_equal(bpfring_struct_ops_unregister(ops), -EINPROGRESS);
 	last_log();
@@ -52,20 +52,20 @@ static void test_link_states(void **state)
 {
 	struct fixture *f = *state;
 	struct bpfring_struct_ops *ops;
-	struct ops_bpf *skel = load(f, "cc_first", BPFRING_STRUCT_OPS_LINK, &ops);
+	struct ops_bpf *skel = load(f, "cc_first", BPFRING_STRUCT_OPS_MODE_LINK, &ops);
 	struct connection c;
 
-	assert_state(ops, BPFRING_STRUCT_OPS_INIT);
+	assert_state(ops, BPFRING_STRUCT_OPS_STATE_INIT);
 	assert_int_equal(bpfring_struct_ops_unregister(ops), -ENOLINK);
 	assert_return_code(bpfring_struct_ops_store(ops), 0);
-	assert_state(ops, BPFRING_STRUCT_OPS_READY);
+	assert_state(ops, BPFRING_STRUCT_OPS_STATE_READY);
 	assert_return_code(bpfring_struct_ops_store(ops), 0);
 	assert_false(available(NAME));
 
 	assert_return_code(bpfring_struct_ops_register(ops), 0);
 	assert_true(bpfring_struct_ops_link_fd(ops) >= 0);
 	assert_int_not_equal(bpfring_struct_ops_link_id(ops), 0);
-	assert_state(ops, BPFRING_STRUCT_OPS_READY);
+	assert_state(ops, BPFRING_STRUCT_OPS_STATE_READY);
 	assert_true(refcnt_of(ops) > 0);
 	assert_true(available(NAME));
 	assert_int_equal(bpfring_struct_ops_register(ops), -EBUSY);
@@ -93,7 +93,7 @@ static void test_register_again_by_handle(void **state)
 {
 	struct fixture *f = *state;
 	struct bpfring_struct_ops *ops;
-	struct ops_bpf *skel = load(f, "cc_first", BPFRING_STRUCT_OPS_LINK, &ops);
+	struct ops_bpf *skel = load(f, "cc_first", BPFRING_STRUCT_OPS_MODE_LINK, &ops);
 	BPFRING_OPTS(bpfring_struct_ops_status, status);
 	uint32_t last_link = 0;
 	unsigned int fds = 0;
@@ -126,7 +126,7 @@ static void test_register_again_refused(void **state)
 {
 	struct fixture *f = *state;
 	struct bpfring_struct_ops *ops, *other, *second;
-	struct ops_bpf *skel = load(f, "cc_first", BPFRING_STRUCT_OPS_LINK, &ops);
+	struct ops_bpf *skel = load(f, "cc_first", BPFRING_STRUCT_OPS_MODE_LINK, &ops);
 	BPFRING_OPTS(bpfring_struct_ops_opts, opts, .types = f->types);
 
 	if (!kernel_can(f, BPFRING_STRUCT_OPS_CAN_DETACH))
@@ -159,7 +159,7 @@ static void test_register_again(void **state)
 {
 	struct fixture *f = *state;
 	struct bpfring_struct_ops *ops, *again;
-	struct ops_bpf *skel = load(f, "cc_first", BPFRING_STRUCT_OPS_LINK, &ops);
+	struct ops_bpf *skel = load(f, "cc_first", BPFRING_STRUCT_OPS_MODE_LINK, &ops);
 	BPFRING_OPTS(bpfring_struct_ops_opts, opts, .types = f->types);
 
 	for (int i = 0; i < 3; i++) {
@@ -179,7 +179,7 @@ static void test_auto_mode(void **state)
 {
 	struct fixture *f = *state;
 	struct bpfring_struct_ops *ops;
-	struct ops_bpf *skel = load(f, "cc_first", BPFRING_STRUCT_OPS_AUTO, &ops);
+	struct ops_bpf *skel = load(f, "cc_first", BPFRING_STRUCT_OPS_MODE_AUTO, &ops);
 
 	assert_return_code(bpfring_struct_ops_register(ops), 0);
 	assert_int_equal(bpfring_struct_ops_link_fd(ops) >= 0,
@@ -211,12 +211,12 @@ static void test_same_name(enum bpfring_struct_ops_mode mode, void **state)
 
 static void test_same_name_link(void **state)
 {
-	test_same_name(BPFRING_STRUCT_OPS_LINK, state);
+	test_same_name(BPFRING_STRUCT_OPS_MODE_LINK, state);
 }
 
 static void test_same_name_legacy(void **state)
 {
-	test_same_name(BPFRING_STRUCT_OPS_LEGACY, state);
+	test_same_name(BPFRING_STRUCT_OPS_MODE_LEGACY, state);
 }
 
 static void test_refused_members(enum bpfring_struct_ops_mode mode, void **state)
@@ -228,26 +228,26 @@ static void test_refused_members(enum bpfring_struct_ops_mode mode, void **state
 	last_log();
 	assert_int_equal(bpfring_struct_ops_register(ops), -EINVAL);
 	assert_non_null(strstr(last_log(), "undo_cwnd"));
-	assert_state(ops, BPFRING_STRUCT_OPS_INIT);
+	assert_state(ops, BPFRING_STRUCT_OPS_STATE_INIT);
 	bpfring_struct_ops_close(ops);
 
 	ops = handle(f, skel, "cc_bad_flags");
 	assert_int_equal(bpfring_struct_ops_register(ops), -EINVAL);
 	if (libbpf_is_new() && kernel_can(f, BPFRING_STRUCT_OPS_CAN_LINK))
 		assert_non_null(strstr(last_log(), "refuses member 'flags'"));
-	assert_state(ops, BPFRING_STRUCT_OPS_INIT);
+	assert_state(ops, BPFRING_STRUCT_OPS_STATE_INIT);
 	bpfring_struct_ops_close(ops);
 	ops_bpf__destroy(skel);
 }
 
 static void test_refused_members_link(void **state)
 {
-	test_refused_members(BPFRING_STRUCT_OPS_LINK, state);
+	test_refused_members(BPFRING_STRUCT_OPS_MODE_LINK, state);
 }
 
 static void test_refused_members_legacy(void **state)
 {
-	test_refused_members(BPFRING_STRUCT_OPS_LEGACY, state);
+	test_refused_members(BPFRING_STRUCT_OPS_MODE_LEGACY, state);
 }
 
 static struct dummy_bpf *load_dummy(struct fixture *f, enum bpfring_struct_ops_mode mode,
@@ -273,16 +273,16 @@ static void test_dummy(void **state)
 
 	if (bpfring_struct_ops_types_find(f->types, "bpf_dummy_ops", &type))
 		skip_because("this kernel has no bpf_dummy_ops (Linux 5.16)");
-	skel = load_dummy(f, BPFRING_STRUCT_OPS_LEGACY, &ops);
+	skel = load_dummy(f, BPFRING_STRUCT_OPS_MODE_LEGACY, &ops);
 	last_log();
 	assert_int_equal(bpfring_struct_ops_register(ops), -EOPNOTSUPP);
 	assert_non_null(strstr(last_log(), "cannot be registered"));
-	assert_state(ops, BPFRING_STRUCT_OPS_INIT);
+	assert_state(ops, BPFRING_STRUCT_OPS_STATE_INIT);
 	bpfring_struct_ops_close(ops);
 	dummy_bpf__destroy(skel);
 
 	need_links(f);
-	skel = load_dummy(f, BPFRING_STRUCT_OPS_LINK, &ops);
+	skel = load_dummy(f, BPFRING_STRUCT_OPS_MODE_LINK, &ops);
 	assert_int_equal(bpfring_struct_ops_register(ops), -EOPNOTSUPP);
 	assert_non_null(strstr(last_log(), "cannot be registered"));
 	assert_int_equal(bpfring_struct_ops_link_fd(ops), -1);
@@ -295,7 +295,7 @@ static void test_map_rules(void **state)
 {
 	struct fixture *f = *state;
 	struct bpfring_struct_ops *ops;
-	struct ops_bpf *skel = load(f, "cc_first", BPFRING_STRUCT_OPS_LINK, &ops);
+	struct ops_bpf *skel = load(f, "cc_first", BPFRING_STRUCT_OPS_MODE_LINK, &ops);
 	const uint32_t zero = 0, one = 1;
 	static char value[4096];
 	int fd;
@@ -315,11 +315,11 @@ static void test_store_errors(void **state)
 {
 	struct fixture *f = *state;
 	struct bpfring_struct_ops *ops, *bare;
-	struct ops_bpf *skel = load(f, "cc_first", BPFRING_STRUCT_OPS_LEGACY, &ops);
+	struct ops_bpf *skel = load(f, "cc_first", BPFRING_STRUCT_OPS_MODE_LEGACY, &ops);
 	BPFRING_OPTS(bpfring_struct_ops_opts, opts, .types = f->types);
 
 	assert_int_equal(bpfring_struct_ops_store(ops), -EOPNOTSUPP);
-	assert_state(ops, BPFRING_STRUCT_OPS_INIT);
+	assert_state(ops, BPFRING_STRUCT_OPS_STATE_INIT);
 	assert_return_code(bpfring_struct_ops_open(&bare, bpfring_struct_ops_map_fd(ops), &opts),
 			   0);
 	assert_int_equal(bpfring_struct_ops_register(bare), -ENODATA);

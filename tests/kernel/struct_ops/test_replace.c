@@ -188,12 +188,12 @@ static void test_failure_stores_nothing(void **state)
 	rig_begin(&r, *state);
 	other = handle(r.f, r.skel, "cc_other_name");
 	assert_int_equal(bpfring_struct_ops_replace(r.ops, other, r.second), -EPERM);
-	assert_state(other, BPFRING_STRUCT_OPS_INIT);
+	assert_state(other, BPFRING_STRUCT_OPS_STATE_INIT);
 	if (kernel_can(r.f, BPFRING_STRUCT_OPS_CAN_DETACH)) {
 		assert_return_code(bpfring_struct_ops_unregister(r.ops), 0);
 		assert_int_equal(bpfring_struct_ops_replace(r.ops, other, NULL), -ENOLINK);
 		assert_non_null(strstr(last_log(), "was detached"));
-		assert_state(other, BPFRING_STRUCT_OPS_INIT);
+		assert_state(other, BPFRING_STRUCT_OPS_STATE_INIT);
 	}
 	bpfring_struct_ops_close(other);
 	rig_end(&r);

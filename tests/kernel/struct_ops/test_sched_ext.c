@@ -30,7 +30,8 @@ static struct scx_bpf *load_scx(struct fixture *f, struct bpfring_struct_ops **f
 	for (size_t i = 0; i < ARRAY_SIZE(maps); i++) {
 		struct bpfring_struct_ops *ops = open_map(f, skel, maps[i]);
 
-		assert_return_code(bpfring_struct_ops_prepare(ops, BPFRING_STRUCT_OPS_LINK), 0);
+		assert_return_code(bpfring_struct_ops_prepare(ops, BPFRING_STRUCT_OPS_MODE_LINK),
+				   0);
 		bpfring_struct_ops_close(ops);
 	}
 	assert_return_code(scx_bpf__load(skel), errno);
@@ -98,7 +99,7 @@ static int on_event(void *ctx, struct bpfring_struct_ops *ops,
 	char *reason = ctx;
 
 	(void)ops;
-	assert_int_equal(event->kind, BPFRING_STRUCT_OPS_DETACHED);
+	assert_int_equal(event->kind, BPFRING_STRUCT_OPS_EVENT_DETACHED);
 	snprintf(reason, 64, "%s", event->reason);
 	return BPFRING_STOP;
 }

@@ -36,7 +36,7 @@ static void test_replace_under_connections(void **state)
 	struct fixture *f = *state;
 	struct connection *c = calloc(CONNECTIONS, sizeof(*c));
 	const struct rlimit files = {.rlim_cur = 4096, .rlim_max = 4096};
-	struct ops_bpf *skel = load_all(f, BPFRING_STRUCT_OPS_LINK);
+	struct ops_bpf *skel = load_all(f, BPFRING_STRUCT_OPS_MODE_LINK);
 	struct bpfring_struct_ops *ops = handle(f, skel, "cc_first");
 	struct bpfring_struct_ops *with = handle(f, skel, "cc_second");
 
@@ -91,7 +91,7 @@ static void test_cycles(void **state)
 {
 	struct fixture *f = *state;
 	unsigned int maps = count_maps();
-	struct ops_bpf *skel = load_all(f, BPFRING_STRUCT_OPS_LINK);
+	struct ops_bpf *skel = load_all(f, BPFRING_STRUCT_OPS_MODE_LINK);
 	struct bpfring_struct_ops *ops = handle(f, skel, "cc_first");
 	size_t heap;
 	unsigned int fds;
@@ -118,7 +118,7 @@ static void test_legacy_cycles(void **state)
 
 	for (int i = 0; i < 100; i++) {
 		struct bpfring_struct_ops *ops;
-		struct ops_bpf *skel = load(f, "cc_first", BPFRING_STRUCT_OPS_LEGACY, &ops);
+		struct ops_bpf *skel = load(f, "cc_first", BPFRING_STRUCT_OPS_MODE_LEGACY, &ops);
 
 		assert_return_code(bpfring_struct_ops_register(ops), 0);
 		assert_return_code(bpfring_struct_ops_unregister(ops), 0);

@@ -50,7 +50,7 @@ static void test_event(void **state)
 {
 	struct fixture *f = *state;
 	struct bpfring_struct_ops *ops, *other;
-	struct ops_bpf *skel = load(f, "cc_first", BPFRING_STRUCT_OPS_LINK, &ops);
+	struct ops_bpf *skel = load(f, "cc_first", BPFRING_STRUCT_OPS_MODE_LINK, &ops);
 	struct bpfring_loop *l = new_loop();
 	BPFRING_OPTS(bpfring_struct_ops_opts, opts, .types = f->types);
 	struct seen seen = {0};
@@ -71,7 +71,7 @@ static void test_event(void **state)
 	start = now(); /* the call itself waits for the kernel's readers */
 	assert_return_code(bpfring_loop_run(l), 0);
 	assert_int_equal(seen.count, 1);
-	assert_int_equal(seen.kind, BPFRING_STRUCT_OPS_DETACHED);
+	assert_int_equal(seen.kind, BPFRING_STRUCT_OPS_EVENT_DETACHED);
 	print_message("told after %lld us\n", (long long)(seen.at - start) / 1000);
 
 	/* The watch has ended; a new one tells what was before. */
@@ -92,7 +92,7 @@ static void test_legacy(void **state)
 {
 	struct fixture *f = *state;
 	struct bpfring_struct_ops *ops, *other;
-	struct ops_bpf *skel = load(f, "cc_first", BPFRING_STRUCT_OPS_LEGACY, &ops);
+	struct ops_bpf *skel = load(f, "cc_first", BPFRING_STRUCT_OPS_MODE_LEGACY, &ops);
 	struct bpfring_loop *l = new_loop();
 	BPFRING_OPTS(bpfring_struct_ops_opts, opts, .types = f->types);
 	BPFRING_OPTS(bpfring_struct_ops_watch_opts, watch, .poll_ns = 2 * MS);
@@ -115,7 +115,7 @@ static void test_legacy(void **state)
 	start = now(); /* the call itself waits for the kernel's readers */
 	assert_return_code(bpfring_loop_run(l), 0);
 	assert_int_equal(seen.count, 1);
-	assert_int_equal(seen.kind, BPFRING_STRUCT_OPS_DETACHED);
+	assert_int_equal(seen.kind, BPFRING_STRUCT_OPS_EVENT_DETACHED);
 	print_message("told after %lld us\n", (long long)(seen.at - start) / 1000);
 	bpfring_struct_ops_close(other);
 	bpfring_struct_ops_close(ops);
@@ -127,7 +127,7 @@ static void test_legacy(void **state)
 static void test_replaced(void **state)
 {
 	struct fixture *f = *state;
-	struct ops_bpf *skel = load_all(f, BPFRING_STRUCT_OPS_LINK);
+	struct ops_bpf *skel = load_all(f, BPFRING_STRUCT_OPS_MODE_LINK);
 	struct bpfring_struct_ops *ops = handle(f, skel, "cc_first");
 	struct bpfring_struct_ops *with = handle(f, skel, "cc_second"), *other;
 	struct bpfring_loop *l = new_loop();
@@ -142,14 +142,14 @@ static void test_replaced(void **state)
 	assert_return_code(bpfring_struct_ops_replace(other, with, NULL), 0);
 	assert_return_code(bpfring_loop_run(l), 0);
 	assert_int_equal(seen.count, 1);
-	assert_int_equal(seen.kind, BPFRING_STRUCT_OPS_REPLACED);
+	assert_int_equal(seen.kind, BPFRING_STRUCT_OPS_EVENT_REPLACED);
 	assert_int_equal(seen.map_id, bpfring_struct_ops_map_id(other));
 
 	if (kernel_can(f, BPFRING_STRUCT_OPS_CAN_DETACH)) {
 		assert_return_code(bpfring_struct_ops_unregister(other), 0);
 		assert_return_code(bpfring_loop_run(l), 0);
 		assert_int_equal(seen.count, 2);
-		assert_int_equal(seen.kind, BPFRING_STRUCT_OPS_DETACHED);
+		assert_int_equal(seen.kind, BPFRING_STRUCT_OPS_EVENT_DETACHED);
 	}
 	bpfring_struct_ops_close(ops);
 	bpfring_struct_ops_close(other);
@@ -163,7 +163,7 @@ static void test_replaced(void **state)
 static void test_replaced_once(void **state)
 {
 	struct fixture *f = *state;
-	struct ops_bpf *skel = load_all(f, BPFRING_STRUCT_OPS_LINK);
+	struct ops_bpf *skel = load_all(f, BPFRING_STRUCT_OPS_MODE_LINK);
 	struct bpfring_struct_ops *ops = handle(f, skel, "cc_first");
 	struct bpfring_struct_ops *with = handle(f, skel, "cc_second"), *other;
 	struct bpfring_loop *l = new_loop();
@@ -179,7 +179,7 @@ static void test_replaced_once(void **state)
 		assert_return_code(bpfring_struct_ops_replace(other, with, NULL), 0);
 		assert_return_code(bpfring_loop_run(l), 0);
 		assert_int_equal(seen.count, i);
-		assert_int_equal(seen.kind, BPFRING_STRUCT_OPS_REPLACED);
+		assert_int_equal(seen.kind, BPFRING_STRUCT_OPS_EVENT_REPLACED);
 		assert_int_equal(seen.map_id, bpfring_struct_ops_map_id(other));
 		for (int j = 0; j < 10; j++)
 			assert_int_equal(bpfring_loop_poll(l, 4 * MS), 0);
@@ -197,7 +197,7 @@ static void test_registered_anew(void **state)
 {
 	struct fixture *f = *state;
 	struct bpfring_struct_ops *ops, *other;
-	struct ops_bpf *skel = load(f, "cc_first", BPFRING_STRUCT_OPS_LINK, &ops);
+	struct ops_bpf *skel = load(f, "cc_first", BPFRING_STRUCT_OPS_MODE_LINK, &ops);
 	struct bpfring_loop *l = new_loop();
 	BPFRING_OPTS(bpfring_struct_ops_opts, opts, .types = f->types);
 	BPFRING_OPTS(bpfring_struct_ops_watch_opts, watch, .poll_ns = 2 * MS);
@@ -221,7 +221,7 @@ static void test_registered_anew(void **state)
 		assert_return_code(bpfring_struct_ops_unregister(other), 0);
 		assert_return_code(bpfring_loop_run(l), 0);
 		assert_int_equal(seen.count, 1);
-		assert_int_equal(seen.kind, BPFRING_STRUCT_OPS_DETACHED);
+		assert_int_equal(seen.kind, BPFRING_STRUCT_OPS_EVENT_DETACHED);
 		bpfring_struct_ops_close(other);
 	}
 	bpfring_struct_ops_close(ops);
@@ -234,7 +234,7 @@ static void test_unwatched(void **state)
 {
 	struct fixture *f = *state;
 	struct bpfring_struct_ops *ops;
-	struct ops_bpf *skel = load(f, "cc_first", BPFRING_STRUCT_OPS_AUTO, &ops);
+	struct ops_bpf *skel = load(f, "cc_first", BPFRING_STRUCT_OPS_MODE_AUTO, &ops);
 	struct bpfring_loop *l = new_loop();
 	BPFRING_OPTS(bpfring_struct_ops_watch_opts, watch, .poll_ns = 2 * MS);
 	struct seen seen = {0};

@@ -36,7 +36,7 @@ static void clean_up(struct fixture *f)
 			continue;
 		if (!bpfring_struct_ops_inspect(ops, &report)) {
 			if (!strncmp(report->map_name, "cc_", 3) &&
-			    report->state == BPFRING_STRUCT_OPS_INUSE)
+			    report->state == BPFRING_STRUCT_OPS_STATE_INUSE)
 				bpfring_struct_ops_unregister(ops);
 			bpfring_struct_ops_report_free(report);
 		}
@@ -99,7 +99,7 @@ struct bpfring_struct_ops *handle(struct fixture *f, struct ops_bpf *skel, const
 
 struct ops_bpf *load_all(struct fixture *f, enum bpfring_struct_ops_mode mode)
 {
-	bool refused = mode == BPFRING_STRUCT_OPS_LINK &&
+	bool refused = mode == BPFRING_STRUCT_OPS_MODE_LINK &&
 		       !kernel_can(f, BPFRING_STRUCT_OPS_CAN_LINK);
 	struct ops_bpf *skel = ops_bpf__open();
 	struct bpf_map *map;

@@ -73,7 +73,10 @@ void __wrap_bpfring_sys_free(void *mem);
 void __wrap_bpfring_sys_free(void *mem)
 {
 	allocations -= mem != NULL;
-	/* Whoever looks at it still is led astray: a mixture of true and false, addresses of nothing. */
+	/*
+	 * Whoever looks at it still is led astray: a mixture of true and false, addresses of
+	 * nothing.
+	 */
 	for (size_t i = 0; mem && i < malloc_usable_size(mem); i++)
 		((volatile unsigned char *)mem)[i] = i % 2 ? 0x5a : 0;
 	__real_bpfring_sys_free(mem);

@@ -26,7 +26,10 @@ struct fixture {
 extern enum bpfring_task_path tested_path;
 /* How many the fall-back has; set before fixture_setup(). */
 extern uint32_t fixture_slots;
-/* With the program that hooks a function of the kernel, if this one can; set before fixture_setup(). */
+/*
+ * With the program that hooks a function of the kernel, if this one can; set before
+ * fixture_setup().
+ */
 extern bool fixture_fentry;
 
 struct task_test_bpf *fixture_load(void);
@@ -39,8 +42,9 @@ void look_at_caller(struct task_test_bpf *skel);
 unsigned int kernel_tid(const struct task_test_bpf *skel);
 
 /*
- * Lets BPF look at the calling thread: one system call that it hooks. The kernel leaves out a program that
- * it has interrupted on the same processor, in whatever thread, and counts that: then again.
+ * Lets BPF look at the calling thread: one system call that it hooks. The kernel leaves out a
+ * program that it has interrupted on the same processor, in whatever thread, and counts that: then
+ * again.
  */
 void fixture_look(void);
 uint64_t looks_left_out(const struct task_test_bpf *skel);

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
-/* A newer version of task_test.bpf.c: values that are longer, in another order, with the same shared members. */
+/*
+ * A newer version of task_test.bpf.c: values that are longer, in another order, with the same
+ * shared members.
+ */
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>

@@ -21,7 +21,9 @@ struct task_small_test {
 	unsigned long long hits;
 };
 
-/* A thread and its process as the kernel numbers them, which in a PID namespace is not how they do. */
+/*
+ * A thread and its process as the kernel numbers them, which in a PID namespace is not how they do.
+ */
 struct task_test_ids {
 	unsigned int tgid, tid;
 };

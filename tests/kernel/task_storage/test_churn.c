@@ -3,8 +3,8 @@
  * Threads come and go while BPF writes into all cells on every switch: no cell may be written on
  * behalf of a thread that had it before. Runs for both paths.
  *
- * A cell carries the number of its owner; BPF leaves the number of the thread for which it writes, and
- * counts whenever it meets an owner that is not that thread.
+ * A cell carries the number of its owner; BPF leaves the number of the thread for which it writes,
+ * and counts whenever it meets an owner that is not that thread.
  */
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -25,8 +25,8 @@ static atomic_ulong created, bad_fresh, bad_writer, strangers, unwritten;
 static unsigned long total;
 
 /*
- * Lives until so many others have been created after it, up to three quarters of those that there may
- * be at once: many are alive together, and they do not end in the order in which they began.
+ * Lives until so many others have been created after it, up to three quarters of those that there
+ * may be at once: many are alive together, and they do not end in the order in which they began.
  */
 static void outlive_some(unsigned long i)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /*
- * Threads that bind and unbind all the time, and what comes in between: cancellation, signals, fork,
- * another map, a rival for the storage of the task. Runs for both paths.
+ * Threads that bind and unbind all the time, and what comes in between: cancellation, signals,
+ * fork, another map, a rival for the storage of the task. Runs for both paths.
  */
 #define _GNU_SOURCE
 #include <bpf/bpf.h>
@@ -174,7 +174,10 @@ struct rival {
 	pid_t tid;
 };
 
-/* Makes and deletes the first element of that thread in another map: each finds the storage half made. */
+/*
+ * Makes and deletes the first element of that thread in another map: each finds the storage half
+ * made.
+ */
 static void *rival(void *arg)
 {
 	const struct rival *r = arg;

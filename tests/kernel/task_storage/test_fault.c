@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /*
- * Every system call and allocation of task storage fails in turn: each time an error or success, and
- * nothing is left behind. Runs for both paths.
+ * Every system call and allocation of task storage fails in turn: each time an error or success,
+ * and nothing is left behind. Runs for both paths.
  */
 #define _GNU_SOURCE
 #include <bpf/bpf.h>

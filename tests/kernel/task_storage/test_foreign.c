@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
-/* Ordinary members of threads of another process, which may share memory itself. Runs for both paths. */
+/*
+ * Ordinary members of threads of another process, which may share memory itself. Runs for both
+ * paths.
+ */
 #define _GNU_SOURCE
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /*
- * A slot of the fall-back is dealt again only when no BPF program can be looking at it, also on a kernel
- * with one processor that preempts programs: scripts/test-kernels.sh -1.
+ * A slot of the fall-back is dealt again only when no BPF program can be looking at it, also on a
+ * kernel with one processor that preempts programs: scripts/test-kernels.sh -1.
  */
 #define _GNU_SOURCE
 #include <bpf/bpf.h>

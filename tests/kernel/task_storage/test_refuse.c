@@ -390,8 +390,8 @@ static int prepare_path(uint32_t path)
 }
 
 /*
- * Who may not make maps may still load with a BPF token, which only the loader has: the kernel's types
- * know the answer too.
+ * Who may not make maps may still load with a BPF token, which only the loader has: the kernel's
+ * types know the answer too.
  */
 static void prepare_without_privileges(void **state)
 {

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
-/* A map that is replaced: by itself, by one that was reused, by a newer one. Runs for both paths. */
+/*
+ * A map that is replaced: by itself, by one that was reused, by a newer one. Runs for both paths.
+ */
 #define _GNU_SOURCE
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
-/* Threads that end without a word, and numbers of threads that are used again. Runs for both paths. */
+/*
+ * Threads that end without a word, and numbers of threads that are used again. Runs for both paths.
+ */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>

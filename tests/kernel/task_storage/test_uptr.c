@@ -106,8 +106,8 @@ static void *hold_cell(void *arg)
 }
 
 /*
- * A BPF program that has a cell's address sleeps; the cell is taken back, and hundreds of threads are
- * bound. When the program wakes up and writes, it must hit none of them.
+ * A BPF program that has a cell's address sleeps; the cell is taken back, and hundreds of threads
+ * are bound. When the program wakes up and writes, it must hit none of them.
  */
 static void sleeping_program_hits_nobody(void **state)
 {

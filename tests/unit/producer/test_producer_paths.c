@@ -160,7 +160,7 @@ static void a_batch_is_published_in_one_step(void **state)
 
 	(void)state;
 	open_for_threads(NULL);
-	watched = watch_stores(bpfring_producer_prod(p)->prod_word, 8);
+	watched = watch_stores(bpfring_producer_ring(p)->prod_word, 8);
 	if (watched < 0)
 		done();
 	skip_without_breakpoints(watched);

@@ -119,12 +119,12 @@ static void space(void **state)
 		assert_int_equal(reserve(&rig, UINT32_MAX, &last), -E2BIG);
 		/* one sample may fill the ring */
 		data = begin(&rig, 1, PAGE - 8);
-		assert_int_equal(bpfring_prod_free_space(&rig.p), 0);
+		assert_int_equal(bpfring_user_ring_free_space(&rig.p), 0);
 		assert_int_equal(reserve(&rig, 0, &last), -ENOSPC);
 		assert_int_equal(submit(&rig, data), 0);
 		assert_int_equal(reserve(&rig, 0, &last), -ENOSPC);
 		assert_drained(&rig, 1);
-		assert_int_equal(bpfring_prod_free_space(&rig.p), PAGE);
+		assert_int_equal(bpfring_user_ring_free_space(&rig.p), PAGE);
 		/* or as many as there are */
 		for (unsigned int i = 0; i < PAGE / 8; i++)
 			assert_int_equal(submit(&rig, begin(&rig, 0, 0)), 0);
@@ -177,10 +177,10 @@ static void the_largest_sample(void **state)
 	/* of a dynptr, not of the ring: the kernel could never take a larger one */
 	user_rig_open(&rig, 1U << 26, NULL);
 	assert_int_equal(rig.p.max_sample, (1U << 24) - 1);
-	assert_int_equal(bpfring_prod_reserve(&rig.p, 1U << 24, &data), -E2BIG);
-	assert_int_equal(bpfring_prod_reserve(&rig.p, SIZE_MAX, &data), -E2BIG);
-	assert_int_equal(bpfring_prod_reserve(&rig.p, (1U << 24) - 1, &data), 0);
-	assert_int_equal(bpfring_prod_submit(&rig.p, data), 0);
+	assert_int_equal(bpfring_user_ring_reserve(&rig.p, 1U << 24, &data), -E2BIG);
+	assert_int_equal(bpfring_user_ring_reserve(&rig.p, SIZE_MAX, &data), -E2BIG);
+	assert_int_equal(bpfring_user_ring_reserve(&rig.p, (1U << 24) - 1, &data), 0);
+	assert_int_equal(bpfring_user_ring_submit(&rig.p, data), 0);
 	assert_int_equal(sim_drain(rig.r, NULL, NULL, 0), 1);
 	user_rig_close(&rig);
 }

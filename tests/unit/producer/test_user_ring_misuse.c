@@ -140,10 +140,10 @@ static void a_position_outside_of_the_ring(void **state)
 static int init(struct sim_ring *r, uint64_t size, unsigned int word_size)
 {
 	uint64_t open[BPFRING_OPEN_SIZE(PAGE) / 8] = {0};
-	struct bpfring_prod p;
+	struct bpfring_user_ring p;
 
-	return bpfring_prod_init(&p, r->cons_word, r->prod_word, r->data, open, size, word_size,
-				 NULL);
+	return bpfring_user_ring_init(&p, r->cons_word, r->prod_word, r->data, open, size,
+				      word_size, NULL);
 }
 
 static void what_cannot_be_a_ring(void **state)

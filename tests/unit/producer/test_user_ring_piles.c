@@ -83,7 +83,7 @@ static void pile_end(struct pile *pile, unsigned int i, bool discards)
 /* All are ended: everything arrives, is counted, and nothing is noted any more. */
 static void pile_close(struct pile *pile)
 {
-	const struct bpfring_prod *p = &pile->rig.p;
+	const struct bpfring_user_ring *p = &pile->rig.p;
 	unsigned int discards = 0;
 
 	for (unsigned int i = 0; i < pile->count; i++)
@@ -118,7 +118,7 @@ static void behind_one(void **state)
 
 		pile_open(&pile, MIB, s);
 		pile_reserve(&pile, 8);
-		for (void *data; bpfring_prod_free_space(&pile.rig.p) >= sizes[k] + 15;) {
+		for (void *data; bpfring_user_ring_free_space(&pile.rig.p) >= sizes[k] + 15;) {
 			pile_reserve(&pile, sizes[k]);
 			data = pile.data[pile.count - 1];
 			assert_int_equal(submit(&pile.rig, (uint8_t *)data + 8), -EINVAL);
@@ -147,7 +147,7 @@ static void behind_several(void **state)
 			unsigned int opened;
 
 			pile_open(&pile, MIB, s);
-			while (bpfring_prod_free_space(&pile.rig.p) >= 16) {
+			while (bpfring_user_ring_free_space(&pile.rig.p) >= 16) {
 				pile_reserve(&pile, pile.count % 8 + 1);
 				if ((pile.count - 1) % step)
 					pile_end(&pile, pile.count - 1, false);

@@ -12,7 +12,7 @@
 
 struct user_rig {
 	struct sim_ring *r;
-	struct bpfring_prod p;
+	struct bpfring_user_ring p;
 	uint64_t *open;
 };
 
@@ -21,9 +21,9 @@ static inline void user_rig_attach(struct user_rig *rig)
 	free(rig->open);
 	rig->open = calloc(1, BPFRING_OPEN_SIZE(rig->r->size));
 	assert_non_null(rig->open);
-	assert_int_equal(bpfring_prod_init(&rig->p, rig->r->cons_word, rig->r->prod_word,
-					   rig->r->data, rig->open, rig->r->size, rig->r->word_size,
-					   NULL),
+	assert_int_equal(bpfring_user_ring_init(&rig->p, rig->r->cons_word, rig->r->prod_word,
+						rig->r->data, rig->open, rig->r->size,
+						rig->r->word_size, NULL),
 			 0);
 }
 
@@ -44,7 +44,7 @@ static inline void user_rig_close(struct user_rig *rig)
 
 static inline int reserve(struct user_rig *rig, size_t size, void **ret)
 {
-	return bpfring_prod_reserve(&rig->p, size, ret);
+	return bpfring_user_ring_reserve(&rig->p, size, ret);
 }
 
 /* The compiler would warn of pointers that are no samples; they are to be refused at run time. */
@@ -56,12 +56,12 @@ static inline void *from_somewhere(void *data)
 
 static inline int submit(struct user_rig *rig, void *data)
 {
-	return bpfring_prod_submit(&rig->p, from_somewhere(data));
+	return bpfring_user_ring_submit(&rig->p, from_somewhere(data));
 }
 
 static inline int discard(struct user_rig *rig, void *data)
 {
-	return bpfring_prod_discard(&rig->p, from_somewhere(data));
+	return bpfring_user_ring_discard(&rig->p, from_somewhere(data));
 }
 
 /* A sample whose payload tells its number in every byte. */

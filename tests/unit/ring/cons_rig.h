@@ -12,12 +12,12 @@ static inline void *note_of(struct sim_ring *r)
 	return (char *)r->cons_word + BPFRING_NOTE_OFFSET;
 }
 
-static inline void init(struct bpfring_cons *c, struct sim_ring *r)
+static inline void init(struct bpfring_ring *c, struct sim_ring *r)
 {
-	assert_int_equal(bpfring_cons_init(c, r->cons_word, r->prod_word, r->data, r->size,
+	assert_int_equal(bpfring_ring_init(c, r->cons_word, r->prod_word, r->data, r->size,
 					   r->word_size, NULL),
 			 0);
-	bpfring_cons_set_note(c, note_of(r));
+	bpfring_ring_set_note(c, note_of(r));
 }
 
 /* 1; 0: it does not fit. */
@@ -40,14 +40,14 @@ static inline int put_discarded(struct sim_ring *r, uint64_t size)
 }
 
 /* Takes all there is with one release; how many records. */
-static inline unsigned int drain(struct bpfring_cons *c)
+static inline unsigned int drain(struct bpfring_ring *c)
 {
 	struct bpfring_record record;
 	unsigned int count = 0;
 
-	while (bpfring_cons_peek(c, &record) == 1)
+	while (bpfring_ring_peek(c, &record) == 1)
 		count++;
-	assert_int_equal(bpfring_cons_release(c), 0);
+	assert_int_equal(bpfring_ring_release(c), 0);
 	return count;
 }
 

@@ -27,8 +27,8 @@
 #endif
 
 /*
- * A stack that pthread_exit() or a cancellation unwinds keeps the marks of AddressSanitizer, and handlers trip
- * over them; not so if what it watches is kept elsewhere.
+ * A stack that pthread_exit() or a cancellation unwinds keeps the marks of AddressSanitizer, and
+ * handlers trip over them; not so if what it watches is kept elsewhere.
  */
 const char *__asan_default_options(void);
 const char *__asan_default_options(void)

@@ -213,7 +213,7 @@ static void space_is_given_back_on_the_way(void **state)
 static int look_at_the_position(void *ctx, const void *data, size_t size)
 {
 	struct inside *in = ctx;
-	uint64_t pos = bpfring_consumer_cons(in->rig->c)->last;
+	uint64_t pos = bpfring_consumer_ring(in->rig->c)->last;
 
 	(void)data;
 	assert_int_equal(size, 40);

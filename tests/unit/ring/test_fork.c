@@ -272,7 +272,9 @@ static int go_on(struct forked *forked, int how)
 	}
 }
 
-/* A child that goes on behind its parent's callback handles nothing more, and gives nothing back. */
+/*
+ * A child that goes on behind its parent's callback handles nothing more, and gives nothing back.
+ */
 static void a_child_that_returns_from_a_callback(void **state)
 {
 	(void)state;

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
-/* Calls at places where they do not belong, others at the same ring, and options at their limits. */
+/*
+ * Calls at places where they do not belong, others at the same ring, and options at their limits.
+ */
 #include <errno.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -108,7 +110,7 @@ static void a_look_from_outside(void **state)
 
 		sim_sys_set_word_size(start->word_size);
 		rig_open(&rig, PAGE, start, 0);
-		bpfring_cons_set_quiet(bpfring_consumer_cons(rig.c), 1);
+		bpfring_ring_set_quiet(bpfring_consumer_ring(rig.c), 1);
 		put_number(rig.r, 0);
 		assert_int_equal(
 			bpfring_consumer_consume(rig.c, count_numbers, &counter, NULL, NULL), 1);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /*
- * Sleeps that end late. The time-outs of system calls are late by whatever timer slack the thread was given, so
- * none may be used; a timer is late when the thread gets no processor, and that is measured.
+ * Sleeps that end late. The time-outs of system calls are late by whatever timer slack the thread
+ * was given, so none may be used; a timer is late when the thread gets no processor, and that is
+ * measured.
  */
 #include <errno.h>
 #include <sys/prctl.h>

@@ -113,7 +113,7 @@ static void by_hand(void **state)
 				put(rig.r, 8);
 				sim_discard(rig.r, sim_reserve(rig.r, 8), 0);
 			}
-			bpfring_cons_set_quiet(bpfring_consumer_cons(rig.c), 1);
+			bpfring_ring_set_quiet(bpfring_consumer_ring(rig.c), 1);
 			for (unsigned int i = 0; i < released; i++) {
 				assert_int_equal(bpfring_consumer_peek(rig.c, &record), 1);
 				assert_int_equal(bpfring_consumer_release(rig.c), 0);
@@ -197,7 +197,7 @@ static void by_one_who_goes_on_looking(void **state)
 		assert_int_equal(bpfring_consumer_snapshot(other, see, &seen), i % 200);
 		assert_int_equal(seen, i % 200);
 		assert_int_equal(bpfring_consumer_avail_data(other), i % 200 * 16);
-		bpfring_cons_set_quiet(bpfring_consumer_cons(rig.c), i % 3 > 0);
+		bpfring_ring_set_quiet(bpfring_consumer_ring(rig.c), i % 3 > 0);
 		assert_int_equal(
 			bpfring_consumer_consume(rig.c, count_record, &counter, NULL, NULL),
 			i % 200);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /*
- * Callbacks that never return, in every way and from every call. What they were given counts as consumed, the
- * rest comes to the next call, from whatever thread and depth, and all can be freed.
+ * Callbacks that never return, in every way and from every call. What they were given counts as
+ * consumed, the rest comes to the next call, from whatever thread and depth, and all can be freed.
  */
 #include <errno.h>
 #include <poll.h>
@@ -457,8 +457,8 @@ static void edges_are_not_lost(void **state)
 }
 
 /*
- * A call that was left, and one of another object that has its very place on the stack: the callback of the
- * second one frees the first.
+ * A call that was left, and one of another object that has its very place on the stack: the
+ * callback of the second one frees the first.
  */
 struct pair {
 	struct rig rigs[2];
@@ -518,7 +518,10 @@ static void another_call_at_the_same_place(void **state)
 	}
 }
 
-/* Coroutines: a callback that goes on elsewhere, whose stack says nothing of the call that it is in. */
+/*
+ * Coroutines: a callback that goes on elsewhere, whose stack says nothing of the call that it is
+ * in.
+ */
 static struct {
 	ucontext_t in_callback, elsewhere;
 	struct scene *s;
@@ -660,7 +663,10 @@ static void cancelled_in_its_sleep(void **state)
 	}
 }
 
-/* longjmp() out of a signal handler that came in the sleep; elsewhere it would be out of malloc(), say. */
+/*
+ * longjmp() out of a signal handler that came in the sleep; elsewhere it would be out of malloc(),
+ * say.
+ */
 static void on_signal(int number)
 {
 	(void)number;

@@ -253,7 +253,9 @@ static void whoever_left_gets_no_more(void **state)
 		for (int n = 0; n < 3; n++)
 			assert_int_equal(bpfring_loop_poll(leaver.loop, MSEC), 0);
 		assert_int_equal(leaver.records, taken);
-		/* it is left so that the next record notifies whoever waits, once the rest is taken */
+		/*
+		 * it is left so that the next record notifies whoever waits, once the rest is taken
+		 */
 		assert_int_equal(sim_ring_cons(rig.r), 16 * taken);
 		if (leaver.closes)
 			assert_int_equal(bpfring_consumer_open(&rig.c, rig.r->event_fd, NULL), 0);

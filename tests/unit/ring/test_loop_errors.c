@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
-/* Descriptors that are refused or closed, callbacks that fail, rings that break; the others go on. */
+/*
+ * Descriptors that are refused or closed, callbacks that fail, rings that break; the others go on.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/epoll.h>
@@ -192,7 +194,9 @@ static void errors_of_descriptors(void **state)
 		assert_int_equal(bpfring_loop_poll(l, 0), 0); /* asleep */
 		assert_int_equal(bpfring_loop_add_fd(l, event, EPOLLIN, fail_fd, &results[k]), 0);
 		put(rig.r, 8);
-		/* its edge is told in the same breath as the descriptor that fails: not forgotten */
+		/*
+		 * its edge is told in the same breath as the descriptor that fails: not forgotten
+		 */
 		assert_int_equal(bpfring_loop_run(l), results[k] == -EIO ? -EIO : 0);
 		assert_int_equal(bpfring_loop_remove_fd(l, event), 0);
 		if (!counter.records)

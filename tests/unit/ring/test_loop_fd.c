@@ -241,7 +241,10 @@ static int leave_unread(void *ctx, int fd, uint32_t events)
 	return 0;
 }
 
-/* A window is over, and a descriptor is ready that its callback does not read: that makes no further edge. */
+/*
+ * A window is over, and a descriptor is ready that its callback does not read: that makes no
+ * further edge.
+ */
 static void what_stays_ready(void **state)
 {
 	(void)state;
@@ -303,10 +306,14 @@ static void a_timer_that_fails(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		rig_test(no_descriptor_while_spinning), rig_test(readable_only_when_there_is_work),
-		rig_test(work_left_by_a_budget),	rig_test(descriptors_wakes_and_stops),
-		rig_test(a_busy_head_does_not_spin),	rig_test(a_tick),
-		rig_test(what_stays_ready),		rig_test(a_timer_that_fails),
+		rig_test(no_descriptor_while_spinning),
+		rig_test(readable_only_when_there_is_work),
+		rig_test(work_left_by_a_budget),
+		rig_test(descriptors_wakes_and_stops),
+		rig_test(a_busy_head_does_not_spin),
+		rig_test(a_tick),
+		rig_test(what_stays_ready),
+		rig_test(a_timer_that_fails),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /*
- * Calls that are refused say what is wrong, by which name, and what to do: once per object and cause, however
- * often a program makes the same mistake.
+ * Calls that are refused say what is wrong, by which name, and what to do: once per object and
+ * cause, however often a program makes the same mistake.
  */
 #include <errno.h>
 #include <pthread.h>

@@ -127,7 +127,9 @@ static void a_steady_stream(void **state)
 		run(&c, gaps[i], 20 * MSEC, &armed); /* to find out */
 		looks = run(&c, gaps[i], 200 * MSEC, &armed);
 		assert_int_equal(armed, 0);
-		/* windows as long as they may be: 200 us, or half the ring at four times the rate */
+		/*
+		 * windows as long as they may be: 200 us, or half the ring at four times the rate
+		 */
 		if (gaps[i] >= 1000)
 			assert_in_range(looks, 1000, 1100);
 	}
@@ -306,7 +308,9 @@ static int64_t late_look(struct course *c, uint64_t records, int64_t late)
 	return bpfring_pace_next(&c->pace, &c->params, &look);
 }
 
-/* Window and lateness together fit half the ring at four times the rate; if not, the ring is armed. */
+/*
+ * Window and lateness together fit half the ring at four times the rate; if not, the ring is armed.
+ */
 static void windows_that_end_late(void **state)
 {
 	static const uint32_t waits[] = {BPFRING_WAIT_ADAPTIVE, BPFRING_WAIT_COALESCE};

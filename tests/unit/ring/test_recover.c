@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
-/* Positions that are those of no record: refused by every open, repaired by one that asks for it. */
+/*
+ * Positions that are those of no record: refused by every open, repaired by one that asks for it.
+ */
 #include <errno.h>
 
 #include "rig.h"
@@ -7,12 +9,12 @@
 /* Four laps of records, of which the last so many are not read. */
 static void fill(struct rig *rig, unsigned int unread)
 {
-	struct bpfring_cons *cons = bpfring_consumer_cons(rig->c);
+	struct bpfring_ring *cons = bpfring_consumer_ring(rig->c);
 	struct counter counter = {0};
 
 	for (unsigned int i = 0; i < 4 * PAGE / 16; i++) {
 		put(rig->r, 8);
-		bpfring_cons_set_quiet(cons, 1);
+		bpfring_ring_set_quiet(cons, 1);
 		assert_int_equal(
 			bpfring_consumer_consume(rig->c, count_record, &counter, NULL, NULL), 1);
 	}
@@ -121,7 +123,10 @@ static void without_a_note(void **state)
 	}
 }
 
-/* A payload full of zeroes looks like a row of empty records; the kernel's own mark tells them apart. */
+/*
+ * A payload full of zeroes looks like a row of empty records; the kernel's own mark tells them
+ * apart.
+ */
 static void zeroes_are_no_records(void **state)
 {
 	struct rig rig;

@@ -1,18 +1,21 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
-/* ring.h: discarded records take space until they are given back, also where nobody releases anything. */
+/*
+ * ring.h: discarded records take space until they are given back, also where nobody releases
+ * anything.
+ */
 #include <errno.h>
 
 #include "cons_rig.h"
 
 /* The loop that every program writes, with a BPF program that discards nearly everything. */
-static void take_and_release(struct bpfring_cons *c, unsigned int *taken)
+static void take_and_release(struct bpfring_ring *c, unsigned int *taken)
 {
 	struct bpfring_record record;
 
-	while (bpfring_cons_peek(c, &record) == 1) {
+	while (bpfring_ring_peek(c, &record) == 1) {
 		assert_int_equal(record.size, 40);
 		(*taken)++;
-		assert_int_equal(bpfring_cons_release(c), 0);
+		assert_int_equal(bpfring_ring_release(c), 0);
 	}
 }
 
@@ -24,17 +27,17 @@ static void a_ring_of_discards_does_not_jam(void **state)
 		for (int quiet = 0; quiet < 2; quiet++) {
 			struct sim_ring *r = ring_new(PAGE, s);
 			unsigned int taken = 0;
-			struct bpfring_cons c;
+			struct bpfring_ring c;
 
 			init(&c, r);
-			bpfring_cons_set_quiet(&c, quiet);
+			bpfring_ring_set_quiet(&c, quiet);
 			for (unsigned int i = 0; i < 2000; i++) {
 				if (!put_discarded(r, 8))
 					fail_msg("quiet %d: jammed after %u", quiet, i);
 				if (i % 700 == 699)
 					assert_int_equal(put(r, 40), 1);
 				take_and_release(&c, &taken);
-				assert_int_equal(bpfring_cons_avail_data(&c), 0);
+				assert_int_equal(bpfring_ring_avail_data(&c), 0);
 				if (!quiet) /* nothing is left that an epoll would report */
 					assert_int_equal(sim_ring_cons(r), sim_ring_prod(r));
 			}
@@ -46,24 +49,24 @@ static void a_ring_of_discards_does_not_jam(void **state)
 }
 
 /* The ways to find nothing behind three discarded records. */
-static int by_peek(struct bpfring_cons *c)
+static int by_peek(struct bpfring_ring *c)
 {
-	return bpfring_cons_peek(c, &(struct bpfring_record){0});
+	return bpfring_ring_peek(c, &(struct bpfring_record){0});
 }
 
-static int by_batch(struct bpfring_cons *c)
+static int by_batch(struct bpfring_ring *c)
 {
 	struct bpfring_record records[4];
 
-	return bpfring_cons_peek_batch(c, records, 4);
+	return bpfring_ring_peek_batch(c, records, 4);
 }
 
-static int by_arm(struct bpfring_cons *c)
+static int by_arm(struct bpfring_ring *c)
 {
-	return bpfring_cons_arm(c);
+	return bpfring_ring_arm(c);
 }
 
-static int (*const ways[])(struct bpfring_cons *c) = {by_peek, by_batch, by_arm};
+static int (*const ways[])(struct bpfring_ring *c) = {by_peek, by_batch, by_arm};
 
 static void every_way_to_find_nothing_gives_them_back(void **state)
 {
@@ -75,7 +78,7 @@ static void every_way_to_find_nothing_gives_them_back(void **state)
 			for_each_start(s)
 			{
 				struct sim_ring *r = ring_new(PAGE, s);
-				struct bpfring_cons c;
+				struct bpfring_ring c;
 				void *busy = NULL;
 
 				init(&c, r);
@@ -89,7 +92,7 @@ static void every_way_to_find_nothing_gives_them_back(void **state)
 				assert_int_equal(sim_ring_cons(r), ring_word(r, s->pos + 96));
 				assert_int_equal(c.released, c.pos);
 				assert_int_equal(c.discards, 3);
-				assert_int_equal(bpfring_cons_head_busy(&c), end == BUSY);
+				assert_int_equal(bpfring_ring_head_busy(&c), end == BUSY);
 				if (end == BUSY) { /* and its commit notifies */
 					sim_submit(r, busy, 0);
 					assert_int_equal(sim_ring_notified(r), 1 + 1);
@@ -106,17 +109,17 @@ static void behind_held_records_they_stay(void **state)
 {
 	struct sim_ring *r = ring_new(PAGE, NULL);
 	struct bpfring_record record;
-	struct bpfring_cons c;
+	struct bpfring_ring c;
 
 	(void)state;
 	init(&c, r);
 	assert_int_equal(put(r, 8), 1);
 	while (put_discarded(r, 8))
 		;
-	assert_int_equal(bpfring_cons_peek(&c, &record), 1);
-	assert_int_equal(bpfring_cons_peek(&c, &record), 0);
+	assert_int_equal(bpfring_ring_peek(&c, &record), 1);
+	assert_int_equal(bpfring_ring_peek(&c, &record), 0);
 	assert_int_equal(sim_ring_cons(r), 0);
-	bpfring_cons_cancel(&c);
+	bpfring_ring_cancel(&c);
 	assert_int_equal(c.discards, 0);
 	assert_int_equal(drain(&c), 1);
 	assert_int_equal(c.discards, PAGE / 16 - 2);
@@ -129,7 +132,7 @@ static void peeked_and_cancelled(void **state)
 {
 	struct sim_ring *r = ring_new(PAGE, NULL);
 	struct bpfring_record record;
-	struct bpfring_cons c;
+	struct bpfring_ring c;
 
 	(void)state;
 	init(&c, r);
@@ -137,9 +140,9 @@ static void peeked_and_cancelled(void **state)
 		assert_int_equal(put_discarded(r, 8), 1);
 	assert_int_equal(put(r, 40), 1);
 	for (int i = 0; i < 3; i++) {
-		assert_int_equal(bpfring_cons_peek(&c, &record), 1);
+		assert_int_equal(bpfring_ring_peek(&c, &record), 1);
 		assert_int_equal(record.pos, 48);
-		bpfring_cons_cancel(&c);
+		bpfring_ring_cancel(&c);
 		assert_int_equal(sim_ring_cons(r), 0);
 		assert_int_equal(c.discards, 0);
 	}
@@ -148,13 +151,16 @@ static void peeked_and_cancelled(void **state)
 	sim_ring_free(r);
 }
 
-/* In the middle of a long row the space is given back in parts: 1/32 of the ring, and a record more. */
+/*
+ * In the middle of a long row the space is given back in parts: 1/32 of the ring, and a record
+ * more.
+ */
 static void a_long_row_is_given_back_in_parts(void **state)
 {
 	struct sim_ring *r = ring_new(PAGE, NULL);
 	struct bpfring_priv_cursor cursor;
 	struct bpfring_record record;
-	struct bpfring_cons c;
+	struct bpfring_ring c;
 
 	(void)state;
 	init(&c, r);
@@ -180,11 +186,11 @@ static void a_long_row_is_given_back_in_parts(void **state)
 static void quiet_behind_discards(void **state)
 {
 	struct sim_ring *r = ring_new(PAGE, NULL);
-	struct bpfring_cons c;
+	struct bpfring_ring c;
 
 	(void)state;
 	init(&c, r);
-	bpfring_cons_set_quiet(&c, 1);
+	bpfring_ring_set_quiet(&c, 1);
 	assert_int_equal(put_discarded(r, 8), 1);
 	assert_int_equal(drain(&c), 0);
 	r->notified = 0;
@@ -193,7 +199,7 @@ static void quiet_behind_discards(void **state)
 		assert_int_equal(drain(&c), i % 3 == 0);
 	}
 	assert_int_equal(sim_ring_notified(r), 0);
-	assert_int_equal(bpfring_cons_arm(&c), 0);
+	assert_int_equal(bpfring_ring_arm(&c), 0);
 	assert_int_equal(put_discarded(r, 8), 1);
 	assert_int_equal(sim_ring_notified(r), 1);
 	sim_ring_free(r);
@@ -206,27 +212,27 @@ static void arm_looks_past_them(void **state)
 	for_each_start(s)
 	{
 		struct sim_ring *r = ring_new(PAGE, s);
-		struct bpfring_cons c;
+		struct bpfring_ring c;
 
 		init(&c, r);
 		for (uint64_t n = 0; n < 60; n++) {
-			bpfring_cons_set_quiet(&c, 1);
+			bpfring_ring_set_quiet(&c, 1);
 			for (uint64_t i = 0; i < n; i++)
 				assert_int_equal(put_discarded(r, 8), 1);
-			assert_int_equal(bpfring_cons_arm(&c), 0);
+			assert_int_equal(bpfring_ring_arm(&c), 0);
 			assert_int_equal(c.quiet, 0);
 			assert_int_equal(sim_ring_cons(r), sim_ring_prod(r));
 			r->notified = 0;
 			assert_int_equal(put(r, 8), 1);
 			assert_int_equal(sim_ring_notified(r), 1);
-			assert_int_equal(bpfring_cons_arm(&c), 1);
+			assert_int_equal(bpfring_ring_arm(&c), 1);
 			assert_int_equal(drain(&c), 1);
 			/* a record behind them is one to read, and is the next */
 			for (uint64_t i = 0; i < n; i++)
 				assert_int_equal(put_discarded(r, 8), 1);
 			assert_int_equal(put(r, 40), 1);
-			assert_int_equal(bpfring_cons_arm(&c), 1);
-			assert_int_equal(bpfring_cons_arm(&c), 1);
+			assert_int_equal(bpfring_ring_arm(&c), 1);
+			assert_int_equal(bpfring_ring_arm(&c), 1);
 			assert_int_equal(drain(&c), 1);
 			assert_int_equal(c.records, 2 * n + 2);
 			assert_int_equal(c.discards, n * (n + 1));

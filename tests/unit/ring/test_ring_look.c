@@ -5,9 +5,9 @@
 #include "cons_rig.h"
 
 /* One more end of the same ring, opened now. */
-static struct bpfring_cons looker(struct sim_ring *r)
+static struct bpfring_ring looker(struct sim_ring *r)
 {
-	struct bpfring_cons c;
+	struct bpfring_ring c;
 
 	init(&c, r);
 	return c;
@@ -19,11 +19,11 @@ static void peek_and_cancel_store_nothing(void **state)
 	for_each_start(s)
 	{
 		struct sim_ring *r = ring_new(PAGE, s);
-		struct bpfring_cons c, other;
+		struct bpfring_ring c, other;
 		struct bpfring_record record;
 
 		init(&c, r);
-		bpfring_cons_set_quiet(&c, 1);
+		bpfring_ring_set_quiet(&c, 1);
 		for (int i = 0; i < 500; i++) {
 			uint64_t before;
 
@@ -34,8 +34,8 @@ static void peek_and_cancel_store_nothing(void **state)
 				assert_int_equal(drain(&c), 2);
 			before = sim_ring_cons(r);
 			other = looker(r);
-			assert_int_equal(bpfring_cons_peek(&other, &record), i % 2 == 0);
-			bpfring_cons_cancel(&other);
+			assert_int_equal(bpfring_ring_peek(&other, &record), i % 2 == 0);
+			bpfring_ring_cancel(&other);
 			assert_int_equal(sim_ring_cons(r), before);
 		}
 		drain(&c);
@@ -44,8 +44,8 @@ static void peek_and_cancel_store_nothing(void **state)
 }
 
 /*
- * Who peeks once and finds discarded records only leaves them alone. Who goes on gives them back; the
- * consumer takes that for what it is.
+ * Who peeks once and finds discarded records only leaves them alone. Who goes on gives them back;
+ * the consumer takes that for what it is.
  */
 static void discards_given_back_by_another(void **state)
 {
@@ -55,30 +55,30 @@ static void discards_given_back_by_another(void **state)
 		for (int quiet = 0; quiet < 2; quiet++) {
 			struct sim_ring *r = ring_new(PAGE, s);
 			struct bpfring_record record;
-			struct bpfring_cons c, other;
+			struct bpfring_ring c, other;
 			unsigned int taken = 0;
 			uint64_t before;
 
 			init(&c, r);
-			bpfring_cons_set_quiet(&c, quiet);
+			bpfring_ring_set_quiet(&c, quiet);
 			for (unsigned int i = 0; i < 1000; i++) {
 				for (unsigned int n = i % 4; n; n--)
 					assert_int_equal(put_discarded(r, 8), 1);
 				if (i % 5 == 0)
-					assert_int_equal(bpfring_cons_peek(&c, &record), 0);
+					assert_int_equal(bpfring_ring_peek(&c, &record), 0);
 				if (i % 7 == 0)
 					assert_int_equal(put_discarded(r, 24), 1);
 				other = looker(r);
 				before = sim_ring_cons(r);
-				assert_int_equal(bpfring_cons_peek(&other, &record), 0);
+				assert_int_equal(bpfring_ring_peek(&other, &record), 0);
 				assert_true(sim_ring_cons(r) == before || !c.records);
-				assert_int_equal(bpfring_cons_peek(&other, &record), 0);
+				assert_int_equal(bpfring_ring_peek(&other, &record), 0);
 				assert_int_equal(ring_word(r, other.released), sim_ring_prod(r));
 				if (i % 3 == 0)
 					assert_int_equal(put(r, 40), 1);
 				if (i % 11 == 0) {
-					assert_int_equal(bpfring_cons_arm(&c), i % 3 == 0);
-					bpfring_cons_set_quiet(&c, quiet);
+					assert_int_equal(bpfring_ring_arm(&c), i % 3 == 0);
+					bpfring_ring_set_quiet(&c, quiet);
 				}
 				taken += drain(&c);
 				assert_int_equal(taken, i / 3 + 1);
@@ -94,17 +94,17 @@ static void discards_given_back_by_another(void **state)
 static void somebody_publishes_what_was_kept_back(void **state)
 {
 	struct sim_ring *r = ring_new(PAGE, NULL);
-	struct bpfring_cons c;
+	struct bpfring_ring c;
 
 	(void)state;
 	init(&c, r);
-	bpfring_cons_set_quiet(&c, 1);
+	bpfring_ring_set_quiet(&c, 1);
 	for (uint64_t i = 1; i < 100; i++) {
 		assert_int_equal(put(r, 8), 1);
 		assert_int_equal(drain(&c), 1);
 		sim_ring_set_cons(r, 16 * i);
-		assert_int_equal(i % 2 ? bpfring_cons_release(&c) : bpfring_cons_arm(&c), 0);
-		bpfring_cons_set_quiet(&c, 1);
+		assert_int_equal(i % 2 ? bpfring_ring_release(&c) : bpfring_ring_arm(&c), 0);
+		bpfring_ring_set_quiet(&c, 1);
 	}
 	sim_ring_free(r);
 }
@@ -123,7 +123,7 @@ static void what_is_not_harmless(void **state)
 				struct sim_ring *r = ring_new(PAGE, s);
 				uint64_t to = ring_word(r, s->pos + 16 + (uint64_t)moves[i]);
 				struct bpfring_record record;
-				struct bpfring_cons c;
+				struct bpfring_ring c;
 				int err;
 
 				/* [0, 16) released, then discarded, record, busy */
@@ -135,11 +135,11 @@ static void what_is_not_harmless(void **state)
 				assert_non_null(sim_reserve(r, 8));
 				sim_ring_set_cons(r, to);
 				if (how == 0) {
-					assert_int_equal(bpfring_cons_peek(&c, &record), 1);
-					err = bpfring_cons_release(&c);
+					assert_int_equal(bpfring_ring_peek(&c, &record), 1);
+					err = bpfring_ring_release(&c);
 				} else {
-					err = how == 1 ? bpfring_cons_release(&c)
-						       : bpfring_cons_arm(&c);
+					err = how == 1 ? bpfring_ring_release(&c)
+						       : bpfring_ring_arm(&c);
 				}
 				if (err != -EBUSY)
 					fail_msg("moved by %d: %d", (int)moves[i], err);
@@ -158,7 +158,7 @@ static void left_behind_by_a_lap(void **state)
 	{
 		struct sim_ring *r = ring_new(PAGE, s);
 		struct bpfring_record record;
-		struct bpfring_cons c, other;
+		struct bpfring_ring c, other;
 
 		init(&c, r);
 		other = looker(r);
@@ -166,8 +166,8 @@ static void left_behind_by_a_lap(void **state)
 			assert_int_equal(put(r, 8), 1);
 			assert_int_equal(drain(&c), 1);
 		}
-		assert_int_equal(bpfring_cons_peek(&other, &record), -EBUSY);
-		assert_int_equal(bpfring_cons_arm(&other), -EBUSY);
+		assert_int_equal(bpfring_ring_peek(&other, &record), -EBUSY);
+		assert_int_equal(bpfring_ring_arm(&other), -EBUSY);
 		assert_int_equal(put(r, 8), 1);
 		assert_int_equal(drain(&c), 1);
 		sim_ring_free(r);

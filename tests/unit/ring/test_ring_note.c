@@ -2,7 +2,10 @@
 /* ring.h: what a quiet consumer leaves behind when it is killed, and who makes what of it. */
 #include "cons_rig.h"
 
-/* A consumer is gone without a word. The next finds the exact place; one that knows no note, a record before. */
+/*
+ * A consumer is gone without a word. The next finds the exact place; one that knows no note, a
+ * record before.
+ */
 static void after_a_kill(void **state)
 {
 	(void)state;
@@ -13,16 +16,16 @@ static void after_a_kill(void **state)
 
 		for (unsigned int i = 0; i < 600; i++) {
 			struct bpfring_record record = {.pos = 1};
-			struct bpfring_cons c; /* a new one each time, the old one just stops */
+			struct bpfring_ring c; /* a new one each time, the old one just stops */
 
 			init(&c, r);
 			assert_int_equal(ring_word(r, c.released), ring_word(r, pos));
 			assert_int_equal(put(r, 8), 1);
-			bpfring_cons_set_quiet(&c, i % 3 != 0);
-			assert_int_equal(bpfring_cons_peek(&c, &record), 1);
+			bpfring_ring_set_quiet(&c, i % 3 != 0);
+			assert_int_equal(bpfring_ring_peek(&c, &record), 1);
 			assert_int_equal(ring_word(r, record.pos), ring_word(r, pos));
-			assert_int_equal(bpfring_cons_release(&c), 0);
-			assert_int_equal(bpfring_cons_peek(&c, &record), 0);
+			assert_int_equal(bpfring_ring_release(&c), 0);
+			assert_int_equal(bpfring_ring_peek(&c, &record), 0);
 			pos += 16;
 			assert_int_equal(sim_ring_cons(r), ring_word(r, i % 3 ? pos - 16 : pos));
 		}
@@ -30,7 +33,10 @@ static void after_a_kill(void **state)
 	}
 }
 
-/* What a note may say that does not fit, all in words of the ring, around the position of two records. */
+/*
+ * What a note may say that does not fit, all in words of the ring, around the position of two
+ * records.
+ */
 static void a_note_that_does_not_fit_is_not_believed(void **state)
 {
 	(void)state;
@@ -41,7 +47,7 @@ static void a_note_that_does_not_fit_is_not_believed(void **state)
 		assert_int_equal(put(r, 8), 1);
 		assert_int_equal(put(r, 8), 1);
 		for (int64_t offset = -2 * (int64_t)PAGE; offset < 2 * (int64_t)PAGE; offset++) {
-			struct bpfring_cons c = {.note = note_of(r),
+			struct bpfring_ring c = {.note = note_of(r),
 						 .word_size = (uint8_t)s->word_size};
 
 			bpfring_priv_write_note(&c, s->pos + (uint64_t)offset);
@@ -58,7 +64,7 @@ static void a_note_that_does_not_fit_is_not_believed(void **state)
 static void no_note_of_a_busy_or_broken_record(void **state)
 {
 	struct sim_ring *r = ring_new(PAGE, NULL);
-	struct bpfring_cons c = {.note = note_of(r), .word_size = 8};
+	struct bpfring_ring c = {.note = note_of(r), .word_size = 8};
 	void *busy = sim_reserve(r, 8);
 
 	(void)state;
@@ -77,12 +83,12 @@ static void no_note_of_a_busy_or_broken_record(void **state)
 static void killed_in_a_release(void **state)
 {
 	struct sim_ring *r = ring_new(PAGE, NULL);
-	struct bpfring_cons c;
+	struct bpfring_ring c;
 	uint64_t note;
 
 	(void)state;
 	init(&c, r);
-	bpfring_cons_set_quiet(&c, 1);
+	bpfring_ring_set_quiet(&c, 1);
 	for (int i = 0; i < 3; i++) {
 		assert_int_equal(put(r, 8), 1);
 		note = *(uint64_t *)note_of(r);
@@ -102,14 +108,14 @@ static void a_stale_note(void **state)
 	for_each_start(s)
 	{
 		struct sim_ring *r = ring_new(PAGE, s);
-		struct bpfring_cons c;
+		struct bpfring_ring c;
 
 		init(&c, r);
-		bpfring_cons_set_quiet(&c, 1);
+		bpfring_ring_set_quiet(&c, 1);
 		for (int i = 0; i < 5; i++)
 			assert_int_equal(put(r, 8), 1);
-		assert_int_equal(bpfring_cons_peek(&c, &(struct bpfring_record){0}), 1);
-		assert_int_equal(bpfring_cons_release(&c), 0);
+		assert_int_equal(bpfring_ring_peek(&c, &(struct bpfring_record){0}), 1);
+		assert_int_equal(bpfring_ring_release(&c), 0);
 		for (uint64_t taken = 1; taken <= 5; taken++) {
 			sim_ring_set_cons(r, s->pos + 16 * taken);
 			init(&c, r);
@@ -126,16 +132,16 @@ static void a_new_consumer_can_arm(void **state)
 	for_each_start(s)
 	{
 		struct sim_ring *r = ring_new(PAGE, s);
-		struct bpfring_cons c;
+		struct bpfring_ring c;
 
 		init(&c, r);
-		bpfring_cons_set_quiet(&c, 1);
+		bpfring_ring_set_quiet(&c, 1);
 		put(r, 8);
 		drain(&c);
 		init(&c, r);
-		assert_int_equal(bpfring_cons_avail_data(&c), 0);
+		assert_int_equal(bpfring_ring_avail_data(&c), 0);
 		r->notified = 0;
-		assert_int_equal(bpfring_cons_arm(&c), 0);
+		assert_int_equal(bpfring_ring_arm(&c), 0);
 		assert_int_equal(sim_ring_cons(r), sim_ring_prod(r));
 		put(r, 8);
 		assert_int_equal(sim_ring_notified(r), 1);

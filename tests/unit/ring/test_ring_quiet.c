@@ -18,12 +18,12 @@ static void no_commit_notifies_while_quiet(void **state)
 	for_each_start(s)
 	{
 		struct sim_ring *r = ring_new(PAGE, s);
-		struct bpfring_cons c;
+		struct bpfring_ring c;
 
 		init(&c, r);
 		assert_int_equal(put(r, 8), 1);
 		assert_int_equal(sim_ring_notified(r), 1);
-		bpfring_cons_set_quiet(&c, 1);
+		bpfring_ring_set_quiet(&c, 1);
 		assert_int_equal(drain(&c), 1);
 		for (unsigned int i = 0; i < 3 * PAGE / 16; i++) {
 			/* the start of the last record */
@@ -45,20 +45,20 @@ static void armed_the_next_commit_notifies_once(void **state)
 	for_each_start(s)
 	{
 		struct sim_ring *r = ring_new(PAGE, s);
-		struct bpfring_cons c;
+		struct bpfring_ring c;
 
 		init(&c, r);
 		for (unsigned int i = 0; i < 1000; i++) {
-			assert_int_equal(bpfring_cons_arm(&c), 0);
+			assert_int_equal(bpfring_ring_arm(&c), 0);
 			assert_int_equal(sim_ring_cons(r), sim_ring_prod(r));
 			assert_int_equal(put(r, i % 100), 1);
 			assert_int_equal(put(r, 8), 1);
 			assert_int_equal(sim_ring_notified(r), i + 1);
-			bpfring_cons_set_quiet(&c, 1);
+			bpfring_ring_set_quiet(&c, 1);
 			assert_int_equal(drain(&c), 2);
 			assert_int_equal(put(r, 8), 1);
-			assert_int_equal(bpfring_cons_arm(&c), 1); /* do not sleep: it is there */
-			bpfring_cons_set_quiet(&c, 1);
+			assert_int_equal(bpfring_ring_arm(&c), 1); /* do not sleep: it is there */
+			bpfring_ring_set_quiet(&c, 1);
 			assert_int_equal(drain(&c), 1);
 			assert_int_equal(sim_ring_notified(r), i + 1);
 		}
@@ -70,43 +70,43 @@ static void armed_the_next_commit_notifies_once(void **state)
 static void quiet_takes_effect_with_the_next_record(void **state)
 {
 	struct sim_ring *r = ring_new(PAGE, NULL);
-	struct bpfring_cons c;
+	struct bpfring_ring c;
 
 	(void)state;
 	init(&c, r);
 	assert_int_equal(put(r, 8), 1);
 	assert_int_equal(drain(&c), 1);
-	bpfring_cons_set_quiet(&c, 1);
-	assert_int_equal(bpfring_cons_release(&c), 0);
+	bpfring_ring_set_quiet(&c, 1);
+	assert_int_equal(bpfring_ring_release(&c), 0);
 	assert_int_equal(sim_ring_cons(r), 16);
 	assert_int_equal(put(r, 8), 1);
 	assert_int_equal(drain(&c), 1);
 	assert_int_equal(sim_ring_cons(r), 16);
-	bpfring_cons_set_quiet(&c, 0);
-	assert_int_equal(bpfring_cons_release(&c), 0);
+	bpfring_ring_set_quiet(&c, 0);
+	assert_int_equal(bpfring_ring_release(&c), 0);
 	assert_int_equal(sim_ring_cons(r), 32);
 	/* nor behind a sleep */
-	bpfring_cons_set_quiet(&c, 1);
+	bpfring_ring_set_quiet(&c, 1);
 	assert_int_equal(put(r, 8), 1);
 	assert_int_equal(drain(&c), 1);
-	assert_int_equal(bpfring_cons_arm(&c), 0);
-	bpfring_cons_set_quiet(&c, 1);
-	assert_int_equal(bpfring_cons_release(&c), 0);
+	assert_int_equal(bpfring_ring_arm(&c), 0);
+	bpfring_ring_set_quiet(&c, 1);
+	assert_int_equal(bpfring_ring_release(&c), 0);
 	assert_int_equal(sim_ring_cons(r), 48);
 	/* nor what is peeked and put back */
 	assert_int_equal(put(r, 8), 1);
 	assert_int_equal(drain(&c), 1);
 	assert_int_equal(put(r, 8), 1);
-	assert_int_equal(bpfring_cons_peek(&c, &(struct bpfring_record){0}), 1);
-	bpfring_cons_cancel(&c);
-	assert_int_equal(bpfring_cons_release(&c), 0);
+	assert_int_equal(bpfring_ring_peek(&c, &(struct bpfring_record){0}), 1);
+	bpfring_ring_cancel(&c);
+	assert_int_equal(bpfring_ring_release(&c), 0);
 	assert_int_equal(sim_ring_cons(r), 64);
 	sim_ring_free(r);
 }
 
 /*
- * Which reservations fail because of it, for a last record of every size, every fill behind it and every
- * size of the next: those that need the space of that record, if it is small. Else none.
+ * Which reservations fail because of it, for a last record of every size, every fill behind it and
+ * every size of the next: those that need the space of that record, if it is small. Else none.
  */
 static void what_is_kept_back_is_one_small_record(void **state)
 {
@@ -116,15 +116,15 @@ static void what_is_kept_back_is_one_small_record(void **state)
 
 		for (uint64_t fill = 0; fill + kept < PAGE; fill += fill < 16 ? 8 : 424) {
 			struct sim_ring *r = ring_new(PAGE, &starts[(last / 8 + fill) % 7]);
-			struct bpfring_cons c;
+			struct bpfring_ring c;
 
 			init(&c, r);
-			bpfring_cons_set_quiet(&c, 1);
+			bpfring_ring_set_quiet(&c, 1);
 			for (uint64_t total = 8; total <= PAGE + 8; total += 8) {
 				int fits;
 
-				assert_int_equal(bpfring_cons_arm(&c), 0);
-				bpfring_cons_set_quiet(&c, 1);
+				assert_int_equal(bpfring_ring_arm(&c), 0);
+				bpfring_ring_set_quiet(&c, 1);
 				assert_int_equal(put(r, last - 8), 1);
 				assert_int_equal(drain(&c), 1);
 				if (fill)
@@ -148,11 +148,11 @@ static void a_third_of_the_page(void **state)
 	for (uint64_t size = PAGE / 3 - 40; size < PAGE / 3 + 24; size++) {
 		for (unsigned int every = 1; every <= 3; every++) {
 			struct sim_ring *loud = ring_new(PAGE, NULL), *quiet = ring_new(PAGE, NULL);
-			struct bpfring_cons c[2];
+			struct bpfring_ring c[2];
 
 			init(&c[0], loud);
 			init(&c[1], quiet);
-			bpfring_cons_set_quiet(&c[1], 1);
+			bpfring_ring_set_quiet(&c[1], 1);
 			for (unsigned int i = 0; i < 60; i++) {
 				assert_int_equal(put(loud, size), put(quiet, size));
 				if (i % every == 0)
@@ -188,7 +188,7 @@ static void at_any_moment(void **state)
 	{
 		struct sim_ring *r = ring_new(PAGE, s);
 		unsigned int count = 0;
-		struct bpfring_cons c;
+		struct bpfring_ring c;
 		uint64_t published;
 
 		srandom(1);
@@ -196,18 +196,18 @@ static void at_any_moment(void **state)
 		published = c.published;
 		for (int step = 0; step < MANY; step++) {
 			uint64_t size = (uint64_t)random() % (random() % 4 ? 200 : 2000);
-			uint64_t prod = c.released + bpfring_cons_avail_data(&c);
+			uint64_t prod = c.released + bpfring_ring_avail_data(&c);
 			uint64_t free = PAGE - (prod - c.released);
 			void *payload = NULL;
 
 			switch (random() % 8) {
 			case 0:
-				bpfring_cons_set_quiet(&c, (int)(random() % 4));
+				bpfring_ring_set_quiet(&c, (int)(random() % 4));
 				drain(&c);
 				break;
 			case 1:
 				if (random() % 8 == 0)
-					bpfring_cons_arm(&c);
+					bpfring_ring_arm(&c);
 				break;
 			case 2:
 				if (late)
@@ -249,16 +249,16 @@ static void no_arm_while_records_are_held(void **state)
 {
 	struct sim_ring *r = ring_new(PAGE, NULL);
 	struct bpfring_record record;
-	struct bpfring_cons c;
+	struct bpfring_ring c;
 
 	(void)state;
 	init(&c, r);
-	bpfring_cons_set_quiet(&c, 1);
+	bpfring_ring_set_quiet(&c, 1);
 	put(r, 8);
-	assert_int_equal(bpfring_cons_peek(&c, &record), 1);
-	assert_int_equal(bpfring_cons_arm(&c), -EINVAL);
-	bpfring_cons_cancel(&c);
-	assert_int_equal(bpfring_cons_arm(&c), 1);
+	assert_int_equal(bpfring_ring_peek(&c, &record), 1);
+	assert_int_equal(bpfring_ring_arm(&c), -EINVAL);
+	bpfring_ring_cancel(&c);
+	assert_int_equal(bpfring_ring_arm(&c), 1);
 	assert_int_equal(drain(&c), 1);
 	sim_ring_free(r);
 }

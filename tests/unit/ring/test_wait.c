@@ -286,7 +286,9 @@ static void force_a_wakeup(void *ctx)
 	(void)busy;
 }
 
-/* Discarded records are given back on the way; they do not end a wait, whatever their commit says. */
+/*
+ * Discarded records are given back on the way; they do not end a wait, whatever their commit says.
+ */
 static void a_wait_for_discards_only(void **state)
 {
 	(void)state;

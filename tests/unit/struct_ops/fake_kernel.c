@@ -260,7 +260,7 @@ void fake_boot(bool newer)
 		k.types[i] = tcp_type;
 		k.names[i] = "tcp";
 		k.flags[i] = SYS_BPF_F_LINK;
-		k.states[i] = BPFRING_STRUCT_OPS_READY;
+		k.states[i] = BPFRING_STRUCT_OPS_STATE_READY;
 		k.refcnts[i] = 1;
 	}
 	logged[0] = '\0';

@@ -244,8 +244,8 @@ int __wrap_bpfring_sys_value_update(int fd, const void *value)
 	if (fake.update_error)
 		return fake.update_error;
 	memcpy(&fake.stored, value, sizeof(fake.stored));
-	fake.state = fake.flags & SYS_BPF_F_LINK ? BPFRING_STRUCT_OPS_READY
-						 : BPFRING_STRUCT_OPS_INUSE;
+	fake.state = fake.flags & SYS_BPF_F_LINK ? BPFRING_STRUCT_OPS_STATE_READY
+						 : BPFRING_STRUCT_OPS_STATE_INUSE;
 	return 0;
 }
 

@@ -186,7 +186,7 @@ static void test_too_late(void **state)
 	assert_int_equal(bpfring_struct_ops_set_string(ops, "name", "x"), -EBUSY);
 	assert_int_equal(bpfring_struct_ops_set_program(ops, "init", NULL), -EBUSY);
 	assert_int_equal(bpfring_struct_ops_set_optional(ops, "future", 1), -EBUSY);
-	assert_int_equal(bpfring_struct_ops_prepare(ops, BPFRING_STRUCT_OPS_AUTO), -EBUSY);
+	assert_int_equal(bpfring_struct_ops_prepare(ops, BPFRING_STRUCT_OPS_MODE_AUTO), -EBUSY);
 	assert_int_equal(fake.data.flags, 0);
 	assert_int_equal(fake.left, 0);
 }
@@ -195,7 +195,7 @@ static void test_too_late(void **state)
 
 static int prepare(void)
 {
-	return bpfring_struct_ops_prepare(ops, BPFRING_STRUCT_OPS_AUTO);
+	return bpfring_struct_ops_prepare(ops, BPFRING_STRUCT_OPS_MODE_AUTO);
 }
 
 static void set_optional(const char *member, int optional)
@@ -344,11 +344,11 @@ static void test_modes(void **state)
 {
 	(void)state;
 	fake.flags = 1U << 20; /* another one, which stays */
-	assert_int_equal(bpfring_struct_ops_prepare(ops, BPFRING_STRUCT_OPS_LINK), 0);
+	assert_int_equal(bpfring_struct_ops_prepare(ops, BPFRING_STRUCT_OPS_MODE_LINK), 0);
 	assert_int_equal(fake.flags, 1U << 20 | SYS_BPF_F_LINK);
-	assert_int_equal(bpfring_struct_ops_prepare(ops, BPFRING_STRUCT_OPS_LEGACY), 0);
+	assert_int_equal(bpfring_struct_ops_prepare(ops, BPFRING_STRUCT_OPS_MODE_LEGACY), 0);
 	assert_int_equal(fake.flags, 1U << 20);
-	assert_int_equal(bpfring_struct_ops_prepare(ops, BPFRING_STRUCT_OPS_AUTO), 0);
+	assert_int_equal(bpfring_struct_ops_prepare(ops, BPFRING_STRUCT_OPS_MODE_AUTO), 0);
 	assert_int_equal(fake.flags, 1U << 20 | SYS_BPF_F_LINK);
 	assert_int_equal(bpfring_struct_ops_prepare(ops, 3), -EINVAL);
 	assert_int_equal(bpfring_struct_ops_prepare(NULL, 0), -EINVAL);
@@ -360,12 +360,13 @@ static void test_modes_without_links(void **state)
 	fake.flags = SYS_BPF_F_LINK; /* of the section */
 	fake.data.future = 1;
 	set_optional("future", 1);
-	assert_int_equal(bpfring_struct_ops_prepare(ops, BPFRING_STRUCT_OPS_LINK), -EOPNOTSUPP);
+	assert_int_equal(bpfring_struct_ops_prepare(ops, BPFRING_STRUCT_OPS_MODE_LINK),
+			 -EOPNOTSUPP);
 	assert_said("Linux 6.4");
 	assert_true(fake.data.future == 1);
 	assert_int_equal(fake.flags, SYS_BPF_F_LINK);
 	assert_int_equal(fake.left, 0);
-	assert_int_equal(bpfring_struct_ops_prepare(ops, BPFRING_STRUCT_OPS_AUTO), 1);
+	assert_int_equal(bpfring_struct_ops_prepare(ops, BPFRING_STRUCT_OPS_MODE_AUTO), 1);
 	assert_int_equal(fake.flags, 0);
 }
 

@@ -82,7 +82,7 @@ static int setup(void **state)
 	make_types();
 	assert_int_equal(bpfring_struct_ops_types_find(types, "my_ops", &type), 0);
 	value = (struct value){2,
-			       BPFRING_STRUCT_OPS_READY,
+			       BPFRING_STRUCT_OPS_STATE_READY,
 			       {.fn = 55, .flags = 0x80000001, .name = "a\"b", .pair = {-1, 2}}};
 	memset(&report, 0, sizeof(report));
 	memset(values, 0, sizeof(values));
@@ -167,7 +167,7 @@ static void make_poor(void)
 {
 	report.pub.link_mode = 0;
 	report.pub.map_flags = 0;
-	report.pub.state = BPFRING_STRUCT_OPS_TOBEFREE;
+	report.pub.state = BPFRING_STRUCT_OPS_STATE_TOBEFREE;
 	report.pub.link_count = -EPERM;
 	values[0].prog_name[0] = values[0].prog_tag[0] = '\0';
 	values[0].pub.run_count = values[0].pub.run_time_ns = values[0].pub.recursion_misses = 0;

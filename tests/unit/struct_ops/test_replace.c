@@ -177,7 +177,7 @@ static void test_refused(void **state)
 static void test_not_ready(void **state)
 {
 	(void)state;
-	k.states[2] = BPFRING_STRUCT_OPS_INIT;
+	k.states[2] = BPFRING_STRUCT_OPS_STATE_INIT;
 	assert_int_equal(replace(NULL), -ENODATA);
 	assert_int_equal(k.updates, 0);
 	bpfring_struct_ops_close(with);

@@ -332,7 +332,7 @@ static void test_legacy(void **state)
 
 	(void)state;
 	k.flags[1] = 0;
-	k.states[1] = BPFRING_STRUCT_OPS_INUSE;
+	k.states[1] = BPFRING_STRUCT_OPS_STATE_INUSE;
 	k.links[3] = 0;
 	ops = fake_handle(FD_MAP + 1);
 	assert_int_equal(bpfring_struct_ops_wait_released(ops, 0), -EBUSY);

@@ -152,7 +152,7 @@ static void test_register_legacy(void **state)
 	assert_forgotten();
 	assert_int_equal(bpfring_struct_ops_register(ops), -EBUSY);
 	assert_said("is inuse");
-	fake.state = BPFRING_STRUCT_OPS_TOBEFREE;
+	fake.state = BPFRING_STRUCT_OPS_STATE_TOBEFREE;
 	assert_int_equal(bpfring_struct_ops_register(ops), -EBUSY);
 	assert_said("load another");
 	assert_int_equal(fake.updates, 1);
@@ -197,7 +197,7 @@ static void test_no_object(void **state)
 	assert_int_equal(bpfring_struct_ops_store(bare), -ENODATA);
 	assert_int_equal(bpfring_struct_ops_register(bare), -ENODATA);
 	assert_said("has to store it first");
-	fake.state = BPFRING_STRUCT_OPS_READY;
+	fake.state = BPFRING_STRUCT_OPS_STATE_READY;
 	assert_int_equal(bpfring_struct_ops_store(bare), 0);
 	assert_int_equal(bpfring_struct_ops_register(bare), 0);
 	assert_int_equal(fake.updates, 0);
@@ -211,7 +211,7 @@ static void test_by_libbpf(void **state)
 {
 	(void)state;
 	fake.old = true;
-	fake.attach_state = BPFRING_STRUCT_OPS_READY;
+	fake.attach_state = BPFRING_STRUCT_OPS_STATE_READY;
 	assert_int_equal(bpfring_struct_ops_store(ops), 0);
 	assert_int_equal(bpfring_struct_ops_link_fd(ops), -1);
 	assert_int_equal(fake.updates, 0);
@@ -226,7 +226,7 @@ static void test_by_libbpf_with_link(void **state)
 {
 	(void)state;
 	fake.old = true;
-	fake.attach_state = BPFRING_STRUCT_OPS_READY;
+	fake.attach_state = BPFRING_STRUCT_OPS_STATE_READY;
 	fake.attach_link = LINK_FD;
 	assert_int_equal(bpfring_struct_ops_register(ops), 0);
 	assert_int_equal(bpfring_struct_ops_link_fd(ops), LINK_FD);
@@ -239,7 +239,7 @@ static void test_by_libbpf_half(void **state)
 {
 	(void)state;
 	fake.old = true;
-	fake.attach_state = BPFRING_STRUCT_OPS_READY;
+	fake.attach_state = BPFRING_STRUCT_OPS_STATE_READY;
 	fake.attach_error = -EEXIST;
 	fake.link_error = -EEXIST;
 	assert_int_equal(bpfring_struct_ops_register(ops), -EEXIST);
@@ -258,7 +258,7 @@ static void test_by_libbpf_not(void **state)
 	assert_said("refuses this test_ops");
 	assert_int_equal(fake.left, 0);
 	fake.attach_error = 0;
-	fake.attach_state = BPFRING_STRUCT_OPS_READY;
+	fake.attach_state = BPFRING_STRUCT_OPS_STATE_READY;
 	assert_int_equal(bpfring_struct_ops_register(ops), 0);
 }
 
@@ -343,9 +343,12 @@ static void test_link_reasons(void **state)
 		int error;
 		const char *text;
 	} cases[] = {
-		{-EBUSY, "there can be only one"},	    {-EEXIST, "operations of that name"},
-		{-EOPNOTSUPP, "BPFRING_STRUCT_OPS_LEGACY"}, {-524, "BPFRING_STRUCT_OPS_LEGACY"},
-		{-EINVAL, "the map has no value"},	    {-EXDEV, "the subsystem refuses it"},
+		{-EBUSY, "there can be only one"},
+		{-EEXIST, "operations of that name"},
+		{-EOPNOTSUPP, "BPFRING_STRUCT_OPS_MODE_LEGACY"},
+		{-524, "BPFRING_STRUCT_OPS_MODE_LEGACY"},
+		{-EINVAL, "the map has no value"},
+		{-EXDEV, "the subsystem refuses it"},
 	};
 
 	(void)state;

@@ -226,13 +226,13 @@ static void test_members(void **state)
 		const char *name;
 		uint32_t kind, offset, size;
 	} expected[] = {
-		{"fn", BPFRING_STRUCT_OPS_FUNCTION, 0, 8},
-		{"flags", BPFRING_STRUCT_OPS_INTEGER, 8, 4},
-		{"name", BPFRING_STRUCT_OPS_STRING, 12, 16},
-		{"ptr", BPFRING_STRUCT_OPS_POINTER, 32, 8},
-		{"bits", BPFRING_STRUCT_OPS_OTHER, 40, 4},
-		{"count", BPFRING_STRUCT_OPS_OTHER, 44, 4},
-		{"when", BPFRING_STRUCT_OPS_INTEGER, 48, 4},
+		{"fn", BPFRING_STRUCT_OPS_KIND_FUNCTION, 0, 8},
+		{"flags", BPFRING_STRUCT_OPS_KIND_INTEGER, 8, 4},
+		{"name", BPFRING_STRUCT_OPS_KIND_STRING, 12, 16},
+		{"ptr", BPFRING_STRUCT_OPS_KIND_POINTER, 32, 8},
+		{"bits", BPFRING_STRUCT_OPS_KIND_OTHER, 40, 4},
+		{"count", BPFRING_STRUCT_OPS_KIND_OTHER, 44, 4},
+		{"when", BPFRING_STRUCT_OPS_KIND_INTEGER, 48, 4},
 	};
 
 	add_old_value(w, "bpf_struct_ops_my_ops", add_ops(w, "my_ops"));

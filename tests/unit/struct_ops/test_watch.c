@@ -197,7 +197,7 @@ static void test_event_alone(void **state)
 	detach();
 	assert_int_equal(bpfring_loop_poll(l, 0), 0);
 	assert_int_equal(seen.count, 1);
-	assert_int_equal(seen.kind, BPFRING_STRUCT_OPS_DETACHED);
+	assert_int_equal(seen.kind, BPFRING_STRUCT_OPS_EVENT_DETACHED);
 	assert_int_equal(seen.map_id, 0);
 	assert_string_equal(seen.reason, "");
 	assert_not_in_loop(link);
@@ -258,14 +258,14 @@ static void test_replaced(void **state)
 		for (int i = 0; i < 3; i++)
 			assert_int_equal(timer(), 0);
 		assert_int_equal(seen.count, 1);
-		assert_int_equal(seen.kind, BPFRING_STRUCT_OPS_REPLACED);
+		assert_int_equal(seen.kind, BPFRING_STRUCT_OPS_EVENT_REPLACED);
 		assert_int_equal(seen.map_id, id);
 		assert_string_equal(seen.reason, "");
 	}
 	k.map_id = 0;
 	assert_int_equal(timer(), 0);
 	assert_int_equal(seen.count, 2);
-	assert_int_equal(seen.kind, BPFRING_STRUCT_OPS_DETACHED);
+	assert_int_equal(seen.kind, BPFRING_STRUCT_OPS_EVENT_DETACHED);
 	assert_int_equal(seen.map_id, 0);
 	assert_not_in_loop(k.timer_fd);
 	assert_int_equal(bpfring_struct_ops_unwatch(ops), -ENOENT);
@@ -279,7 +279,7 @@ static void test_too_late(void **state)
 	assert_int_equal(watch(MS), 0);
 	assert_int_equal(timer(), 0);
 	assert_int_equal(seen.count, 1);
-	assert_int_equal(seen.kind, BPFRING_STRUCT_OPS_DETACHED);
+	assert_int_equal(seen.kind, BPFRING_STRUCT_OPS_EVENT_DETACHED);
 }
 
 /* What the callback returns is the loop's. */

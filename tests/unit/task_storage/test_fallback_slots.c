@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
-/* src/task_storage/fallback_slots.c: who has which slot, generations, and no slot dealt again before a grace period. */
+/*
+ * src/task_storage/fallback_slots.c: who has which slot, generations, and no slot dealt again
+ * before a grace period.
+ */
 #define _GNU_SOURCE
 #include <bpfring/bpfring.h>
 #include <errno.h>

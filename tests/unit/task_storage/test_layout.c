@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
-/* src/task_storage/layout.c: what a value consists of, from types made here and from the caller's words. */
+/*
+ * src/task_storage/layout.c: what a value consists of, from types made here and from the caller's
+ * words.
+ */
 #include <bpf/btf.h>
 #include <errno.h>
 #include <string.h>

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
-/* src/task_storage/names.c: names, their places and the table that BPF reads, on a handle without a kernel. */
+/*
+ * src/task_storage/names.c: names, their places and the table that BPF reads, on a handle without a
+ * kernel.
+ */
 #include <bpfring/names.h>
 #include <errno.h>
 #include <stdio.h>

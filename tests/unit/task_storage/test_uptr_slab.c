@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
-/* src/task_storage/uptr_slab.c: where cells lie, and that none is dealt twice without a fresh page between. */
+/*
+ * src/task_storage/uptr_slab.c: where cells lie, and that none is dealt twice without a fresh page
+ * between.
+ */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <string.h>
@@ -126,7 +129,9 @@ static void as_many_as_fit(void **state)
 	stop(&r);
 }
 
-/* A cell that was given back stays as it is until its whole page is given back, and is then fresh. */
+/*
+ * A cell that was given back stays as it is until its whole page is given back, and is then fresh.
+ */
 static void never_twice(void **state)
 {
 	static const uint32_t sizes[] = {1024};
