@@ -127,7 +127,7 @@ static int take(struct ring *r, uint64_t most, struct bpfring_outcome *ret)
 
 int64_t ring_drain(struct ring *r, uint64_t most)
 {
-	struct bpfring_outcome outcome;
+	BPFRING_OPTS(bpfring_outcome, outcome);
 	uint64_t taken = 0;
 	int err, more = 0;
 

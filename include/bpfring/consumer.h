@@ -118,7 +118,9 @@ BPFRING_API int bpfring_consumer_open_id(struct bpfring_consumer **ret, uint32_t
 BPFRING_API void bpfring_consumer_close(struct bpfring_consumer *c);
 
 /* What a callback returns besides 0 (go on) and a negative errno value (fail with it). */
-#define BPFRING_STOP (-4096) /* this record is done; stop without an error */
+#define BPFRING_STOP	     (-4096) /* this record is done; stop without an error */
+#define BPFRING_KEEP	     (-4097) /* stop; this record stays in the ring and comes again */
+#define BPFRING_KEEP_FROM(k) (BPFRING_KEEP - (int)(k)) /* of a batch: those from index k on */
 
 /**
  * typedef bpfring_record_fn - takes one record.
@@ -128,8 +130,9 @@ BPFRING_API void bpfring_consumer_close(struct bpfring_consumer *c);
  *
  * It must not peek, release or cancel on its own consumer. A child forked in it must not return.
  *
- * Return: >= 0: go on; BPFRING_STOP: stop; another negative value: stop and return it to the
- * caller. In all three cases the record counts as consumed.
+ * Return: >= 0: go on; BPFRING_STOP: stop; BPFRING_KEEP: stop, and leave this record in the ring,
+ * for a caller whose own queue is full; a negative errno value: stop and return it to the caller.
+ * Except after BPFRING_KEEP the record counts as consumed.
  */
 typedef int (*bpfring_record_fn)(void *ctx, const void *data, size_t size);
 
@@ -139,7 +142,8 @@ typedef int (*bpfring_record_fn)(void *ctx, const void *data, size_t size);
  * @records: valid until the callback returns
  * @count:   at least 1
  *
- * Return: as bpfring_record_fn, for the batch as a whole.
+ * Return: as bpfring_record_fn, for the batch as a whole; or BPFRING_KEEP_FROM(k): the first k
+ * records are consumed, the others stay.
  */
 typedef int (*bpfring_batch_fn)(void *ctx, const struct bpfring_record *records,
 				unsigned int count);
@@ -148,8 +152,8 @@ typedef int (*bpfring_batch_fn)(void *ctx, const struct bpfring_record *records,
  * struct bpfring_budget - limits of one call; what reaches its limit first ends it. 0: no limit.
  * @sz:      sizeof(struct bpfring_budget)
  * @records: records
- * @bytes:   ring bytes: payload, header and padding; the record that crosses it is still handled,
- *           and discarded records on the way to the next one, up to 1/32 of the ring
+ * @bytes:   ring bytes: payload, header and padding, those of discarded records too; the record
+ *           that crosses the limit is still handled
  * @ns:      time; looked at after every record while callbacks are slow, else every 128 at the
  *           latest
  */
@@ -167,17 +171,19 @@ enum bpfring_end {
 	BPFRING_END_BUDGET = 2,	   /* a limit was reached; there may be more */
 	BPFRING_END_STOPPED = 3,   /* a callback returned BPFRING_STOP, or closed the consumer */
 	BPFRING_END_ERROR = 4,	   /* a callback failed: the return value is its own */
-	BPFRING_END_BROKEN =
-		5, /* the ring is corrupt (-EBADMSG) or has a second consumer (-EBUSY) */
+	BPFRING_END_BROKEN = 5,	   /* corrupt (-EBADMSG), or a second consumer (-EBUSY) */
+	BPFRING_END_KEPT = 6,	   /* a callback returned BPFRING_KEEP: its record comes again */
 };
 
 /**
  * struct bpfring_outcome - what one call did.
- * @records: records handed to callbacks, the one that failed included
+ * @sz:      set by the caller: sizeof(struct bpfring_outcome)
+ * @records: records consumed, one whose callback failed included
  * @bytes:   ring bytes taken, discarded records included
  * @end:     why it ended
  */
 struct bpfring_outcome {
+	size_t sz;
 	uint64_t records;
 	uint64_t bytes;
 	enum bpfring_end end;

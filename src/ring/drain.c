@@ -4,14 +4,14 @@
 #include <limits.h>
 
 #include "ring/consumer.h"
-#include "base/options.h"
 #include "base/sys.h"
+#include "ring/walk.h"
 
 #define BATCH	    64U
 #define CLOCK_MOST  128U  /* records between two looks at the clock, which costs as much as a few */
 #define CLOCK_FAST  5000  /* ns; they went by faster: look less often */
 #define CLOCK_SLOW  50000 /* slower: more often */
-#define FEW_RECORDS 16U
+#define FEW_RECORDS 32U
 
 void bpfring_limits_init(struct limits *ret, const struct bpfring_budget *budget, int64_t now)
 {
@@ -52,19 +52,41 @@ static int end_of_peek(struct drain *d, int err)
 		   0);
 }
 
-static int end_of_callback(struct drain *d, int err)
+/* Puts records back that a callback did not want: the @count last ones, from @pos on. */
+static void keep(struct drain *d, uint64_t pos, unsigned int count)
 {
-	if (!d->c->guard[GUARD_OWNER]) /* forked in it, and this is the child */
-		return end(d, BPFRING_END_BROKEN, -ECHILD);
-	if (err == BPFRING_STOP || err >= 0) /* >= 0: it closed or removed its own consumer */
-		return end(d, BPFRING_END_STOPPED, err < 0 ? err : 0);
-	return end(d, BPFRING_END_ERROR, err);
+	struct bpfring_ring *ring = &d->c->cons;
+	uint64_t at = pos;
+
+	while ((int64_t)(ring->pos - at) > 0) {
+		uint32_t len = bpfring_priv_load_header(ring->data + (at & ring->mask));
+
+		ring->held_discards -= (len & BPFRING_DISCARD_BIT) != 0;
+		at += bpfring_priv_total(len);
+	}
+	ring->pos = pos;
+	ring->last = pos;
+	ring->held_records -= count;
+	d->out->records -= count;
 }
 
-static bool spent(const struct drain *d)
+/* The callback was given @count records and returned @verdict, which ends the drain. */
+static int end_of_callback(struct drain *d, int verdict, const struct bpfring_record *records,
+			   unsigned int count)
 {
-	return d->out->records >= d->limits->records ||
-	       d->c->cons.pos - d->start >= d->limits->bytes;
+	unsigned int taken;
+
+	if (!d->c->guard[GUARD_OWNER]) /* forked in it, and this is the child */
+		return end(d, BPFRING_END_BROKEN, -ECHILD);
+	if (verdict >= 0) /* it closed or removed its own consumer */
+		return end(d, BPFRING_END_STOPPED, 0);
+	if (verdict > BPFRING_STOP || verdict < BPFRING_KEEP_FROM(BATCH))
+		return end(d, BPFRING_END_ERROR, verdict);
+	taken = verdict == BPFRING_STOP ? count : (unsigned int)(BPFRING_KEEP - verdict);
+	if (taken >= count)
+		return end(d, BPFRING_END_STOPPED, BPFRING_STOP);
+	keep(d, records[taken].pos, count - taken);
+	return end(d, BPFRING_END_KEPT, BPFRING_STOP);
 }
 
 /* Has the deadline passed, @records later? */
@@ -103,14 +125,14 @@ static int release(struct drain *d)
  * Whether the records consumed but not yet released are to be given back in the middle of a drain.
  * Each release takes the cache line of the consumer position from the producers, which read it for
  * every record. But what is held back is missing in the ring, and BPF programs that notify by fill
- * level take it for unread: so never more than 1/32 of the ring, and 1/256 or a few records
+ * level take it for unread: so never more than 1/32 of the ring, and 1/128 or a few records
  * usually.
  */
 static bool release_is_due(const struct bpfring_ring *cons)
 {
 	uint64_t size = cons->mask + 1, held = cons->pos - cons->released;
 
-	return held >= size / 32 || (held >= size / 256 && cons->held_records >= FEW_RECORDS);
+	return held >= size / 32 || (held >= size / 128 && cons->held_records >= FEW_RECORDS);
 }
 
 /*
@@ -147,12 +169,25 @@ static uint64_t min_u64(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
+/* Bytes that a budget leaves; the record that crosses the limit is the last. */
+static uint64_t bytes_left(const struct drain *d)
+{
+	uint64_t bytes = d->c->cons.pos - d->start;
+
+	return bytes < d->limits->bytes ? d->limits->bytes - bytes : 0;
+}
+
+static bool spent(const struct drain *d)
+{
+	return d->out->records >= d->limits->records || !bytes_left(d);
+}
+
 static struct stretch plan_stretch(const struct drain *d)
 {
 	const struct bpfring_ring *cons = &d->c->cons;
 	struct stretch s = {
 		.records = d->limits->records - d->out->records,
-		.bytes = d->limits->bytes - (cons->pos - d->start),
+		.bytes = bytes_left(d),
 	};
 
 	s.records = min_u64(s.records, d->clock_every ? d->clock_left : FEW_RECORDS);
@@ -160,67 +195,105 @@ static struct stretch plan_stretch(const struct drain *d)
 	return s;
 }
 
-/* Not inlined: what is around it would take registers from the loop inside. */
-__attribute__((noinline)) static int drain_each(struct drain *d)
+/*
+ * Hands over the records of a stretch. 1: go on; 0: the head is busy; -EBADMSG; or ENDED, and
+ * *@verdict is what the callback returned.
+ */
+#define ENDED INT_MIN
+__attribute__((noinline)) static int each_of(struct drain *d, struct stretch most, int *verdict)
 {
-	struct bpfring_consumer *const c = d->c;
-	const bpfring_record_fn fn = d->h->each;
-	const uint32_t *const ends = &c->guard[GUARD_ENDS];
-	void *const ctx = d->h->ctx;
+	struct bpfring_ring *const ring = &d->c->cons;
+	const uint32_t *const ends = &d->c->guard[GUARD_ENDS];
+	struct walk w = walk_begin(ring, most.bytes);
+	uint64_t left = most.records;
+	int err = 1;
+
+	do {
+		struct bpfring_record record;
+		int found = walk_step(&w, &record);
+
+		if (__builtin_expect(found != WALK_RECORD, 0)) {
+			if (found <= 0) {
+				ring->busy = found == WALK_BUSY;
+				err = found;
+				break;
+			}
+			walk_hold(&w, ring, 0, 1);
+			continue;
+		}
+		left--;
+		/* Before the callback, which may look at the ring, and may not come back. */
+		walk_hold(&w, ring, 1, 0);
+		*verdict = d->h->each(d->h->ctx, record.data, record.size);
+		if (__builtin_expect((uint32_t)*verdict >= *ends, 0)) {
+			err = ENDED;
+			break;
+		}
+	} while (walk_goes_on(&w) && left);
+	d->out->records += most.records - left;
+	return err;
+}
+
+static int drain_each(struct drain *d)
+{
+	struct bpfring_ring *const ring = &d->c->cons;
 	int err;
 
-	while (c->cons.pos != c->cons.prod || (err = next_pass(d)) > 0) {
+	while (ring->pos != ring->prod || (err = next_pass(d)) > 0) {
 		const struct stretch most = plan_stretch(d);
-		struct bpfring_priv_cursor cursor = bpfring_priv_cursor_at_pos(&c->cons);
-		const uint64_t until = cursor.pos + most.bytes;
-		uint64_t left = most.records, n;
-		int more;
+		const uint64_t before = d->out->records;
+		int verdict, more = each_of(d, most, &verdict);
 
-		do {
-			struct bpfring_record record;
+		if (more == ENDED) {
+			const struct bpfring_record record = {.pos = ring->last};
 
-			more = bpfring_priv_next(&c->cons, &cursor, &record);
-			if (more <= 0)
-				break;
-			left--;
-			err = fn(ctx, record.data, record.size);
-			if ((uint32_t)err >= *ends) {
-				d->out->records += most.records - left;
-				return end_of_callback(d, err);
-			}
-		} while (left && (int64_t)(until - cursor.pos) > 0);
-		n = most.records - left;
-		d->out->records += n;
-		if (more <= 0 && more != BPFRING_PRIV_SKIPPED)
+			return end_of_callback(d, verdict, &record, 1);
+		}
+		if (more <= 0)
 			return end_of_peek(d, more);
-		if (release_is_due(&c->cons)) {
+		if (release_is_due(ring)) {
 			err = release(d);
 			if (err)
 				return err;
 		}
-		if (spent(d) || late(d, n ? n : 1))
+		if (spent(d) || late(d, d->out->records > before ? d->out->records - before : 1))
 			return end(d, BPFRING_END_BUDGET, 0);
 	}
 	return end_of_peek(d, err);
 }
 
-/* Fills @records up to the limits; what stopped it is for the next round to find. */
+#define SKIPPED INT_MIN /* from gather(): there were discarded records only */
+
+/*
+ * Fills @records up to the limits, or until a stretch held discarded records only, which can be
+ * given back. How many; 0: the head is busy; -EBADMSG; or SKIPPED.
+ */
 static int gather(struct drain *d, struct bpfring_record *records)
 {
-	struct bpfring_ring *const cons = &d->c->cons;
-	struct bpfring_priv_cursor cursor = bpfring_priv_cursor_at_pos(cons);
-	const uint64_t start = cursor.pos;
-	const uint64_t bytes = min_u64(d->limits->bytes - (start - d->start), cursor.prod - start);
+	struct bpfring_ring *const ring = &d->c->cons;
 	const uint64_t max = min_u64(d->limits->records - d->out->records, BATCH);
-	unsigned int n;
+	unsigned int n = 0, before;
+	uint64_t bytes;
 
-	for (n = 0; n < max && cursor.pos - start < bytes; n++) {
-		int err = bpfring_priv_next(cons, &cursor, &records[n]);
+	do {
+		struct walk w = walk_begin(ring, plan_stretch(d).bytes);
+		unsigned int discards = 0;
+		int found;
 
-		if (err <= 0)
-			return n ? (int)n : err;
-	}
-	return (int)n;
+		before = n;
+		do {
+			found = walk_step(&w, &records[n]);
+			n += found == WALK_RECORD;
+			discards += found == WALK_DISCARD;
+		} while (found > 0 && walk_goes_on(&w) && n < max);
+		walk_hold(&w, ring, n - before, discards);
+		if (found <= 0) { /* which the next round finds again, if there is one */
+			ring->busy = found == WALK_BUSY;
+			return n ? (int)n : found;
+		}
+		bytes = min_u64(bytes_left(d), ring->prod - ring->pos);
+	} while (bytes && n < max && n > before);
+	return n ? (int)n : SKIPPED;
 }
 
 static int drain_batches(struct drain *d)
@@ -232,13 +305,13 @@ static int drain_batches(struct drain *d)
 	while (cons->pos != cons->prod || (err = next_pass(d)) > 0) {
 		int count = gather(d, records);
 
-		if (count <= 0 && count != BPFRING_PRIV_SKIPPED)
+		if (count <= 0 && count != SKIPPED)
 			return end_of_peek(d, count);
 		if (count > 0) {
 			d->out->records += (unsigned int)count;
 			err = d->h->batch(d->h->ctx, records, (unsigned int)count);
 			if ((uint32_t)err >= d->c->guard[GUARD_ENDS])
-				return end_of_callback(d, err);
+				return end_of_callback(d, err, records, (unsigned int)count);
 		}
 		err = release(d);
 		if (err)
@@ -270,7 +343,7 @@ int bpfring_consumer_drain(struct bpfring_consumer *c, const struct handler *h,
 	};
 	int err;
 
-	*ret = (struct bpfring_outcome){0};
+	*ret = (struct bpfring_outcome){.sz = sizeof(*ret)};
 	*closed = false;
 	if (!bpfring_call_begin(&c->call, call_place_here()))
 		return end(&d, BPFRING_END_ERROR,
@@ -296,77 +369,4 @@ int bpfring_consumer_drain(struct bpfring_consumer *c, const struct handler *h,
 		bpfring_consumer_close(c);
 	}
 	return err;
-}
-
-static int check_arguments(struct bpfring_consumer *c, const struct handler *h,
-			   const struct bpfring_budget *budget, struct bpfring_budget *ret)
-{
-	int err;
-
-	if (!h->each && !h->batch) {
-		log_once(c->said, CONSUMER_SAID_NO_CALLBACK, ERROR,
-			 "map '%s' id %u: consume needs a callback\n", c->map.name, c->map.id);
-		return -EINVAL;
-	}
-	err = bpfring_options_read(ret, sizeof(*ret), budget, NULL);
-	if (err == -E2BIG)
-		log_once(c->said, CONSUMER_SAID_BUDGET_NEWER, ERROR,
-			 "map '%s' id %u: struct bpfring_budget has members set that only a "
-			 "newer libbpfring knows: update the library\n",
-			 c->map.name, c->map.id);
-	else if (err)
-		log_once(c->said, CONSUMER_SAID_BUDGET_SIZE, ERROR,
-			 "map '%s' id %u: struct bpfring_budget without its size: declare it "
-			 "with BPFRING_OPTS()\n",
-			 c->map.name, c->map.id);
-	if (err || ret->ns >= 0)
-		return err;
-	log_once(c->said, CONSUMER_SAID_BUDGET_TIME, ERROR,
-		 "map '%s' id %u: struct bpfring_budget: a negative time; 0 means no limit\n",
-		 c->map.name, c->map.id);
-	return -EINVAL;
-}
-
-static int consume(struct bpfring_consumer *c, const struct handler *h,
-		   const struct bpfring_budget *budget, struct bpfring_outcome *ret,
-		   struct call_place here)
-{
-	struct bpfring_budget known = {.sz = sizeof(known)};
-	struct bpfring_outcome outcome = {.end = BPFRING_END_ERROR};
-	struct limits limits;
-	bool closed;
-	int err;
-
-	if (ret)
-		*ret = outcome;
-	if (!c)
-		return -EINVAL;
-	err = bpfring_consumer_check(c, "consume", here);
-	if (!err)
-		err = check_arguments(c, h, budget, &known);
-	if (err)
-		return err;
-	bpfring_limits_init(&limits, &known, known.ns ? bpfring_sys_now() : 0);
-	err = bpfring_consumer_drain(c, h, &limits, &outcome, &closed);
-	if (ret)
-		*ret = outcome;
-	if (err && err != BPFRING_STOP)
-		return err;
-	return outcome.records > INT_MAX ? INT_MAX : (int)outcome.records;
-}
-
-int bpfring_consumer_consume(struct bpfring_consumer *c, bpfring_record_fn fn, void *ctx,
-			     const struct bpfring_budget *budget, struct bpfring_outcome *ret)
-{
-	const struct handler h = {.each = fn, .ctx = ctx};
-
-	return consume(c, &h, budget, ret, call_place_here());
-}
-
-int bpfring_consumer_consume_batch(struct bpfring_consumer *c, bpfring_batch_fn fn, void *ctx,
-				   const struct bpfring_budget *budget, struct bpfring_outcome *ret)
-{
-	const struct handler h = {.batch = fn, .ctx = ctx};
-
-	return consume(c, &h, budget, ret, call_place_here());
 }

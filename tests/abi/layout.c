@@ -54,10 +54,11 @@ LAYOUT_MEMBER(struct bpfring_budget, records, 8, 8);
 LAYOUT_MEMBER(struct bpfring_budget, bytes, 16, 8);
 LAYOUT_MEMBER(struct bpfring_budget, ns, 24, 8);
 
-LAYOUT_STRUCT(struct bpfring_outcome, 24);
-LAYOUT_MEMBER(struct bpfring_outcome, records, 0, 8);
-LAYOUT_MEMBER(struct bpfring_outcome, bytes, 8, 8);
-LAYOUT_MEMBER(struct bpfring_outcome, end, 16, 4);
+LAYOUT_STRUCT(struct bpfring_outcome, 32);
+LAYOUT_MEMBER(struct bpfring_outcome, sz, 0, 8);
+LAYOUT_MEMBER(struct bpfring_outcome, records, 8, 8);
+LAYOUT_MEMBER(struct bpfring_outcome, bytes, 16, 8);
+LAYOUT_MEMBER(struct bpfring_outcome, end, 24, 4);
 
 LAYOUT_STRUCT(struct bpfring_consumer_stats, 112);
 LAYOUT_MEMBER(struct bpfring_consumer_stats, sz, 0, 8);

@@ -353,7 +353,7 @@ void close_consumer(ring *r)
 void consume(ring *r)
 {
 	BPFRING_OPTS(bpfring_budget, budget);
-	bpfring_outcome out;
+	BPFRING_OPTS(bpfring_outcome, out);
 
 	if (roll(2)) {
 		budget.records = roll(4);

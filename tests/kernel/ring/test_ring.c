@@ -226,7 +226,7 @@ static void a_busy_head(void **state)
 		struct bpfring_consumer *c = consumer_new(&r, 0);
 		struct expect expect = {.next = 10};
 		struct bpfring_record record;
-		struct bpfring_outcome out;
+		BPFRING_OPTS(bpfring_outcome, out);
 		struct seen seen = {0};
 		const char *cannot;
 		struct busy b;

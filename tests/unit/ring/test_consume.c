@@ -99,7 +99,8 @@ static void budgets(void **state)
 		{{.bytes = 1}, 1, 16, BPFRING_END_BUDGET},
 		{{.bytes = 16}, 1, 16, BPFRING_END_BUDGET},
 		{{.bytes = 17}, 2, 32, BPFRING_END_BUDGET},
-		{{.bytes = 72}, 5, 88, BPFRING_END_BUDGET},
+		{{.bytes = 72}, 4, 72, BPFRING_END_BUDGET},
+		{{.bytes = 73}, 5, 88, BPFRING_END_BUDGET},
 		{{.bytes = FILL_BYTES - 8}, 20, FILL_BYTES - 8, BPFRING_END_BUDGET},
 		{{.bytes = UINT64_MAX}, 20, FILL_BYTES, BPFRING_END_DRAINED},
 		{{.records = 3, .bytes = 32}, 2, 32, BPFRING_END_BUDGET},
@@ -110,7 +111,7 @@ static void budgets(void **state)
 	(void)state;
 	for (size_t i = 0; i < 2 * ARRAY_SIZE(cases); i++) {
 		struct bpfring_budget budget = cases[i / 2].budget;
-		struct bpfring_outcome out = {.records = 99};
+		BPFRING_OPTS(bpfring_outcome, out, .records = 99);
 		struct counter counter = {0};
 		struct rig rig;
 		int n;
@@ -175,7 +176,7 @@ static void a_budget_of_time(void **state)
 		int64_t budget_ns = cases[i / 2].budget;
 		BPFRING_OPTS(bpfring_budget, budget, .ns = budget_ns);
 		int least = (int)((budget_ns + cases[i / 2].pace - 1) / cases[i / 2].pace);
-		struct bpfring_outcome out;
+		BPFRING_OPTS(bpfring_outcome, out);
 		struct counter counter = {0};
 		struct rig rig;
 		int n, most;
@@ -205,7 +206,7 @@ static void bad_budgets(void **state)
 		uint8_t later[16];
 	} newer = {.known = {.sz = sizeof(newer), .records = 1}};
 	BPFRING_OPTS(bpfring_budget, budget, .ns = -1);
-	struct bpfring_outcome out = {.records = 99};
+	BPFRING_OPTS(bpfring_outcome, out, .records = 99);
 	struct counter counter = {0};
 	struct rig rig;
 
@@ -266,7 +267,7 @@ static void bad_arguments(void **state)
 
 static void a_busy_head_ends_it(void **state)
 {
-	struct bpfring_outcome out;
+	BPFRING_OPTS(bpfring_outcome, out);
 	struct counter counter = {0};
 	struct rig rig;
 	void *busy;
@@ -307,7 +308,7 @@ static void callbacks_that_fail_or_stop(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		for (long at = 1; at <= 20; at++) {
 			struct counter counter = {.result_at = at, .result = cases[i].result};
-			struct bpfring_outcome out;
+			BPFRING_OPTS(bpfring_outcome, out);
 			struct rig rig;
 			int n;
 
@@ -335,7 +336,7 @@ static void batch_callbacks_that_fail_or_stop(void **state)
 	for (long at = 1; at <= 200; at += 33) {
 		struct counter counter = {.result_at = at, .result = at % 2 ? BPFRING_STOP : -EIO};
 		unsigned long want = (unsigned long)((at + 63) / 64) * 64;
-		struct bpfring_outcome out;
+		BPFRING_OPTS(bpfring_outcome, out);
 		struct rig rig;
 		int n;
 

@@ -66,7 +66,7 @@ static void close_from_its_own_callback(void **state)
 	(void)state;
 	for (size_t i = 0; i < 2 * ARRAY_SIZE(results); i++) {
 		struct inside in = {.result = results[i / 2]};
-		struct bpfring_outcome out;
+		BPFRING_OPTS(bpfring_outcome, out);
 		unsigned int taken = i % 2 ? 3 : 1;
 		struct rig rig;
 		int n;
@@ -93,7 +93,7 @@ static void a_corrupt_ring(void **state)
 {
 	(void)state;
 	for (int batch = 0; batch < 2; batch++) {
-		struct bpfring_outcome out;
+		BPFRING_OPTS(bpfring_outcome, out);
 		struct counter counter = {0};
 		struct rig rig;
 
@@ -148,7 +148,7 @@ static void a_second_consumer(void **state)
 	for (size_t i = 0; i < 2 * ARRAY_SIZE(results); i++) {
 		struct inside in = {.result = results[i / 2]};
 		const int expected = in.result == -EIO ? -EIO : -EBUSY;
-		struct bpfring_outcome out;
+		BPFRING_OPTS(bpfring_outcome, out);
 		struct rig rig;
 		int n;
 
@@ -235,7 +235,7 @@ static void discards_are_given_back_on_the_way(void **state)
 	for (int batch = 0; batch < 2; batch++) {
 		struct inside in = {0};
 		struct bpfring_budget budget = {.sz = sizeof(budget), .bytes = 256};
-		struct bpfring_outcome out;
+		BPFRING_OPTS(bpfring_outcome, out);
 		struct rig rig;
 
 		in.rig = &rig;

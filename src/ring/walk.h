@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
+/*
+ * A walk over a stretch of a ring that is known to be reserved, by address. It stops at the end of
+ * the data, so that the way from one header to the next, which is what a record costs at least, is
+ * an addition: no mask, no second look at the producer position.
+ */
+#ifndef BPFRING_SRC_WALK_H
+#define BPFRING_SRC_WALK_H
+
+#include <bpfring/ring.h>
+#include <stdbool.h>
+
+struct walk {
+	const uint8_t *at;    /* the next header */
+	const uint8_t *last;  /* the one before */
+	const uint8_t *stop;  /* no header behind this is looked at */
+	const uint8_t *limit; /* the producer position */
+	uint64_t base;	      /* of an address to its position */
+};
+
+enum {
+	WALK_BUSY = 0,
+	WALK_RECORD = 1,
+	WALK_DISCARD = 2,
+};
+
+static inline struct walk walk_begin(const struct bpfring_ring *ring, uint64_t bytes)
+{
+	const uint64_t offset = ring->pos & ring->mask, rest = ring->mask + 1 - offset;
+	const uint8_t *at = ring->data + offset;
+
+	return (struct walk){
+		.at = at,
+		.last = at - (ring->pos - ring->last),
+		.stop = at + (bytes < rest ? bytes : rest),
+		.limit = at + (ring->prod - ring->pos),
+		.base = ring->pos - (uintptr_t)at,
+	};
+}
+
+/* Is there more in this stretch? */
+static inline bool walk_goes_on(const struct walk *w)
+{
+	return w->at < w->stop;
+}
+
+/* One header further; the ring does not know of it yet. WALK_*, or -EBADMSG. */
+BPFRING_PRIV_HOT int walk_step(struct walk *w, struct bpfring_record *ret)
+{
+	const uint8_t *header = w->at;
+	const uint32_t len = bpfring_priv_load_header(header); /* the only read of it */
+	uint64_t total = ((uint64_t)len + BPFRING_HEADER_SIZE + 7) & ~(uint64_t)7;
+
+	if (__builtin_expect((len & (BPFRING_BUSY_BIT | BPFRING_DISCARD_BIT)) != 0, 0)) {
+		if (len & BPFRING_BUSY_BIT)
+			return WALK_BUSY;
+		total = bpfring_priv_total(len);
+	}
+	if (__builtin_expect(total > (uint64_t)(w->limit - header), 0))
+		return -EBADMSG;
+	w->last = header;
+	w->at = header + total;
+	if (__builtin_expect((len & BPFRING_DISCARD_BIT) != 0, 0))
+		return WALK_DISCARD;
+	ret->data = header + BPFRING_HEADER_SIZE;
+	ret->size = len;
+	ret->reserved = 0;
+	ret->pos = w->base + (uintptr_t)header;
+	return WALK_RECORD;
+}
+
+/* The ring goes as far as the walk has come: its records and discarded ones since are held. */
+BPFRING_PRIV_HOT void walk_hold(const struct walk *w, struct bpfring_ring *ring,
+				unsigned int records, unsigned int discards)
+{
+	ring->last = w->base + (uintptr_t)w->last;
+	ring->pos = w->base + (uintptr_t)w->at;
+	ring->held_records += records;
+	ring->held_discards += discards;
+}
+
+#endif /* BPFRING_SRC_WALK_H */
