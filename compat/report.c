@@ -59,8 +59,10 @@ static void say_opened(const char *kind, const char *name, unsigned int id, size
 
 void report_ring(const struct ring *r)
 {
-	say_opened("ring", bpfring_consumer_map_name(r->consumer),
-		   bpfring_consumer_map_id(r->consumer), bpfring_consumer_ring_size(r->consumer));
+	BPFRING_OPTS(bpfring_consumer_stats, s);
+
+	bpfring_consumer_stats(r->consumer, &s);
+	say_opened("ring", s.map_name, (unsigned int)s.map_id, (size_t)s.ring_size);
 }
 
 void report_user_ring(const struct user_ring_buffer *rb)
@@ -76,7 +78,7 @@ static void say_stats(const struct ring *r)
 	ring_stats(r, &s);
 	say("ring '%s' (map id %u): %llu records, %llu bytes, %llu discarded, at most %llu of %llu "
 	    "bytes waiting\n",
-	    bpfring_consumer_map_name(r->consumer), bpfring_consumer_map_id(r->consumer),
+	    s.map_name, (unsigned int)s.map_id,
 	    (unsigned long long)s.records, (unsigned long long)s.bytes,
 	    (unsigned long long)s.discards, (unsigned long long)s.max_fill,
 	    (unsigned long long)s.ring_size);

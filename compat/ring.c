@@ -161,12 +161,12 @@ unsigned long compat_ring__consumer_pos(const struct ring *r)
 	if (r->record)
 		return (unsigned long)core_position_of(r->consumer, r->record);
 	ring_attach((struct ring *)r);
-	return (unsigned long)bpfring_consumer_cons_pos(r->consumer);
+	return (unsigned long)bpfring_ring_cons_pos(bpfring_consumer_ring(r->consumer));
 }
 
 unsigned long compat_ring__producer_pos(const struct ring *r)
 {
-	return (unsigned long)bpfring_consumer_prod_pos(r->consumer);
+	return (unsigned long)bpfring_ring_prod_pos(bpfring_consumer_ring(r->consumer));
 }
 
 size_t compat_ring__avail_data_size(const struct ring *r)
@@ -176,7 +176,7 @@ size_t compat_ring__avail_data_size(const struct ring *r)
 
 size_t compat_ring__size(const struct ring *r)
 {
-	return bpfring_consumer_ring_size(r->consumer);
+	return (size_t)bpfring_ring_size(bpfring_consumer_ring(r->consumer));
 }
 
 int compat_ring__map_fd(const struct ring *r)

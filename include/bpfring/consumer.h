@@ -100,15 +100,6 @@ BPFRING_API int bpfring_consumer_open_pinned(struct bpfring_consumer **ret, cons
 					     const struct bpfring_consumer_opts *opts);
 
 /**
- * bpfring_consumer_open_id() - the same for a map known by its id. Needs CAP_SYS_ADMIN.
- * @map_id: as `bpftool map` prints it
- *
- * Return: as bpfring_consumer_open(), and -ENOENT: no map has this id; -EPERM: no CAP_SYS_ADMIN.
- */
-BPFRING_API int bpfring_consumer_open_id(struct bpfring_consumer **ret, uint32_t map_id,
-					 const struct bpfring_consumer_opts *opts);
-
-/**
  * bpfring_consumer_close() - leave the ring behind the last released record, for the next consumer.
  * @c: NULL is fine
  *
@@ -332,10 +323,14 @@ BPFRING_API int bpfring_consumer_snapshot(struct bpfring_consumer *c, bpfring_sn
  * @busy_waits:    times that it went to sleep before a busy head
  * @busy_max_ns:   longest such time, from the sleep to the first record read
  * @asleep_ns:     time it spent armed, waiting for a notification
- * @max_fill:      most bytes found waiting in the ring: compare with bpfring_consumer_ring_size()
- * @ring_size:     bytes of data area
+ * @max_fill:      most bytes found waiting in the ring; compare with @ring_size
+ * @ring_size:     bytes of data area, the map's max_entries
  * @repaired:      1 if BPFRING_CONSUMER_RECOVER had to repair the ring when it was opened
  * @given_up:      most bytes of unread records that the repair passed over
+ * @map_id:        id of the map, 0 if the kernel does not say
+ * @cons_pos:      position up to which all is released
+ * @prod_pos:      position up to which producers have reserved
+ * @map_name:      name of the map, "" if it has none
  */
 struct bpfring_consumer_stats {
 	size_t sz;
@@ -352,6 +347,10 @@ struct bpfring_consumer_stats {
 	uint64_t ring_size;
 	uint64_t repaired;
 	uint64_t given_up;
+	uint64_t map_id;
+	uint64_t cons_pos;
+	uint64_t prod_pos;
+	char map_name[16];
 };
 
 BPFRING_PRIV_NAMESAKE_BEGIN
@@ -370,23 +369,8 @@ BPFRING_PRIV_NAMESAKE_END
 /** bpfring_consumer_map_fd() - the consumer's own descriptor of the map; do not close it. */
 BPFRING_API int bpfring_consumer_map_fd(const struct bpfring_consumer *c);
 
-/** bpfring_consumer_map_id() - id of the map, 0 if the kernel did not tell. */
-BPFRING_API uint32_t bpfring_consumer_map_id(const struct bpfring_consumer *c);
-
-/** bpfring_consumer_map_name() - name of the map, "" if it has none; lives as long as @c. */
-BPFRING_API const char *bpfring_consumer_map_name(const struct bpfring_consumer *c);
-
-/** bpfring_consumer_ring_size() - bytes of data area (the map's max_entries). */
-BPFRING_API size_t bpfring_consumer_ring_size(const struct bpfring_consumer *c);
-
 /** bpfring_consumer_avail_data() - bytes not yet released; see bpfring_ring_avail_data(). */
 BPFRING_API size_t bpfring_consumer_avail_data(const struct bpfring_consumer *c);
-
-/** bpfring_consumer_cons_pos() - position up to which all is released. */
-BPFRING_API uint64_t bpfring_consumer_cons_pos(const struct bpfring_consumer *c);
-
-/** bpfring_consumer_prod_pos() - position up to which producers have reserved. */
-BPFRING_API uint64_t bpfring_consumer_prod_pos(const struct bpfring_consumer *c);
 
 #ifdef __cplusplus
 }

@@ -123,6 +123,24 @@ BPFRING_API int bpfring_loop_add_batch(struct bpfring_loop *l, struct bpfring_co
 				       bpfring_batch_fn fn, void *ctx);
 
 /**
+ * bpfring_loop_add_map() - open a consumer of a map and add it.
+ * @l:      the loop; it owns the consumer, and bpfring_loop_free() closes it
+ * @map_fd: as for bpfring_consumer_open()
+ * @fn:     called for every record
+ * @ctx:    for @fn
+ * @opts:   NULL for defaults
+ * @ret:    the consumer, for statistics for example; NULL if not wanted
+ *
+ * bpfring_loop_remove() takes the consumer out of the loop, which still owns it;
+ * bpfring_consumer_close() closes it earlier.
+ *
+ * Return: 0, or what bpfring_consumer_open() and bpfring_loop_add() return; then nothing is open.
+ */
+BPFRING_API int bpfring_loop_add_map(struct bpfring_loop *l, int map_fd, bpfring_record_fn fn,
+				     void *ctx, const struct bpfring_consumer_opts *opts,
+				     struct bpfring_consumer **ret);
+
+/**
  * bpfring_loop_remove() - take a consumer out of its loop.
  *
  * Its records stay in the ring. From callbacks too, also from its own.
@@ -177,7 +195,8 @@ BPFRING_API int bpfring_loop_remove_fd(struct bpfring_loop *l, int fd);
  * all that is in the rings, before closing them for example, call bpfring_loop_wakeup() first.
  *
  * Return: records handled (at most INT_MAX), one at which a callback returned BPFRING_STOP
- * included. 0: time is up, bpfring_loop_wakeup() or bpfring_loop_stop() was called, or only
+ * included. After BPFRING_KEEP the next call hands out the same record, without waiting. 0: time is
+ * up, bpfring_loop_wakeup() or bpfring_loop_stop() was called, or only
  * descriptors were ready. Negative: what a callback returned (records before it are counted in the
  * consumers' statistics, other rings keep their turn for the next call); -EBADMSG, -EBUSY: a ring
  * is corrupt or has a second consumer: it has been removed from the loop, the log names it;
@@ -189,7 +208,7 @@ BPFRING_API int bpfring_loop_poll(struct bpfring_loop *l, int64_t timeout_ns);
 /**
  * bpfring_loop_run() - poll until stopped.
  *
- * Return: 0 after bpfring_loop_stop() or BPFRING_STOP; a negative value as bpfring_loop_poll().
+ * Return: 0 after bpfring_loop_stop(), BPFRING_STOP or BPFRING_KEEP; a negative value as bpfring_loop_poll().
  */
 BPFRING_API int bpfring_loop_run(struct bpfring_loop *l);
 

@@ -422,6 +422,24 @@ static inline int bpfring_ring_head_busy(const struct bpfring_ring *c)
 	return c->busy;
 }
 
+/** bpfring_ring_cons_pos() - position up to which all records are released. */
+static inline uint64_t bpfring_ring_cons_pos(const struct bpfring_ring *c)
+{
+	return c->released;
+}
+
+/** bpfring_ring_prod_pos() - position up to which the kernel has reserved, as it is now. */
+static inline uint64_t bpfring_ring_prod_pos(const struct bpfring_ring *c)
+{
+	return bpfring_priv_load_prod(c);
+}
+
+/** bpfring_ring_size() - bytes of data. */
+static inline uint64_t bpfring_ring_size(const struct bpfring_ring *c)
+{
+	return c->mask + 1;
+}
+
 /**
  * bpfring_ring_avail_data() - bytes not yet released, headers and busy records included.
  * @c: the ring

@@ -6,7 +6,6 @@
 #include <stdio.h>
 
 #include "base/log.h"
-#include "ring/loop.h"
 #include "base/options.h"
 #include "base/sys.h"
 #include "ring/positions.h"
@@ -224,16 +223,15 @@ int bpfring_consumer_open_pinned(struct bpfring_consumer **ret, const char *path
 	return err ? err : consumer_new(ret, &map, &known);
 }
 
-int bpfring_consumer_open_id(struct bpfring_consumer **ret, uint32_t map_id,
-			     const struct bpfring_consumer_opts *opts)
+/* Whatever becomes of it: the loop that owns it must not close it again. */
+static void disown(struct bpfring_consumer *c)
 {
-	struct bpfring_consumer_opts known;
-	struct map map;
-	int err = read_opts(&known, ret, opts);
-
-	if (!err)
-		err = bpfring_map_open_id(&map, map_id);
-	return err ? err : consumer_new(ret, &map, &known);
+	if (!c->owned_at)
+		return;
+	*c->owned_at = c->owned_next;
+	if (c->owned_next)
+		c->owned_next->owned_at = c->owned_at;
+	c->owned_at = NULL;
 }
 
 void bpfring_consumer_close(struct bpfring_consumer *c)
@@ -241,7 +239,8 @@ void bpfring_consumer_close(struct bpfring_consumer *c)
 	if (!c)
 		return;
 	if (c->source)
-		bpfring_source_detach(c->source);
+		c->leave_loop(c);
+	disown(c);
 	switch (bpfring_consumer_state(c, call_place_here())) {
 	case CALL_THEIRS:
 		log_warn("map '%s' id %u: closed while another thread is waiting for its records "
@@ -289,22 +288,6 @@ void bpfring_consumer_view(const struct bpfring_consumer *c, struct bpfring_ring
 		*ret = c->cons;
 }
 
-void bpfring_consumer_log_broken(const struct bpfring_consumer *c, int err)
-{
-	const struct bpfring_ring *cons = &c->cons;
-
-	if (err == -EBADMSG)
-		log_error("map '%s' id %u: the ring is corrupt: consumer at %llu, producer at "
-			  "%llu, %zu bytes: no record is there; -EBADMSG; "
-			  "BPFRING_CONSUMER_RECOVER repairs it\n",
-			  c->map.name, c->map.id, (unsigned long long)cons->pos,
-			  (unsigned long long)bpfring_priv_load_prod(cons), c->mapping.size);
-	else if (err == -EBUSY)
-		log_error("map '%s' id %u: somebody else moved the consumer position: a second "
-			  "consumer reads this ring; -EBUSY\n",
-			  c->map.name, c->map.id);
-}
-
 int bpfring_consumer_stats(const struct bpfring_consumer *c, struct bpfring_consumer_stats *ret)
 {
 	struct bpfring_consumer_stats now = {0};
@@ -325,6 +308,10 @@ int bpfring_consumer_stats(const struct bpfring_consumer *c, struct bpfring_cons
 	now.ring_size = c->mapping.size;
 	now.repaired = c->repaired;
 	now.given_up = c->given_up;
+	now.map_id = c->map.id;
+	now.cons_pos = c->cons.released;
+	now.prod_pos = bpfring_priv_load_prod(&c->cons);
+	snprintf(now.map_name, sizeof(now.map_name), "%s", c->map.name);
 	err = bpfring_options_write(ret, &now, sizeof(now),
 				    offsetof(struct bpfring_consumer_stats, bytes));
 	if (err)
@@ -341,21 +328,6 @@ int bpfring_consumer_map_fd(const struct bpfring_consumer *c)
 	return c ? c->map.fd : -EINVAL;
 }
 
-uint32_t bpfring_consumer_map_id(const struct bpfring_consumer *c)
-{
-	return c ? c->map.id : 0;
-}
-
-const char *bpfring_consumer_map_name(const struct bpfring_consumer *c)
-{
-	return c ? c->map.name : NULL;
-}
-
-size_t bpfring_consumer_ring_size(const struct bpfring_consumer *c)
-{
-	return c ? c->mapping.size : 0;
-}
-
 size_t bpfring_consumer_avail_data(const struct bpfring_consumer *c)
 {
 	struct bpfring_ring now;
@@ -364,14 +336,4 @@ size_t bpfring_consumer_avail_data(const struct bpfring_consumer *c)
 		return 0;
 	bpfring_consumer_view(c, &now);
 	return (size_t)bpfring_ring_avail_data(&now);
-}
-
-uint64_t bpfring_consumer_cons_pos(const struct bpfring_consumer *c)
-{
-	return c ? c->cons.released : 0;
-}
-
-uint64_t bpfring_consumer_prod_pos(const struct bpfring_consumer *c)
-{
-	return c ? bpfring_priv_load_prod(&c->cons) : 0;
 }

@@ -68,6 +68,8 @@ struct bpfring_consumer {
 	_Atomic(struct waiter *) waiter; /* of bpfring_consumer_wait(), from its first call on */
 	atomic_bool woken;		 /* bpfring_consumer_wakeup() was called */
 	struct bpfring_source *source;	 /* place in a loop */
+	void (*leave_loop)(struct bpfring_consumer *c);	 /* if it has one */
+	struct bpfring_consumer *owned_next, **owned_at; /* among those that its loop closes */
 
 	atomic_uint said; /* CONSUMER_SAID_* */
 	unsigned int short_waits;

@@ -68,6 +68,22 @@ int bpfring_consumer_refuse_child(struct bpfring_consumer *c)
 	return -ECHILD;
 }
 
+void bpfring_consumer_log_broken(const struct bpfring_consumer *c, int err)
+{
+	const struct bpfring_ring *cons = &c->cons;
+
+	if (err == -EBADMSG)
+		log_error("map '%s' id %u: the ring is corrupt: consumer at %llu, producer at "
+			  "%llu, %zu bytes: no record is there; -EBADMSG; "
+			  "BPFRING_CONSUMER_RECOVER repairs it\n",
+			  c->map.name, c->map.id, (unsigned long long)cons->pos,
+			  (unsigned long long)bpfring_priv_load_prod(cons), c->mapping.size);
+	else if (err == -EBUSY)
+		log_error("map '%s' id %u: somebody else moved the consumer position: a second "
+			  "consumer reads this ring; -EBUSY\n",
+			  c->map.name, c->map.id);
+}
+
 int bpfring_consumer_check_held(struct bpfring_consumer *c, const char *call)
 {
 	if (c->cons.pos == c->cons.released)

@@ -120,6 +120,8 @@ void bpfring_loop_free(struct bpfring_loop *l)
 		bpfring_source_detach(l->sources);
 	bpfring_sources_free(&l->removed);
 	bpfring_sources_free(&l->stale);
+	while (l->owned)
+		bpfring_consumer_close(l->owned);
 	log_info("loop %p: freed after %llu polls\n", (void *)l, (unsigned long long)l->polls);
 	bpfring_waiter_fini(&l->waiter);
 	bpfring_guard_free(l->guard);

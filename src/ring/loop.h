@@ -77,6 +77,7 @@ struct bpfring_loop {
 	int64_t tick_due; /* INT64_MAX: none */
 	struct bpfring_budget budget;
 
+	struct bpfring_consumer *owned; /* by bpfring_loop_add_map(), in it or not */
 	struct bpfring_source *sources;
 	struct bpfring_source *removed; /* chained by next, freed when no event can name them */
 	struct bpfring_source *stale;	/* their descriptors could not be taken out of the epoll */

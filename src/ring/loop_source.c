@@ -60,6 +60,11 @@ void bpfring_source_rotate(struct bpfring_source *s)
 	link_last(s);
 }
 
+static void leave(struct bpfring_consumer *c)
+{
+	bpfring_source_detach(c->source);
+}
+
 static int add(struct bpfring_loop *l, const struct bpfring_source *model)
 {
 	struct bpfring_source *s = bpfring_sys_alloc(sizeof(*s));
@@ -81,6 +86,7 @@ static int add(struct bpfring_loop *l, const struct bpfring_source *model)
 	l->sources = s;
 	if (s->c) {
 		s->c->source = s;
+		s->c->leave_loop = leave;
 		l->rings++;
 		bpfring_consumer_disarm(s->c, bpfring_sys_now());
 		bpfring_source_activate(s, 0);

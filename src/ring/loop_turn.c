@@ -135,7 +135,7 @@ static void turn_of_ring(struct bpfring_source *s, struct turn *t)
 	limits.chase = l->pace.wait == BPFRING_WAIT_SLEEP; /* the others look again soon */
 	err = bpfring_consumer_drain(c, &s->handler, &limits, &out, &closed);
 	t->records += out.records;
-	if (out.records)
+	if (out.records || err == BPFRING_STOP)
 		t->worked = true;
 	if (err == BPFRING_STOP)
 		t->stopped = true;

@@ -60,7 +60,7 @@ LAYOUT_MEMBER(struct bpfring_outcome, records, 8, 8);
 LAYOUT_MEMBER(struct bpfring_outcome, bytes, 16, 8);
 LAYOUT_MEMBER(struct bpfring_outcome, end, 24, 4);
 
-LAYOUT_STRUCT(struct bpfring_consumer_stats, 112);
+LAYOUT_STRUCT(struct bpfring_consumer_stats, 152);
 LAYOUT_MEMBER(struct bpfring_consumer_stats, sz, 0, 8);
 LAYOUT_MEMBER(struct bpfring_consumer_stats, records, 8, 8);
 LAYOUT_MEMBER(struct bpfring_consumer_stats, bytes, 16, 8);
@@ -75,6 +75,10 @@ LAYOUT_MEMBER(struct bpfring_consumer_stats, max_fill, 80, 8);
 LAYOUT_MEMBER(struct bpfring_consumer_stats, ring_size, 88, 8);
 LAYOUT_MEMBER(struct bpfring_consumer_stats, repaired, 96, 8);
 LAYOUT_MEMBER(struct bpfring_consumer_stats, given_up, 104, 8);
+LAYOUT_MEMBER(struct bpfring_consumer_stats, map_id, 112, 8);
+LAYOUT_MEMBER(struct bpfring_consumer_stats, cons_pos, 120, 8);
+LAYOUT_MEMBER(struct bpfring_consumer_stats, prod_pos, 128, 8);
+LAYOUT_MEMBER(struct bpfring_consumer_stats, map_name, 136, 16);
 
 LAYOUT_STRUCT(struct bpfring_loop_opts, 56);
 LAYOUT_MEMBER(struct bpfring_loop_opts, sz, 0, 8);

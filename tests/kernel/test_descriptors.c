@@ -48,7 +48,9 @@ static void made(const char *what, int fd)
 static void try_calls(const struct everything *e)
 {
 	static const uint16_t some_btf[] = {0xeb9f, 1};
-	const uint32_t id = bpfring_consumer_map_id(e->consumer);
+	BPFRING_OPTS(bpfring_consumer_stats, stats);
+	const uint32_t id = bpfring_consumer_stats(e->consumer, &stats) ? 0
+									: (uint32_t)stats.map_id;
 	char path[64];
 	uint32_t link;
 

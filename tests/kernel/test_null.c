@@ -114,7 +114,6 @@ static void try_consumer(struct everything *e)
 	REFUSES(bpfring_consumer_open, NULL, e->ring_fd, NULL);
 	REFUSES(bpfring_consumer_open_pinned, NULL, BPFFS "/none", NULL);
 	REFUSES(bpfring_consumer_open_pinned, &c, NULL, NULL);
-	REFUSES(bpfring_consumer_open_id, NULL, 1, NULL);
 	ACCEPTS(bpfring_consumer_close, NULL);
 	REFUSES(bpfring_consumer_consume, NULL, on_record, NULL, NULL, NULL);
 	REFUSES(bpfring_consumer_consume, e->consumer, NULL, NULL, NULL, NULL);
@@ -127,12 +126,7 @@ static void try_consumer(struct everything *e)
 	REFUSES(bpfring_consumer_stats, NULL, &stats);
 	REFUSES(bpfring_consumer_stats, e->consumer, NULL);
 	REFUSES(bpfring_consumer_map_fd, NULL);
-	GIVES(0, bpfring_consumer_map_id, NULL);
-	GIVES_NULL(bpfring_consumer_map_name, NULL);
-	GIVES(0, bpfring_consumer_ring_size, NULL);
 	GIVES(0, bpfring_consumer_avail_data, NULL);
-	GIVES(0, bpfring_consumer_cons_pos, NULL);
-	GIVES(0, bpfring_consumer_prod_pos, NULL);
 }
 
 static void try_loop(struct everything *e)
@@ -149,6 +143,7 @@ static void try_loop(struct everything *e)
 	REFUSES(bpfring_loop_add_batch, e->loop, e->consumer, NULL, NULL);
 	REFUSES(bpfring_loop_remove, NULL, e->consumer);
 	REFUSES(bpfring_loop_remove, e->loop, NULL);
+	REFUSES(bpfring_loop_add_map, NULL, 0, on_record, NULL, NULL, NULL);
 	REFUSES(bpfring_loop_add_fd, NULL, 0, 0, on_fd, NULL);
 	REFUSES(bpfring_loop_add_fd, e->loop, 0, 0, NULL, NULL);
 	REFUSES(bpfring_loop_remove_fd, NULL, 0);

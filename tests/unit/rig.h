@@ -76,4 +76,12 @@ int count_batch(void *ctx, const struct bpfring_record *records, unsigned int co
 /* The same for records of put_number(): fails the test unless they come in order. */
 int count_numbers(void *ctx, const void *data, size_t size);
 
+static inline struct bpfring_consumer_stats stats_of_consumer(const struct bpfring_consumer *c)
+{
+	BPFRING_OPTS(bpfring_consumer_stats, stats);
+
+	assert_int_equal(bpfring_consumer_stats(c, &stats), 0);
+	return stats;
+}
+
 #endif /* TESTS_UNIT_RIG_H */

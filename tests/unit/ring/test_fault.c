@@ -36,16 +36,6 @@ static int open_pinned(struct rig *rig)
 	return err;
 }
 
-static int open_id(struct rig *rig)
-{
-	struct bpfring_consumer *c = NULL;
-	int err = bpfring_consumer_open_id(&c, 42, NULL);
-
-	(void)rig;
-	bpfring_consumer_close(c);
-	return err;
-}
-
 static int new_loop(struct rig *rig)
 {
 	struct bpfring_loop *l = NULL;
@@ -179,7 +169,6 @@ static const struct {
 } scenarios[] = {
 	{"open, exclusive", open_exclusive, true, 10},
 	{"open pinned", open_pinned, true, 7},
-	{"open by id", open_id, true, 7},
 	{"loop_new", new_loop, true, 6},
 	{"wait and consume", wait_and_consume, false, 4},
 	{"loop_add and poll", add_and_poll, false, 3},

@@ -20,7 +20,6 @@ static void null_arguments(void **state)
 	assert_int_equal(bpfring_consumer_open(NULL, rig.r->event_fd, NULL), -EINVAL);
 	assert_int_equal(bpfring_consumer_open_pinned(NULL, "/sys/fs/bpf/x", NULL), -EINVAL);
 	assert_int_equal(bpfring_consumer_open_pinned(&c, NULL, NULL), -EINVAL);
-	assert_int_equal(bpfring_consumer_open_id(NULL, 1, NULL), -EINVAL);
 	assert_null(c);
 	bpfring_consumer_close(NULL);
 	log_forget();
@@ -33,15 +32,15 @@ static void what_a_consumer_says_of_itself(void **state)
 
 	(void)state;
 	rig_open(&rig, 4 * PAGE, NULL, 0);
-	assert_int_equal(bpfring_consumer_map_id(rig.c), 42);
-	assert_string_equal(bpfring_consumer_map_name(rig.c), "events");
-	assert_int_equal(bpfring_consumer_ring_size(rig.c), 4 * PAGE);
+	assert_int_equal(stats_of_consumer(rig.c).map_id, 42);
+	assert_string_equal(stats_of_consumer(rig.c).map_name, "events");
+	assert_int_equal(stats_of_consumer(rig.c).ring_size, 4 * PAGE);
 	assert_int_not_equal(bpfring_consumer_map_fd(rig.c), rig.r->event_fd);
 	assert_true(bpfring_consumer_map_fd(rig.c) > 2);
 	put(rig.r, 8);
 	assert_int_equal(bpfring_consumer_avail_data(rig.c), 16);
-	assert_int_equal(bpfring_consumer_cons_pos(rig.c), 0);
-	assert_int_equal(bpfring_consumer_prod_pos(rig.c), 16);
+	assert_int_equal(stats_of_consumer(rig.c).cons_pos, 0);
+	assert_int_equal(stats_of_consumer(rig.c).prod_pos, 16);
 	rig_close(&rig);
 }
 
@@ -54,8 +53,8 @@ static void positions_are_wide(void **state)
 
 		rig_open(&rig, PAGE, s, 0);
 		put(rig.r, 8);
-		assert_int_equal(bpfring_consumer_cons_pos(rig.c), s->pos);
-		assert_int_equal(bpfring_consumer_prod_pos(rig.c), s->pos + 16);
+		assert_int_equal(stats_of_consumer(rig.c).cons_pos, s->pos);
+		assert_int_equal(stats_of_consumer(rig.c).prod_pos, s->pos + 16);
 		assert_int_equal(bpfring_consumer_avail_data(rig.c), 16);
 		rig_close(&rig);
 	}
@@ -143,16 +142,16 @@ static void information_from_either_side(void **state)
 	rig_ring(&rig, PAGE, NULL);
 	rig.map->info_error = -EPERM;
 	assert_int_equal(bpfring_consumer_open(&rig.c, rig.r->event_fd, NULL), 0);
-	assert_int_equal(bpfring_consumer_map_id(rig.c), 42);
-	assert_string_equal(bpfring_consumer_map_name(rig.c), "");
-	assert_int_equal(bpfring_consumer_ring_size(rig.c), PAGE);
+	assert_int_equal(stats_of_consumer(rig.c).map_id, 42);
+	assert_string_equal(stats_of_consumer(rig.c).map_name, "");
+	assert_int_equal(stats_of_consumer(rig.c).ring_size, PAGE);
 	rig_close(&rig);
 
 	rig_ring(&rig, PAGE, NULL);
 	rig.map->fdinfo_error = -ENOENT; /* no /proc */
 	assert_int_equal(bpfring_consumer_open(&rig.c, rig.r->event_fd, NULL), 0);
-	assert_int_equal(bpfring_consumer_map_id(rig.c), 42);
-	assert_string_equal(bpfring_consumer_map_name(rig.c), "events");
+	assert_int_equal(stats_of_consumer(rig.c).map_id, 42);
+	assert_string_equal(stats_of_consumer(rig.c).map_name, "events");
 	rig_close(&rig);
 
 	/* bpf() refused, and an overwrite map all the same recognised */
@@ -210,7 +209,7 @@ static void fdinfo_texts(void **state)
 	}
 }
 
-static void by_pin_and_by_id(void **state)
+static void by_pin(void **state)
 {
 	struct bpfring_consumer *c = NULL;
 	struct rig rig;
@@ -219,16 +218,12 @@ static void by_pin_and_by_id(void **state)
 	rig_ring(&rig, PAGE, NULL);
 	sim_sys_set_lookup(rig.r->event_fd);
 	assert_int_equal(bpfring_consumer_open_pinned(&rig.c, "/sys/fs/bpf/x", NULL), 0);
-	bpfring_consumer_close(rig.c);
-	assert_int_equal(bpfring_consumer_open_id(&rig.c, 42, NULL), 0);
 	sim_sys_set_lookup(-ENOENT);
 	assert_int_equal(bpfring_consumer_open_pinned(&c, "/sys/fs/bpf/x", NULL), -ENOENT);
 	assert_logged("/sys/fs/bpf/x", "ENOENT");
-	assert_int_equal(bpfring_consumer_open_id(&c, 43, NULL), -ENOENT);
-	assert_logged("43", "ENOENT");
 	sim_sys_set_lookup(-EPERM);
-	assert_int_equal(bpfring_consumer_open_id(&c, 43, NULL), -EPERM);
-	assert_logged("43", "CAP_SYS_ADMIN");
+	assert_int_equal(bpfring_consumer_open_pinned(&c, "/sys/fs/bpf/x", NULL), -EPERM);
+	assert_logged("/sys/fs/bpf/x", "EPERM");
 	assert_null(c);
 	rig_close(&rig);
 }
@@ -311,7 +306,7 @@ int main(void)
 		rig_test(null_arguments),      rig_test(what_a_consumer_says_of_itself),
 		rig_test(positions_are_wide),  rig_test(refused_maps),
 		rig_test(no_map_at_all),       rig_test(information_from_either_side),
-		rig_test(fdinfo_texts),	       rig_test(by_pin_and_by_id),
+		rig_test(fdinfo_texts),	       rig_test(by_pin),
 		rig_test(versions_of_options), rig_test(an_exclusive_claim),
 	};
 

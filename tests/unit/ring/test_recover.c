@@ -56,7 +56,7 @@ static void every_wrong_position(void **state)
 
 			rig_open(&rig, PAGE, s, 0);
 			fill(&rig, 10);
-			pos = bpfring_consumer_cons_pos(rig.c);
+			pos = stats_of_consumer(rig.c).cons_pos;
 			bpfring_consumer_close(rig.c);
 			sim_ring_set_cons(rig.r, pos + (uint64_t)wrong[i]);
 			if (open_again(&rig, 0) != -EBADMSG)
@@ -96,7 +96,7 @@ static void without_a_note(void **state)
 			put(rig.r, 8);
 			put(rig.r, 8);
 			put(rig.r, 8);
-			pos = bpfring_consumer_cons_pos(rig.c);
+			pos = stats_of_consumer(rig.c).cons_pos;
 			bpfring_consumer_close(rig.c);
 			memset((char *)rig.r->cons_word + BPFRING_NOTE_OFFSET, 0, 8);
 			sim_ring_set_cons(rig.r, pos + (uint64_t)wrong[i]);
@@ -164,7 +164,7 @@ static void an_older_kernel(void **state)
 	(void)state;
 	rig_open(&rig, PAGE, NULL, 0);
 	fill(&rig, 10);
-	pos = bpfring_consumer_cons_pos(rig.c);
+	pos = stats_of_consumer(rig.c).cons_pos;
 	bpfring_consumer_close(rig.c);
 	memset((char *)rig.r->prod_word + 8, 0, 8);
 	/* a ring in order is opened all the same */
@@ -198,14 +198,14 @@ static void a_ring_in_order_is_not_touched(void **state)
 
 			rig_open(&rig, PAGE, s, 0);
 			fill(&rig, unread);
-			pos = bpfring_consumer_cons_pos(rig.c);
+			pos = stats_of_consumer(rig.c).cons_pos;
 			word = sim_ring_cons(rig.r); /* that of a record kept back */
 			assert_int_equal(word, ring_word(rig.r, pos - 16));
 			bpfring_consumer_close(rig.c);
 			sim_ring_set_cons(rig.r, word);
 			assert_int_equal(open_again(&rig, BPFRING_CONSUMER_RECOVER), 0);
 			assert_int_equal(sim_ring_cons(rig.r), word);
-			assert_int_equal(ring_word(rig.r, bpfring_consumer_cons_pos(rig.c)),
+			assert_int_equal(ring_word(rig.r, stats_of_consumer(rig.c).cons_pos),
 					 ring_word(rig.r, pos));
 			assert_int_equal(stats_of(&rig).repaired, 0);
 			assert_int_equal(stats_of(&rig).given_up, 0);
