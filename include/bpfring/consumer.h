@@ -212,7 +212,7 @@ BPFRING_API int bpfring_consumer_consume_batch(struct bpfring_consumer *c, bpfri
  * bpfring_consumer_ring() - the ring itself, for the functions of ring.h.
  * @c: the consumer
  */
-static inline struct bpfring_ring *bpfring_consumer_ring(struct bpfring_consumer *c)
+BPFRING_INLINE struct bpfring_ring *bpfring_consumer_ring(struct bpfring_consumer *c)
 {
 	return (struct bpfring_ring *)(void *)c;
 }
@@ -221,7 +221,7 @@ static inline struct bpfring_ring *bpfring_consumer_ring(struct bpfring_consumer
  * bpfring_consumer_peek() - look at the next record, in place; see bpfring_ring_peek().
  * Return: 1 with a record, 0 when there is none now, -EBADMSG, -EBUSY, -ECHILD.
  */
-BPFRING_PRIV_HOT int bpfring_consumer_peek(struct bpfring_consumer *c, struct bpfring_record *ret)
+BPFRING_INLINE_HOT int bpfring_consumer_peek(struct bpfring_consumer *c, struct bpfring_record *ret)
 {
 	return bpfring_ring_peek(bpfring_consumer_ring(c), ret);
 }
@@ -230,8 +230,8 @@ BPFRING_PRIV_HOT int bpfring_consumer_peek(struct bpfring_consumer *c, struct bp
  * bpfring_consumer_peek_batch() - look at several records; see bpfring_ring_peek_batch().
  * Return: number of records, 0, -EBADMSG, -EBUSY, -ECHILD.
  */
-static inline int bpfring_consumer_peek_batch(struct bpfring_consumer *c,
-					      struct bpfring_record *ret, unsigned int max)
+BPFRING_INLINE int bpfring_consumer_peek_batch(struct bpfring_consumer *c,
+					       struct bpfring_record *ret, unsigned int max)
 {
 	return bpfring_ring_peek_batch(bpfring_consumer_ring(c), ret, max);
 }
@@ -240,7 +240,7 @@ static inline int bpfring_consumer_peek_batch(struct bpfring_consumer *c,
  * bpfring_consumer_release() - give back all records peeked so far; see bpfring_ring_release().
  * Return: 0, -EBUSY, -ECHILD.
  */
-BPFRING_PRIV_HOT int bpfring_consumer_release(struct bpfring_consumer *c)
+BPFRING_INLINE_HOT int bpfring_consumer_release(struct bpfring_consumer *c)
 {
 	return bpfring_ring_release(bpfring_consumer_ring(c));
 }
@@ -248,7 +248,7 @@ BPFRING_PRIV_HOT int bpfring_consumer_release(struct bpfring_consumer *c)
 /**
  * bpfring_consumer_cancel() - un-peek: start again at the first record held.
  */
-static inline void bpfring_consumer_cancel(struct bpfring_consumer *c)
+BPFRING_INLINE void bpfring_consumer_cancel(struct bpfring_consumer *c)
 {
 	bpfring_ring_cancel(bpfring_consumer_ring(c));
 }

@@ -32,6 +32,7 @@
 #ifndef BPFRING_RING_H
 #define BPFRING_RING_H
 
+#include <bpfring/common.h>
 #include <bpfring/ring_words.h>
 #include <string.h>
 
@@ -67,9 +68,9 @@ struct bpfring_record {
  * each other (more data than the ring holds, a position that is no multiple of 8); -EBUSY: somebody
  * is consuming the ring at this moment; -ECHILD in a forked child.
  */
-static inline int bpfring_ring_init(struct bpfring_ring *c, void *cons_word, const void *prod_word,
-				    const void *data, uint64_t size, unsigned int word_size,
-				    const uint32_t *owner)
+BPFRING_INLINE int bpfring_ring_init(struct bpfring_ring *c, void *cons_word, const void *prod_word,
+				     const void *data, uint64_t size, unsigned int word_size,
+				     const uint32_t *owner)
 {
 	static const uint32_t always = 1;
 	uint64_t word;
@@ -109,7 +110,7 @@ static inline int bpfring_ring_init(struct bpfring_ring *c, void *cons_word, con
  * stood. The note is believed only if it is the end of the one committed record that starts at the
  * published position: a stale one is never that, and a forged one hides no more than a record.
  */
-static inline void bpfring_ring_set_note(struct bpfring_ring *c, void *note)
+BPFRING_INLINE void bpfring_ring_set_note(struct bpfring_ring *c, void *note)
 {
 	uint64_t end = c->released;
 	uint32_t len;
@@ -256,7 +257,7 @@ __attribute__((noinline, cold, unused)) static int bpfring_priv_nothing(struct b
  * -EBUSY: somebody else consumes the ring, which is noticed here only if producers went on over our
  * position or discarded records are in it; -ECHILD in a forked child.
  */
-BPFRING_PRIV_HOT int bpfring_ring_peek(struct bpfring_ring *c, struct bpfring_record *ret)
+BPFRING_INLINE_HOT int bpfring_ring_peek(struct bpfring_ring *c, struct bpfring_record *ret)
 {
 	int more;
 
@@ -283,8 +284,8 @@ BPFRING_PRIV_HOT int bpfring_ring_peek(struct bpfring_ring *c, struct bpfring_re
  * Return: number of records, 0 when there is none now; -EBADMSG, -EBUSY, -ECHILD as
  * bpfring_ring_peek(), but only if no record came before the error (the next call returns it then).
  */
-static inline int bpfring_ring_peek_batch(struct bpfring_ring *c, struct bpfring_record *ret,
-					  unsigned int max)
+BPFRING_INLINE int bpfring_ring_peek_batch(struct bpfring_ring *c, struct bpfring_record *ret,
+					   unsigned int max)
 {
 	struct bpfring_priv_cursor cursor;
 	unsigned int n = 1;
@@ -310,7 +311,7 @@ static inline int bpfring_ring_peek_batch(struct bpfring_ring *c, struct bpfring
  * Return: 0; -EBUSY if the consumer position was moved by somebody else, a second consumer on the
  * same map: nothing was stored and the records stay held; -ECHILD in a forked child.
  */
-BPFRING_PRIV_HOT int bpfring_ring_release(struct bpfring_ring *c)
+BPFRING_INLINE_HOT int bpfring_ring_release(struct bpfring_ring *c)
 {
 	uint64_t word = bpfring_priv_word(c);
 	int err;
@@ -328,7 +329,7 @@ BPFRING_PRIV_HOT int bpfring_ring_release(struct bpfring_ring *c)
  * bpfring_ring_cancel() - un-peek: the next peek starts again at the first record held.
  * @c: the ring
  */
-static inline void bpfring_ring_cancel(struct bpfring_ring *c)
+BPFRING_INLINE void bpfring_ring_cancel(struct bpfring_ring *c)
 {
 	c->pos = c->released;
 	c->held_records = 0;
@@ -341,7 +342,7 @@ static inline void bpfring_ring_cancel(struct bpfring_ring *c)
  * @quiet: non-zero: after the next record released commits do not notify, until bpfring_ring_arm();
  *         0: from the next release on they do
  */
-static inline void bpfring_ring_set_quiet(struct bpfring_ring *c, int quiet)
+BPFRING_INLINE void bpfring_ring_set_quiet(struct bpfring_ring *c, int quiet)
 {
 	c->quiet = quiet ? 1 : 0;
 }
@@ -380,7 +381,7 @@ static inline int bpfring_priv_look(struct bpfring_ring *c)
  * busy (bpfring_ring_head_busy()); -EINVAL: records are held; -EBUSY, -ECHILD as
  * bpfring_ring_release(); -EBADMSG: the ring is corrupt.
  */
-static inline int bpfring_ring_arm(struct bpfring_ring *c)
+BPFRING_INLINE int bpfring_ring_arm(struct bpfring_ring *c)
 {
 	if (c->pos != c->released)
 		return -EINVAL;
@@ -417,25 +418,25 @@ static inline int bpfring_ring_arm(struct bpfring_ring *c)
  *
  * Return: 1 or 0.
  */
-static inline int bpfring_ring_head_busy(const struct bpfring_ring *c)
+BPFRING_INLINE int bpfring_ring_head_busy(const struct bpfring_ring *c)
 {
 	return c->busy;
 }
 
 /** bpfring_ring_cons_pos() - position up to which all records are released. */
-static inline uint64_t bpfring_ring_cons_pos(const struct bpfring_ring *c)
+BPFRING_INLINE uint64_t bpfring_ring_cons_pos(const struct bpfring_ring *c)
 {
 	return c->released;
 }
 
 /** bpfring_ring_prod_pos() - position up to which the kernel has reserved, as it is now. */
-static inline uint64_t bpfring_ring_prod_pos(const struct bpfring_ring *c)
+BPFRING_INLINE uint64_t bpfring_ring_prod_pos(const struct bpfring_ring *c)
 {
 	return bpfring_priv_load_prod(c);
 }
 
 /** bpfring_ring_size() - bytes of data. */
-static inline uint64_t bpfring_ring_size(const struct bpfring_ring *c)
+BPFRING_INLINE uint64_t bpfring_ring_size(const struct bpfring_ring *c)
 {
 	return c->mask + 1;
 }
@@ -446,7 +447,7 @@ static inline uint64_t bpfring_ring_size(const struct bpfring_ring *c)
  *
  * Return: bytes, as the kernel's BPF_RB_AVAIL_DATA. Reads the producer position: do not poll it.
  */
-static inline uint64_t bpfring_ring_avail_data(const struct bpfring_ring *c)
+BPFRING_INLINE uint64_t bpfring_ring_avail_data(const struct bpfring_ring *c)
 {
 	return bpfring_priv_load_prod(c) - c->released;
 }

@@ -51,7 +51,7 @@ static void descriptors_of_other_things(void **state)
 	close(fd);
 	fd = bpf_map_create(BPF_MAP_TYPE_RINGBUF, "events", 0, 0, 4096, NULL);
 	refused(fd, NULL, -EINVAL, "'events'");
-	refused(fd, NULL, -EINVAL, "is a ringbuf, a producer needs a user_ringbuf");
+	refused(fd, NULL, -EINVAL, "is a ringbuf, but a producer needs a user_ringbuf");
 	close(fd);
 	fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "numbers", 4, 4, 1, NULL);
 	refused(fd, NULL, -EINVAL, "user_ringbuf");
@@ -68,6 +68,7 @@ static void maps_without_access(void **state)
 	uint32_t len = sizeof(info);
 	struct user_rig rig;
 	void *data;
+	int copy;
 
 	(void)state;
 	rig_open(&rig, 4096, NULL);
@@ -83,7 +84,10 @@ static void maps_without_access(void **state)
 		close(fd);
 	}
 	/* the caller's own descriptor is not needed any more */
-	assert_int_equal(bpfring_producer_open_id(&rig.p, info.id, NULL), 0);
+	copy = dup(rig.fd);
+	assert_true(copy >= 0);
+	assert_int_equal(bpfring_producer_open(&rig.p, copy, NULL), 0);
+	close(copy);
 	assert_int_equal(bpfring_producer_reserve(rig.p, 8, &data), 0);
 	assert_int_equal(bpfring_producer_discard(rig.p, data), 0);
 	bpfring_producer_close(rig.p);
