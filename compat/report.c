@@ -67,8 +67,10 @@ void report_ring(const struct ring *r)
 
 void report_user_ring(const struct user_ring_buffer *rb)
 {
-	say_opened("user ring", bpfring_producer_map_name(rb->producer),
-		   bpfring_producer_map_id(rb->producer), bpfring_producer_ring_size(rb->producer));
+	BPFRING_OPTS(bpfring_producer_stats, s);
+
+	bpfring_producer_stats(rb->producer, &s);
+	say_opened("user ring", s.map_name, (unsigned int)s.map_id, (size_t)s.ring_size);
 }
 
 static void say_stats(const struct ring *r)
@@ -78,10 +80,9 @@ static void say_stats(const struct ring *r)
 	ring_stats(r, &s);
 	say("ring '%s' (map id %u): %llu records, %llu bytes, %llu discarded, at most %llu of %llu "
 	    "bytes waiting\n",
-	    s.map_name, (unsigned int)s.map_id,
-	    (unsigned long long)s.records, (unsigned long long)s.bytes,
-	    (unsigned long long)s.discards, (unsigned long long)s.max_fill,
-	    (unsigned long long)s.ring_size);
+	    s.map_name, (unsigned int)s.map_id, (unsigned long long)s.records,
+	    (unsigned long long)s.bytes, (unsigned long long)s.discards,
+	    (unsigned long long)s.max_fill, (unsigned long long)s.ring_size);
 }
 
 static void say_manager(const struct ring_buffer *rb)
@@ -130,9 +131,9 @@ void report_user_ring_end(const struct user_ring_buffer *rb)
 		return;
 	say("user ring '%s' (map id %u): %llu samples, %llu bytes, %llu discarded, full %llu "
 	    "times\n",
-	    bpfring_producer_map_name(rb->producer), bpfring_producer_map_id(rb->producer),
-	    (unsigned long long)s.samples, (unsigned long long)s.bytes,
-	    (unsigned long long)s.discards, (unsigned long long)s.full);
+	    s.map_name, (unsigned int)s.map_id, (unsigned long long)s.samples,
+	    (unsigned long long)s.bytes, (unsigned long long)s.discards,
+	    (unsigned long long)s.full);
 }
 
 __attribute__((constructor)) static void begin(void)

@@ -44,6 +44,16 @@ extern "C" {
 #endif
 
 /*
+ * Before a public function that is inline. The library exports such functions too, for other
+ * languages: it defines both macros as BPFRING_API. HOT is for what runs per record: a compiler
+ * that finds it called twice may think that a call is cheaper.
+ */
+#ifndef BPFRING_INLINE
+#define BPFRING_INLINE	   static inline
+#define BPFRING_INLINE_HOT static inline __attribute__((always_inline))
+#endif
+
+/*
  * Around a function that has the name of a struct, as stat() has. In C++ GCC's -Wshadow warns of
  * it.
  */

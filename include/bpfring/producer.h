@@ -150,15 +150,6 @@ BPFRING_API int bpfring_producer_open_pinned(struct bpfring_producer **ret, cons
 					     const struct bpfring_producer_opts *opts);
 
 /**
- * bpfring_producer_open_id() - the same for a map known by its id. Needs CAP_SYS_ADMIN.
- * @map_id: as `bpftool map` prints it
- *
- * Return: as bpfring_producer_open(), and -ENOENT: no map has this id; -EPERM: no CAP_SYS_ADMIN.
- */
-BPFRING_API int bpfring_producer_open_id(struct bpfring_producer **ret, uint32_t map_id,
-					 const struct bpfring_producer_opts *opts);
-
-/**
  * bpfring_producer_close() - leave the ring; samples that were submitted stay in it.
  * @p: NULL is fine; no thread may be inside one of its functions, except that it waits for space
  *
@@ -175,7 +166,7 @@ BPFRING_API void bpfring_producer_close(struct bpfring_producer *p);
  * while other threads use it, bpfring_producer_free_space() and the like are what looks at it.
  * @p: the producer
  */
-static inline struct bpfring_user_ring *bpfring_producer_ring(struct bpfring_producer *p)
+BPFRING_INLINE struct bpfring_user_ring *bpfring_producer_ring(struct bpfring_producer *p)
 {
 	return (struct bpfring_user_ring *)(void *)p;
 }
@@ -201,7 +192,7 @@ BPFRING_API void bpfring_priv_producer_explain_end(const struct bpfring_producer
  * was met; -EBADMSG: the kernel's position is not within the ring, or there is no space and a
  * header was written over; -ECHILD: in a forked child; -EBADF: closed.
  */
-static inline int bpfring_producer_reserve(struct bpfring_producer *p, size_t size, void **ret)
+BPFRING_INLINE int bpfring_producer_reserve(struct bpfring_producer *p, size_t size, void **ret)
 {
 	if (size < bpfring_producer_ring(p)->limit) {
 		int err = bpfring_user_ring_reserve(bpfring_producer_ring(p), size, ret);
@@ -235,7 +226,7 @@ BPFRING_API int bpfring_producer_reserve_batch(struct bpfring_producer *p,
  * -EBADF: closed. With -EBUSY and -EBADMSG the sample is ended, too. A kick by itself that fails is
  * counted and logged, not returned: the sample is submitted.
  */
-static inline int bpfring_producer_submit(struct bpfring_producer *p, void *data)
+BPFRING_INLINE int bpfring_producer_submit(struct bpfring_producer *p, void *data)
 {
 	struct bpfring_user_ring *prod = bpfring_producer_ring(p);
 
@@ -253,7 +244,7 @@ static inline int bpfring_producer_submit(struct bpfring_producer *p, void *data
  * bpfring_producer_discard() - give a reservation up; the kernel passes over it.
  * Return: as bpfring_producer_submit().
  */
-static inline int bpfring_producer_discard(struct bpfring_producer *p, void *data)
+BPFRING_INLINE int bpfring_producer_discard(struct bpfring_producer *p, void *data)
 {
 	struct bpfring_user_ring *prod = bpfring_producer_ring(p);
 
@@ -283,7 +274,8 @@ BPFRING_API int bpfring_producer_submit_batch(struct bpfring_producer *p,
  * BPFRING_PRODUCER_THREADS a small one takes less time than in these steps.
  * Return: as bpfring_producer_reserve() and bpfring_producer_submit().
  */
-static inline int bpfring_producer_output(struct bpfring_producer *p, const void *data, size_t size)
+BPFRING_INLINE int bpfring_producer_output(struct bpfring_producer *p, const void *data,
+					   size_t size)
 {
 	void *sample;
 	int err;
@@ -337,7 +329,11 @@ BPFRING_API int bpfring_producer_claim_fd(const struct bpfring_producer *p);
  * @kick_errors: those that failed
  * @drained:     samples that kicks said were taken
  * @max_fill:    most bytes seen in use, at the times when the consumer position was read
- * @ring_size:   bytes of data area
+ * @ring_size:   bytes of data area (the map's max_entries)
+ * @map_id:      id of the map, 0 if the kernel does not say
+ * @cons_pos:    position up to which the kernel has drained
+ * @prod_pos:    position up to which samples are published
+ * @map_name:    name of the map, "" if it has none
  */
 struct bpfring_producer_stats {
 	size_t sz;
@@ -352,6 +348,10 @@ struct bpfring_producer_stats {
 	uint64_t drained;
 	uint64_t max_fill;
 	uint64_t ring_size;
+	uint64_t map_id;
+	uint64_t cons_pos;
+	uint64_t prod_pos;
+	char map_name[16];
 };
 
 BPFRING_PRIV_NAMESAKE_BEGIN
@@ -369,26 +369,11 @@ BPFRING_PRIV_NAMESAKE_END
 /** bpfring_producer_map_fd() - the producer's own descriptor, not to be closed; -EBADF. */
 BPFRING_API int bpfring_producer_map_fd(const struct bpfring_producer *p);
 
-/** bpfring_producer_map_id() - id of the map, 0 if the kernel did not tell. */
-BPFRING_API uint32_t bpfring_producer_map_id(const struct bpfring_producer *p);
-
-/** bpfring_producer_map_name() - name of the map, "" if it has none; lives as long as @p. */
-BPFRING_API const char *bpfring_producer_map_name(const struct bpfring_producer *p);
-
-/** bpfring_producer_ring_size() - bytes of data area (the map's max_entries). */
-BPFRING_API size_t bpfring_producer_ring_size(const struct bpfring_producer *p);
-
 /** bpfring_producer_max_sample() - largest payload: all but 8 bytes of the ring, or 2^24 - 1. */
 BPFRING_API size_t bpfring_producer_max_sample(const struct bpfring_producer *p);
 
 /** bpfring_producer_free_space() - see bpfring_user_ring_free_space(). */
 BPFRING_API size_t bpfring_producer_free_space(const struct bpfring_producer *p);
-
-/** bpfring_producer_cons_pos() - position up to which the kernel has drained. */
-BPFRING_API uint64_t bpfring_producer_cons_pos(const struct bpfring_producer *p);
-
-/** bpfring_producer_prod_pos() - position up to which samples are published. */
-BPFRING_API uint64_t bpfring_producer_prod_pos(const struct bpfring_producer *p);
 
 #ifdef __cplusplus
 }

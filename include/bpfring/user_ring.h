@@ -4,39 +4,37 @@
  *
  * `struct bpfring_user_ring` is the producer's end of one ring. It knows no file descriptors,
  * allocates nothing, makes no system call and never blocks. One thread uses one struct at a time.
- * Programs that produce into a map use it through producer.h, which also has the way for many
- * threads.
+ * Programs that produce into a map use producer.h, which also lets many threads share a ring.
  *
  * The ring is laid out as in ring.h with the roles exchanged: this side writes records, here called
  * samples, and the producer position; bpf_user_ringbuf_drain() moves the consumer position.
  *
- * Publish on submit. The kernel lets a producer move its position over a record that is still
- * being written, if the header says BUSY. If its process dies before it submits that record,
- * nothing behind it is ever drained. Here the position moves only over the longest prefix of
- * samples that are ended, that is submitted or discarded. What was reserved by a process that died
+ * Publish on submit. The kernel lets a producer move its position over a sample that is still
+ * being written, if the header says BUSY. If the process dies before it submits that sample, the
+ * kernel never drains anything behind it. Here the position moves only over samples that have
+ * ended (submitted or discarded), up to the first that has not. What a dead process had reserved
  * was never part of the ring.
  *
- * Which samples are open, that is reserved and not ended, only this process knows: `open` has a bit
- * for every 8 bytes of the ring, set where an open sample starts. The position may move up to the
- * first such bit. The sample that was reserved last is in `latest` instead, so that a program which
- * has one at a time never touches the bits. Nothing that stands in the ring decides how far the
- * position moves: memory that others can write cannot publish a sample that is still open.
- *
- * Memory order: the labels P1 and P2 stand for the edges in docs/memory-model.md.
+ * Only this process knows which samples are open (reserved and not ended): `open` has a bit for
+ * every 8 bytes of the ring, set where an open sample starts. The position may move up to the
+ * first such bit. The sample that was reserved last is in `latest` instead, so that a program that
+ * reserves one at a time never touches the bits. Nothing in the ring itself decides how far the
+ * position moves, so memory that others can write cannot publish an open sample. The labels P1 and
+ * P2 are explained in docs/memory-model.md.
  */
 #ifndef BPFRING_USER_RING_H
 #define BPFRING_USER_RING_H
 
+#include <bpfring/common.h>
 #include <bpfring/ring.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-/* The kernel hands a sample to BPF as a dynptr, which holds no more. */
-#define BPFRING_MAX_SAMPLE ((1U << 24) - 1)
-
-/* Bytes of bpfring_user_ring.open for a ring of that size. */
+/* Largest sample: the kernel hands it to BPF as a dynptr, which holds no more. */
+#define BPFRING_MAX_SAMPLE	     ((1U << 24) - 1)
+/* Bytes of bpfring_user_ring.open for a ring of this size. */
 #define BPFRING_OPEN_SIZE(ring_size) ((ring_size) / 64)
 
 /**
@@ -44,14 +42,14 @@ extern "C" {
  * the members are for the functions here, and for reading in a debugger.
  */
 struct bpfring_user_ring {
-	/* Written once, or hardly ever. */
+	/* Written once, or rarely. */
 	uint8_t *data;	       /* data area, mapped twice */
 	uint64_t mask;	       /* size - 1 */
 	uint64_t *open;	       /* a bit per 8 bytes: an open sample starts there */
 	void *prod_word;       /* the shared producer position */
 	const void *cons_word; /* the shared consumer position */
 	const uint32_t *owner; /* reads 0 in a forked child */
-	uint32_t limit;	       /* payloads are smaller; 0: use producer.h, not these functions */
+	uint32_t limit;	       /* payloads are smaller; 0: through producer.h only */
 	uint32_t max_sample;   /* largest payload */
 	uint8_t word_size;     /* of the positions: the kernel's sizeof(long), 8 or 4 */
 	uint8_t lost;	       /* why nothing is published any more: EBUSY, EBADMSG; or 0 */
@@ -71,22 +69,18 @@ struct bpfring_user_ring {
 };
 
 #if UINTPTR_MAX > 0xffffffffU && defined(__STDC_VERSION__) && __STDC_VERSION__ >= 201112L
-_Static_assert(sizeof(struct bpfring_user_ring) == 192,
-	       "layout is ABI: it is inlined into programs");
-_Static_assert(offsetof(struct bpfring_user_ring, reserve_pos) == 128,
-	       "one line of what is written");
+_Static_assert(sizeof(struct bpfring_user_ring) == 192, "programs are compiled with this layout");
+_Static_assert(offsetof(struct bpfring_user_ring, reserve_pos) == 128, "own cache line");
 #endif
 
-/*
- * Added to bpfring_user_ring.latest, a payload's address: nothing before it waits to be published.
- */
+/* Added to the address in bpfring_user_ring.latest: everything before that sample is published. */
 #define BPFRING_PRIV_FIRST 1U
 
 static inline uint64_t bpfring_priv_load_cons(const struct bpfring_user_ring *p, uint64_t near)
 {
-	/* P1: acquire, so that what the kernel read of a sample was read before we write over it.
-	 * Partner: smp_store_release(&rb->consumer_pos) in __bpf_user_ringbuf_sample_release().
-	 * Relaxed would let our writes of the next lap appear before that.
+	/* P1: acquire, so that the kernel has read a sample before we write over it. Partner:
+	 * smp_store_release(&rb->consumer_pos) in __bpf_user_ringbuf_sample_release(). Relaxed
+	 * would let our writes of the next lap appear too early.
 	 */
 	if (p->word_size == 8)
 		return __atomic_load_n((const uint64_t *)p->cons_word, __ATOMIC_ACQUIRE);
@@ -99,7 +93,7 @@ static inline int bpfring_priv_lost(const struct bpfring_user_ring *p)
 	return p->lost == EBUSY ? -EBUSY : -EBADMSG;
 }
 
-/* Nothing is published any more. For good: a position that comes to be as ours is says nothing. */
+/* From here on nothing is published, even if the position should happen to equal ours again. */
 static inline int bpfring_priv_prod_lose(struct bpfring_user_ring *p, uint8_t why)
 {
 	__atomic_store_n(&p->lost, why, __ATOMIC_RELAXED);
@@ -109,7 +103,7 @@ static inline int bpfring_priv_prod_lose(struct bpfring_user_ring *p, uint8_t wh
 /* P2: moves the producer position, if it is where we left it. Release, so that headers and payloads
  * are complete before the position covers them. Partner: smp_load_acquire(&rb->producer_pos) in
  * __bpf_user_ringbuf_peek(). Relaxed would let the kernel read what the ring held a lap ago. The
- * load is of our own word, to see whether somebody else wrote it: no order needed.
+ * load only detects that another producer wrote our word: no order needed.
  */
 static inline int bpfring_priv_prod_publish(struct bpfring_user_ring *p, uint64_t to)
 {
@@ -131,7 +125,7 @@ static inline int bpfring_priv_prod_publish(struct bpfring_user_ring *p, uint64_
 	return 0;
 }
 
-/* Where in the ring the header is of what claims to be a sample; anything if it is none. */
+/* Offset of a sample's header in the ring; any number if @data is not a sample. */
 static inline uint64_t bpfring_priv_offset(const struct bpfring_user_ring *p, uintptr_t data)
 {
 	return (uint64_t)(data - (uintptr_t)p->data) - BPFRING_HEADER_SIZE;
@@ -142,7 +136,7 @@ static inline uint64_t bpfring_priv_latest_offset(const struct bpfring_user_ring
 	return bpfring_priv_offset(p, p->latest & ~(uintptr_t)BPFRING_PRIV_FIRST);
 }
 
-/* The word of bpfring_user_ring.open for this position, and the bit in it. */
+/* The word of bpfring_user_ring.open that covers this position, and the bit in it. */
 static inline uint64_t *bpfring_priv_open_word(const struct bpfring_user_ring *p, uint64_t pos)
 {
 	return &p->open[(pos & p->mask) >> 9];
@@ -160,7 +154,7 @@ __attribute__((noinline, unused)) static void bpfring_priv_mark_open(struct bpfr
 	*bpfring_priv_open_word(p, offset) |= bpfring_priv_open_bit(offset);
 }
 
-/* The first open sample behind @pos, or where the next one will be. 512 bytes of ring per step. */
+/* The first open sample from @pos on, or the end. A step of the loop covers 512 bytes of ring. */
 static inline uint64_t bpfring_priv_first_open(const struct bpfring_user_ring *p, uint64_t pos)
 {
 	const uint64_t latest = bpfring_priv_latest_offset(p);
@@ -180,8 +174,8 @@ static inline uint64_t bpfring_priv_first_open(const struct bpfring_user_ring *p
 }
 
 /*
- * The header of a sample is its size and, where the kernel does not look, the complement of that,
- * so that submit notices if something has written over it.
+ * A header is the size and, in the half that the kernel ignores, its complement, so that submit
+ * notices if something has written over it.
  */
 static inline void *bpfring_priv_begin(const struct bpfring_user_ring *p, uint64_t pos,
 				       uint32_t size)
@@ -193,7 +187,7 @@ static inline void *bpfring_priv_begin(const struct bpfring_user_ring *p, uint64
 	return header + 2;
 }
 
-/* By a second producer, or by something in this process. */
+/* A header was written over, by a second producer or by this process. */
 __attribute__((noinline, unused)) static void bpfring_priv_prod_broken(struct bpfring_user_ring *p)
 {
 	if (!bpfring_priv_prod_publish(p, p->published))
@@ -212,11 +206,11 @@ BPFRING_PRIV_HOT void bpfring_priv_finish(struct bpfring_user_ring *p, void *dat
 		return;
 	}
 	p->discards++;
-	if (!p->lost) /* else it may be the header of another's sample */
+	if (!p->lost) /* else the header may belong to another producer's sample */
 		__atomic_store_n(&header[0], size | discard, __ATOMIC_RELAXED);
 }
 
-/* Reads the consumer position again and says whether @total bytes are free now. */
+/* Reads the consumer position again. 0 if @total bytes are free now. */
 static inline int bpfring_priv_prod_refresh(struct bpfring_user_ring *p, uint64_t total)
 {
 	uint64_t cons = bpfring_priv_load_cons(p, p->cons);
@@ -230,28 +224,29 @@ static inline int bpfring_priv_prod_refresh(struct bpfring_user_ring *p, uint64_
 	if (fill + total <= p->mask + 1)
 		return 0;
 	p->full++;
-	return p->lost ? bpfring_priv_lost(p)
-		       : -ENOSPC; /* what is in the way will never be drained */
+	/* After a loss nothing more is published, so no drain makes space. */
+	return p->lost ? bpfring_priv_lost(p) : -ENOSPC;
 }
 
 /**
- * bpfring_user_ring_init() - take up the producer's end of a ring where its position stands.
- * @p:         written; no lifetime of its own
+ * bpfring_user_ring_init() - take the producer's end of a ring, from its current position.
+ * @p:         written
  * @cons_word: the consumer position, readable, word_size bytes, naturally aligned
  * @prod_word: the producer position, writable
  * @data:      the data area, writable, 2 * size bytes: the same size bytes mapped twice in a row
  * @open:      BPFRING_OPEN_SIZE(size) bytes of zeroes, for as long as @p is used
  * @size:      bytes of data, a power of two, 512 to 2^31, or 2^30 where positions have 4 bytes
- * @word_size: sizeof(long) of the kernel that drains: 8 or 4, whatever the caller's own is
- * @owner:     a word that reads non-zero for as long as the caller may produce; it reads zero in a
- *             forked child if its page is MADV_WIPEONFORK. NULL: no such guard.
+ * @word_size: sizeof(long) of the kernel that drains, 8 or 4, whatever it is in this process
+ * @owner:     a word that is non-zero while the caller may produce. A page with MADV_WIPEONFORK
+ *             makes it zero in a forked child. NULL: no such guard.
  *
- * Return: 0; -EINVAL for a size or word size that cannot be; -EBADMSG if the positions contradict
- * each other (more data than the ring holds, a producer position that is no multiple of 8).
+ * Return: 0; -EINVAL: an impossible size or word size; -EBADMSG: the positions contradict each
+ * other (more data than the ring holds, or a producer position that is no multiple of 8).
  */
-static inline int bpfring_user_ring_init(struct bpfring_user_ring *p, const void *cons_word,
-					 void *prod_word, void *data, uint64_t *open, uint64_t size,
-					 unsigned int word_size, const uint32_t *owner)
+BPFRING_INLINE int bpfring_user_ring_init(struct bpfring_user_ring *p, const void *cons_word,
+					  void *prod_word, void *data, uint64_t *open,
+					  uint64_t size, unsigned int word_size,
+					  const uint32_t *owner)
 {
 	static const uint32_t always = 1;
 	uint64_t pos;
@@ -267,23 +262,20 @@ static inline int bpfring_user_ring_init(struct bpfring_user_ring *p, const void
 	p->cons_word = cons_word;
 	p->owner = owner ? owner : &always;
 	p->word_size = (uint8_t)word_size;
-	p->max_sample = size - BPFRING_HEADER_SIZE < BPFRING_MAX_SAMPLE
-				? (uint32_t)(size - BPFRING_HEADER_SIZE)
-				: BPFRING_MAX_SAMPLE;
+	size -= BPFRING_HEADER_SIZE;
+	p->max_sample = (uint32_t)(size < BPFRING_MAX_SAMPLE ? size : BPFRING_MAX_SAMPLE);
 	p->limit = p->max_sample + 1;
-	/* Written by this process or a dead one: nothing to be ordered after. */
-	if (word_size == 8)
-		pos = __atomic_load_n((const uint64_t *)prod_word, __ATOMIC_RELAXED);
-	else
-		pos = __atomic_load_n((const uint32_t *)prod_word, __ATOMIC_RELAXED);
+	/* This process or a dead one wrote it: no order needed. */
+	pos = word_size == 8 ? __atomic_load_n((const uint64_t *)prod_word, __ATOMIC_RELAXED)
+			     : __atomic_load_n((const uint32_t *)prod_word, __ATOMIC_RELAXED);
 	p->published = pos;
 	p->reserve_pos = pos;
 	p->cons = bpfring_priv_load_cons(p, pos);
 	p->max_fill = pos - p->cons;
-	return p->max_fill > size || (pos & 7) ? -EBADMSG : 0;
+	return p->max_fill > p->mask + 1 || (pos & 7) ? -EBADMSG : 0;
 }
 
-/* Takes space for a payload that is known not to be too large. */
+/* Takes space for a payload of at most max_sample bytes. */
 BPFRING_PRIV_HOT int bpfring_priv_prod_reserve(struct bpfring_user_ring *p, uint64_t size,
 					       void **ret)
 {
@@ -302,7 +294,7 @@ BPFRING_PRIV_HOT int bpfring_priv_prod_reserve(struct bpfring_user_ring *p, uint
 		bpfring_priv_mark_open(p);
 	p->latest = (uintptr_t)*ret + (pos == p->published ? BPFRING_PRIV_FIRST : 0);
 	p->reserve_pos = pos + total;
-	/* The next header, while the caller writes this payload: it is not in the nearest cache. */
+	/* The next header, to be in the cache when the caller has written this payload. */
 	__builtin_prefetch(p->data + ((pos + total) & p->mask), 1);
 	return 0;
 }
@@ -311,23 +303,23 @@ BPFRING_PRIV_HOT int bpfring_priv_prod_reserve(struct bpfring_user_ring *p, uint
  * bpfring_user_ring_reserve() - take space for one sample.
  * @p:    the ring
  * @size: payload bytes, 0 allowed
- * @ret:  where to write the payload; what was there before is still there
+ * @ret:  where to write the payload; it still holds whatever was there before
  *
- * Several samples can be reserved at once, submitted and discarded in any order; the kernel gets
- * them in the order of reservation.
+ * Several samples can be open together and end in any order; the kernel gets them in the order of
+ * reservation.
  *
  * Return: 0; -ENOSPC: no space until the kernel drains; -E2BIG: larger than
- * bpfring_user_ring.max_sample, it would never fit or the kernel could never take it; -EBADMSG: the
- * kernel's position is not within the ring, or there is no space and a header was written over;
- * -EBUSY: no space, and a second producer was met; -ECHILD: in a forked child.
+ * bpfring_user_ring.max_sample; -EBADMSG: the kernel's position is not within the ring, or there is
+ * no space and a header was written over; -EBUSY: there is no space, and a second producer was met;
+ * -ECHILD: in a forked child.
  */
-BPFRING_PRIV_HOT int bpfring_user_ring_reserve(struct bpfring_user_ring *p, uint64_t size,
-					       void **ret)
+BPFRING_INLINE_HOT int bpfring_user_ring_reserve(struct bpfring_user_ring *p, uint64_t size,
+						 void **ret)
 {
 	return size < p->limit ? bpfring_priv_prod_reserve(p, size, ret) : -E2BIG;
 }
 
-/* Ends any sample. Apart, so that the way that most of them take needs few registers. */
+/* Ends any sample. Not inline, so that the common path needs few registers. */
 __attribute__((noinline, unused)) static int bpfring_priv_prod_end_any(struct bpfring_user_ring *p,
 								       void *data, uint32_t discard)
 {
@@ -348,7 +340,7 @@ __attribute__((noinline, unused)) static int bpfring_priv_prod_end_any(struct bp
 	return bpfring_priv_prod_publish(p, bpfring_priv_first_open(p, p->published));
 }
 
-/* Ends a sample. If it is the first one open, publishes it and what is ended behind it. */
+/* Ends a sample. If it was the first open one, publishes it and the ended ones behind it. */
 BPFRING_PRIV_HOT int bpfring_priv_prod_end(struct bpfring_user_ring *p, void *data,
 					   uint32_t discard)
 {
@@ -356,7 +348,7 @@ BPFRING_PRIV_HOT int bpfring_priv_prod_end(struct bpfring_user_ring *p, void *da
 		return -ECHILD;
 	if ((uintptr_t)data + BPFRING_PRIV_FIRST != p->latest || !(p->latest & BPFRING_PRIV_FIRST))
 		return bpfring_priv_prod_end_any(p, data, discard);
-	p->latest = 0; /* the first and the last */
+	p->latest = 0; /* the only open one */
 	bpfring_priv_finish(p, data, discard);
 	return bpfring_priv_prod_publish(p, p->reserve_pos);
 }
@@ -364,42 +356,40 @@ BPFRING_PRIV_HOT int bpfring_priv_prod_end(struct bpfring_user_ring *p, void *da
 /**
  * bpfring_user_ring_submit() - hand a sample to the kernel.
  * @p:    the ring
- * @data: as bpfring_user_ring_reserve() gave it; not to be used any more
+ * @data: the payload that bpfring_user_ring_reserve() returned; not to be used any more
  *
- * The kernel can drain it as soon as all samples reserved before are submitted or discarded too.
+ * The kernel can drain it once all samples reserved before it have ended too.
  *
- * Return: 0; -EINVAL: not a reserved sample of this ring, or ended before; -EBUSY: somebody else
- * moved the producer position, a second producer on the same map: nothing is published any more;
- * -EBADMSG: a header in the ring was written over, likewise; the sample is ended with both of
- * these; -ECHILD: in a forked child.
+ * Return: 0; -EINVAL: not an open sample of this ring; -EBUSY: a second producer moved the
+ * position; -EBADMSG: a header was written over. After these two nothing is published any more, but
+ * the sample has ended. -ECHILD: in a forked child.
  */
-BPFRING_PRIV_HOT int bpfring_user_ring_submit(struct bpfring_user_ring *p, void *data)
+BPFRING_INLINE_HOT int bpfring_user_ring_submit(struct bpfring_user_ring *p, void *data)
 {
 	return bpfring_priv_prod_end(p, data, 0);
 }
 
 /**
- * bpfring_user_ring_discard() - give a reservation up; the kernel passes over it.
+ * bpfring_user_ring_discard() - give up a reservation; the kernel skips it.
  * Return: as bpfring_user_ring_submit().
  */
-BPFRING_PRIV_HOT int bpfring_user_ring_discard(struct bpfring_user_ring *p, void *data)
+BPFRING_INLINE_HOT int bpfring_user_ring_discard(struct bpfring_user_ring *p, void *data)
 {
 	return bpfring_priv_prod_end(p, data, BPFRING_DISCARD_BIT);
 }
 
 /**
- * bpfring_user_ring_free_space() - bytes free, headers included; what the kernel has drained by
- * now.
+ * bpfring_user_ring_free_space() - bytes that are free now, for headers and payloads.
  * @p: the ring
  *
- * Reads the consumer position: do not poll it.
+ * Reads the consumer position, which costs a cache miss: not for polling.
  */
-static inline uint64_t bpfring_user_ring_free_space(const struct bpfring_user_ring *p)
+BPFRING_INLINE uint64_t bpfring_user_ring_free_space(const struct bpfring_user_ring *p)
 {
 	uint64_t cons = bpfring_priv_load_cons(p, __atomic_load_n(&p->cons, __ATOMIC_RELAXED));
 	uint64_t fill = __atomic_load_n(&p->reserve_pos, __ATOMIC_RELAXED) - cons;
 
-	return fill > p->mask + 1 ? 0 : p->mask + 1 - fill; /* another thread was faster */
+	return fill > p->mask + 1 ? 0 : p->mask + 1 - fill; /* another thread may be ahead */
 }
 
 #ifdef __cplusplus

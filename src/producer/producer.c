@@ -273,11 +273,6 @@ static int open_path(struct map *ret, const void *path)
 	return bpfring_map_open_pinned(ret, path);
 }
 
-static int open_id(struct map *ret, const void *id)
-{
-	return bpfring_map_open_id(ret, *(const uint32_t *)id);
-}
-
 int bpfring_producer_open(struct bpfring_producer **ret, int map_fd,
 			  const struct bpfring_producer_opts *opts)
 {
@@ -288,12 +283,6 @@ int bpfring_producer_open_pinned(struct bpfring_producer **ret, const char *path
 				 const struct bpfring_producer_opts *opts)
 {
 	return path ? open_by(open_path, path, ret, opts) : -EINVAL;
-}
-
-int bpfring_producer_open_id(struct bpfring_producer **ret, uint32_t map_id,
-			     const struct bpfring_producer_opts *opts)
-{
-	return open_by(open_id, &map_id, ret, opts);
 }
 
 void bpfring_producer_close(struct bpfring_producer *p)
@@ -337,21 +326,6 @@ int bpfring_producer_map_fd(const struct bpfring_producer *p)
 	if (atomic_load(&p->closed))
 		return bpfring_producer_refuse(p, REFUSED_CLOSED, -EBADF);
 	return p->map.fd;
-}
-
-uint32_t bpfring_producer_map_id(const struct bpfring_producer *p)
-{
-	return p ? p->map.id : 0;
-}
-
-const char *bpfring_producer_map_name(const struct bpfring_producer *p)
-{
-	return p ? p->map.name : NULL;
-}
-
-size_t bpfring_producer_ring_size(const struct bpfring_producer *p)
-{
-	return p ? p->mapping.size : 0;
 }
 
 size_t bpfring_producer_max_sample(const struct bpfring_producer *p)

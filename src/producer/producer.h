@@ -137,6 +137,9 @@ int bpfring_producer_try(struct bpfring_producer *p, size_t size, void **ret);
 /* bpfring_producer_reserve() without a kick. */
 int bpfring_producer_reserve_now(struct bpfring_producer *p, size_t size, void **ret);
 
+/* The position up to which the kernel has drained. */
+uint64_t bpfring_producer_drained_to(const struct bpfring_producer *p);
+
 /*
  * Nobody reserves or ends samples in between: of a producer that many threads use, or else its one
  * thread is here. In a forked child nothing is held.

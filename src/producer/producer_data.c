@@ -258,7 +258,7 @@ int bpfring_producer_stats(const struct bpfring_producer *p, struct bpfring_prod
 {
 	const struct bpfring_user_ring *prod;
 	struct bpfring_producer_stats now;
-	uint64_t fill;
+	uint64_t cons, fill;
 	bool held;
 
 	if (!p)
@@ -267,7 +267,8 @@ int bpfring_producer_stats(const struct bpfring_producer *p, struct bpfring_prod
 		return bpfring_producer_refuse(p, REFUSED_CLOSED, -EBADF);
 	prod = &p->prod;
 	held = bpfring_producer_hold(p);
-	fill = prod->published - bpfring_priv_load_cons(prod, prod->published);
+	cons = bpfring_priv_load_cons(prod, prod->published);
+	fill = prod->published - cons;
 	if (fill > prod->mask + 1 || fill < prod->max_fill)
 		fill = prod->max_fill;
 	now = (struct bpfring_producer_stats){
@@ -282,7 +283,12 @@ int bpfring_producer_stats(const struct bpfring_producer *p, struct bpfring_prod
 		.drained = atomic_load_explicit(&p->kick.drained, memory_order_relaxed),
 		.max_fill = fill,
 		.ring_size = p->mapping.size,
+		.cons_pos = cons,
+		.prod_pos = prod->published,
+		.map_id = p->map.id,
 	};
+	_Static_assert(sizeof(now.map_name) <= sizeof(p->map.name), "as long as the kernel's");
+	memcpy(now.map_name, p->map.name, sizeof(now.map_name));
 	bpfring_producer_let_go(p, held);
 	if (bpfring_options_write(ret, &now, sizeof(now),
 				  offsetof(struct bpfring_producer_stats, bytes)))
@@ -303,22 +309,11 @@ size_t bpfring_producer_free_space(const struct bpfring_producer *p)
 	return (size_t)space;
 }
 
-uint64_t bpfring_producer_cons_pos(const struct bpfring_producer *p)
+uint64_t bpfring_producer_drained_to(const struct bpfring_producer *p)
 {
-	if (!p || atomic_load(&p->closed))
-		return 0;
-	return bpfring_priv_load_cons(&p->prod, bpfring_producer_prod_pos(p));
-}
+	const bool held = bpfring_producer_hold(p);
+	const uint64_t near = p->prod.published;
 
-uint64_t bpfring_producer_prod_pos(const struct bpfring_producer *p)
-{
-	uint64_t pos;
-	bool held;
-
-	if (!p || atomic_load(&p->closed))
-		return 0;
-	held = bpfring_producer_hold(p);
-	pos = p->prod.published;
 	bpfring_producer_let_go(p, held);
-	return pos;
+	return bpfring_priv_load_cons(&p->prod, near);
 }

@@ -26,12 +26,12 @@ static int make_waiter(struct bpfring_producer *p, struct waiter **ret)
 
 void bpfring_patience_init(struct patience *ret, struct bpfring_producer *p)
 {
-	*ret = (struct patience){bpfring_producer_cons_pos(p), DRAIN_TICK_MIN_NS, 0};
+	*ret = (struct patience){bpfring_producer_drained_to(p), DRAIN_TICK_MIN_NS, 0};
 }
 
 bool bpfring_patience_kicks(struct patience *w, struct bpfring_producer *p, int64_t now)
 {
-	uint64_t cons = bpfring_producer_cons_pos(p);
+	uint64_t cons = bpfring_producer_drained_to(p);
 
 	if (cons != w->seen)
 		bpfring_patience_init(w, p);

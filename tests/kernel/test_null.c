@@ -168,7 +168,6 @@ static void try_producer(struct everything *e)
 	REFUSES(bpfring_producer_open, NULL, 0, NULL);
 	REFUSES(bpfring_producer_open_pinned, NULL, BPFFS "/none", NULL);
 	REFUSES(bpfring_producer_open_pinned, &p, NULL, NULL);
-	REFUSES(bpfring_producer_open_id, NULL, 1, NULL);
 	ACCEPTS(bpfring_producer_close, NULL);
 	REFUSES(bpfring_producer_reserve_batch, NULL, &sample, 1);
 	REFUSES(bpfring_producer_reserve_batch, e->producer, NULL, 1);
@@ -187,13 +186,8 @@ static void try_producer(struct everything *e)
 	REFUSES(bpfring_producer_stats, NULL, &stats);
 	REFUSES(bpfring_producer_stats, e->producer, NULL);
 	REFUSES(bpfring_producer_map_fd, NULL);
-	GIVES(0, bpfring_producer_map_id, NULL);
-	GIVES_NULL(bpfring_producer_map_name, NULL);
-	GIVES(0, bpfring_producer_ring_size, NULL);
 	GIVES(0, bpfring_producer_max_sample, NULL);
 	GIVES(0, bpfring_producer_free_space, NULL);
-	GIVES(0, bpfring_producer_cons_pos, NULL);
-	GIVES(0, bpfring_producer_prod_pos, NULL);
 }
 
 static void try_struct_ops_types(struct everything *e)
@@ -356,7 +350,10 @@ static void try_names(struct everything *e)
 	REFUSES(bpfring_names_bind, e->names, value, NULL);
 }
 
-/* What the library exports for its own inline functions is not called by programs. */
+/*
+ * What the library exports for its own inline functions is not called by programs. Functions that
+ * are inline themselves come last in the map, and do not look.
+ */
 static void compare_with_map(const char *path)
 {
 	FILE *file = fopen(path, "re");
@@ -368,7 +365,7 @@ static void compare_with_map(const char *path)
 		failures++;
 		return;
 	}
-	while (fgets(line, sizeof(line), file)) {
+	while (fgets(line, sizeof(line), file) && !strstr(line, "/* Inline")) {
 		if (sscanf(line, " bpfring_%126[a-z0-9_];", name) != 1 ||
 		    !strncmp(name, "priv_", 5))
 			continue;

@@ -270,7 +270,6 @@ static void no_names_without_bpf(void)
 	struct bpfring_struct_ops *ops;
 	struct bpfring_task_storage *ts;
 
-	CHILD_EXPECT("id", bpfring_producer_open_id(&p, 1, NULL), -refusal, "seccomp");
 	CHILD_EXPECT("id", bpfring_struct_ops_open_id(&ops, 1, NULL), -refusal, "seccomp");
 	CHILD_EXPECT("id", bpfring_struct_ops_open_link_id(&ops, 1, NULL), -refusal, "seccomp");
 	CHILD_EXPECT("pin", bpfring_consumer_open_pinned(&c, BPFFS "/x", NULL), -refusal,

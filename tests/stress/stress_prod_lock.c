@@ -263,7 +263,7 @@ static int in_the_child(void *held)
 	    bpfring_producer_submit(p, held) != -ECHILD || bpfring_producer_kick(p) != -ECHILD)
 		return 1;
 	if (bpfring_producer_stats(p, &stats) || stats.ring_size != RING ||
-	    bpfring_producer_free_space(p) > RING || bpfring_producer_prod_pos(p) % 8)
+	    bpfring_producer_free_space(p) > RING || stats.prod_pos % 8)
 		return 2;
 	bpfring_producer_close(p);
 	return bpfring_producer_submit(p, held) == -EBADF ? 0 : 3;

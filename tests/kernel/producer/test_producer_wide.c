@@ -61,6 +61,7 @@ static void fill(struct user_rig *rig, uint64_t *pos)
 static void past_4_gib(uint32_t flags)
 {
 	BPFRING_OPTS(bpfring_producer_opts, opts, .flags = flags);
+	BPFRING_OPTS(bpfring_producer_stats, stats);
 	struct user_rig rig;
 	uint64_t number = 0, pos = 0;
 
@@ -69,8 +70,9 @@ static void past_4_gib(uint32_t flags)
 		go_near(&rig, &pos, limit - AHEAD * SMALL);
 		go_across(&rig, &number, &pos);
 		fill(&rig, &pos);
-		assert_true(bpfring_producer_prod_pos(rig.p) == pos);
-		assert_true(bpfring_producer_cons_pos(rig.p) == pos);
+		assert_int_equal(bpfring_producer_stats(rig.p, &stats), 0);
+		assert_true(stats.prod_pos == pos);
+		assert_true(stats.cons_pos == pos);
 		bpfring_producer_close(rig.p);
 		assert_int_equal(bpfring_producer_open(&rig.p, rig.fd, &opts), 0);
 		assert_int_equal(bpfring_producer_free_space(rig.p), RING_SIZE);

@@ -29,10 +29,10 @@ static int look(void *ctx)
 	check(stats.samples == 3);
 	check(stats.bytes == 3 * 16);
 	check(stats.ring_size == PAGE);
-	check(bpfring_producer_prod_pos(p) == 3 * 16);
-	check(bpfring_producer_cons_pos(p) == 0);
+	check(stats.prod_pos == 3 * 16);
+	check(stats.cons_pos == 0);
 	check(bpfring_producer_free_space(p) <= PAGE - 3 * 16);
-	check(bpfring_producer_map_id(p) == ID);
+	check(stats.map_id == ID);
 	return 0;
 }
 

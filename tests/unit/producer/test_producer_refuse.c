@@ -102,7 +102,7 @@ static int recover_with_one_open(void)
 	void *data;
 	int err;
 
-	if (bpfring_producer_ring(p)->reserve_pos == bpfring_producer_prod_pos(p))
+	if (bpfring_producer_ring(p)->reserve_pos == bpfring_producer_ring(p)->published)
 		assert_int_equal(bpfring_producer_reserve(p, 8, &data), 0);
 	err = bpfring_producer_recover(p, NULL);
 	return err;
