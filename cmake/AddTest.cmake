@@ -14,7 +14,8 @@ pkg_check_modules(CMOCKA REQUIRED IMPORTED_TARGET cmocka)
 find_package(Threads REQUIRED)
 
 function(bpfring_add_test name)
-	cmake_parse_arguments(PARSE_ARGV 1 arg "SERIAL" "TIMEOUT" "SOURCES;LABELS;BPF;LIBRARIES;INCLUDES;ARGS")
+	cmake_parse_arguments(PARSE_ARGV 1 arg "SERIAL" "TIMEOUT"
+		"SOURCES;LABELS;BPF;LIBRARIES;INCLUDES;ARGS")
 	if(NOT arg_TIMEOUT)
 		set(arg_TIMEOUT ${BPFRING_TEST_TIMEOUT})
 	endif()

@@ -17,7 +17,8 @@ endif()
 execute_process(COMMAND ${BPFRING_BPF_CLANG} -dumpversion
 	OUTPUT_VARIABLE bpf_clang_version OUTPUT_STRIP_TRAILING_WHITESPACE)
 if(bpf_clang_version VERSION_LESS 15)
-	message(FATAL_ERROR "${BPFRING_BPF_CLANG} is version ${bpf_clang_version}; BPF programs need >= 15")
+	message(FATAL_ERROR
+		"${BPFRING_BPF_CLANG} is version ${bpf_clang_version}; BPF programs need >= 15")
 endif()
 
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|i.86)$")
@@ -64,7 +65,8 @@ function(bpfring_bpf_object target source)
 		COMMENT "Building BPF object ${name}.bpf.o"
 		VERBATIM)
 	add_custom_command(OUTPUT ${skeleton}
-		COMMAND ${BPFRING_BPFTOOL} gen skeleton ${object} name ${identifier}_bpf > ${skeleton}
+		COMMAND ${BPFRING_BPFTOOL} gen skeleton ${object} name ${identifier}_bpf
+			> ${skeleton}
 		DEPENDS ${object}
 		COMMENT "Generating ${name}.skel.h"
 		VERBATIM)

@@ -20,7 +20,9 @@ if(BPFRING_SANITIZE)
 endif()
 if(BPFRING_BUILD_FUZZERS)
 	if(NOT CMAKE_C_COMPILER_ID MATCHES "Clang")
-		message(FATAL_ERROR "BPFRING_BUILD_FUZZERS needs clang: set CMAKE_C_COMPILER, or use --preset fuzz")
+		message(FATAL_ERROR
+			"BPFRING_BUILD_FUZZERS needs clang: set CMAKE_C_COMPILER, "
+			"or use --preset fuzz")
 	endif()
 	# Coverage feedback everywhere; only the fuzz targets themselves link -fsanitize=fuzzer.
 	list(APPEND BPFRING_C_FLAGS -fsanitize=fuzzer-no-link)

@@ -8,7 +8,8 @@ include(CMakePackageConfigHelpers)
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/bpfring)
 
 install(TARGETS ${libraries} EXPORT bpfring)
-install(DIRECTORY include/bpfring DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
+install(DIRECTORY include/bpfring DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
+	FILES_MATCHING PATTERN "*.h")
 
 # pkg-config modules. `cmake --install --prefix` may still change the prefix, so that is filled in
 # only then. An absolute CMAKE_INSTALL_LIBDIR or _INCLUDEDIR replaces ${prefix} in

@@ -81,7 +81,8 @@ embed_*)
 exectrace)
 	start "$dir/exectrace"
 	sh -c "exit 7" "$name" "a b" "$(printf 'q"\001\377\303\251')" || true
-	await "exec +[0-9]+ +[0-9]+ sh +sh -c \"exit 7\" $name \"a b\" \"q\\\\\"\\\\x01\\\\xff$(printf '\303\251')\"$"
+	args="sh -c \"exit 7\" $name \"a b\" \"q\\\\\"\\\\x01\\\\xff$(printf '\303\251')\""
+	await "exec +[0-9]+ +[0-9]+ sh +$args$"
 	# Not $!: in a container that is another number than the kernel's.
 	pid=$(sed -n "s/.* exec  *\([0-9]*\) .*$name.*/\1/p" "$work/out")
 	await "exit +$pid +[0-9]+ sh +status 7 after [0-9.]+ ms$"
@@ -94,7 +95,9 @@ exectrace)
 exectrace_json)
 	start "$dir/exectrace" --json
 	sh -c "exit 7" "$name" "$(printf 'q"\001\377\303\251')" || true
-	await "^\{\"event\":\"exec\",\"time\":[0-9.]+,\"pid\":[0-9]+,\"ppid\":[0-9]+,\"comm\":\"sh\",\"args\":\[\"sh\",\"-c\",\"exit 7\",\"$name\",\"q\\\\\"\\\\u0001\\\\ufffd$(printf '\303\251')\"\],\"args_truncated\":false\}$"
+	args="\"sh\",\"-c\",\"exit 7\",\"$name\",\"q\\\\\"\\\\u0001\\\\ufffd$(printf '\303\251')\""
+	event="\"event\":\"exec\",\"time\":[0-9.]+,\"pid\":[0-9]+,\"ppid\":[0-9]+,\"comm\":\"sh\""
+	await "^\{$event,\"args\":\[$args\],\"args_truncated\":false\}$"
 	pid=$(sed -n "s/.*\"pid\":\([0-9]*\),.*$name.*/\1/p" "$work/out")
 	await "^\{\"event\":\"exit\",.*\"pid\":$pid,.*\"duration_ns\":[0-9]+,\"exit_code\":7\}$"
 	# More arguments than a record takes.
@@ -136,7 +139,8 @@ hints | hints_fallback)
 probe)
 	"$dir/probe" >"$work/out" || fail "ended with status $?"
 	await "^ringbuf +yes$"
-	[ "$(grep -cE "^[a-z_]+ +(yes|no: .+|not permitted: .+)$" "$work/out")" -ge 11 ] || fail "says too little"
+	[ "$(grep -cE "^[a-z_]+ +(yes|no: .+|not permitted: .+)$" "$work/out")" -ge 11 ] ||
+		fail "says too little"
 	! grep unknown "$work/out" || fail "does not know"
 	;;
 tcpcc)
@@ -150,7 +154,8 @@ tcpcc)
 	await "old connection: bpfring_cc, cwnd [0-9]+"
 	await "before: still in use"
 	await "the last: map [0-9]+ is (ready|tobefree), refcnt 0"
-	! grep -q bpfring_cc /proc/sys/net/ipv4/tcp_available_congestion_control || fail "left behind"
+	! grep -q bpfring_cc /proc/sys/net/ipv4/tcp_available_congestion_control ||
+		fail "left behind"
 	# Its word and that of ss have to agree: congestion control and window of each connection.
 	if ! grep -q "ss: not to be had" "$work/out"; then
 		sed -n 's/.* connection: bpfring_cc, cwnd //p' "$work/out" >"$work/own"

@@ -16,12 +16,14 @@ export DEBIAN_FRONTEND=noninteractive
 while :; do
 	status=0
 	"$@" 2>"$said" || status=$?
-	if [ "$status" -eq 0 ] || ! grep -qE "Could not get lock|Unable to (lock|acquire)" "$said"; then
+	if [ "$status" -eq 0 ] ||
+		! grep -qE "Could not get lock|Unable to (lock|acquire)" "$said"; then
 		cat "$said" >&2
 		exit "$status"
 	fi
 	[ "$waited" -gt 0 ] ||
-		echo "$(sed -n 's/^E: \(Could not get lock .*\)/\1/p' "$said"); waiting for up to $limit seconds" >&2
+		echo "$(sed -n 's/^E: \(Could not get lock .*\)/\1/p' "$said");" \
+			"waiting for up to $limit seconds" >&2
 	if [ "$waited" -ge "$limit" ]; then
 		cat "$said" >&2
 		echo "apt.sh: gave up after $limit seconds" >&2

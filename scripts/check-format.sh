@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 #
-# check-format.sh [--fix]: every C file is as clang-format wants it, and no line is over 100 columns.
+# check-format.sh [--fix]: every C file is as clang-format wants it, and no line has more than 100
+# columns.
 set -eu
 
 cd "$(dirname "$0")/.."

@@ -6,8 +6,8 @@
 # While another program installs packages it waits for that, up to ten minutes.
 set -eu
 
-build="gcc g++ libc6-dev make cmake ninja-build pkgconf libbpf-dev libelf-dev zlib1g-dev clang-19 bpftool
-	libsystemd-dev"
+build="gcc g++ libc6-dev make cmake ninja-build pkgconf libbpf-dev libelf-dev zlib1g-dev clang-19
+	bpftool libsystemd-dev"
 
 installed()
 {

@@ -14,9 +14,10 @@ if [[ ! -e $root ]]; then
 		zlib1g zlib1g-dev libcmocka0 libcmocka-dev
 fi
 
+rpath=-Wl,--disable-new-dtags,-rpath,$libraries
 export PKG_CONFIG_SYSROOT_DIR=$root PKG_CONFIG_LIBDIR=$root/usr/lib/i386-linux-gnu/pkgconfig
 cmake --preset dev -B build/32bit -DCMAKE_C_FLAGS=-m32 \
-	-DCMAKE_EXE_LINKER_FLAGS="-Wl,--disable-new-dtags,-rpath,$libraries -Wl,-rpath-link,$libraries" \
+	-DCMAKE_EXE_LINKER_FLAGS="$rpath -Wl,-rpath-link,$libraries" \
 	-DCMAKE_SHARED_LINKER_FLAGS="-Wl,-rpath-link,$libraries" \
 	-DBPFRING_BUILD_EXAMPLES=OFF -DBPFRING_BUILD_BENCH=OFF -DBPFRING_BUILD_TOOLS=OFF >/dev/null
 cmake --build build/32bit

@@ -10,7 +10,8 @@ usage()
 {
 	cat <<-END
 		usage: $0 [-b BUILD] [-k KERNEL] [CLIENT...]
-		  CLIENT     bpftrace, newest-bpftrace, bcc: on this machine; bpftune, pcp: in a virtual machine
+		  CLIENT     bpftrace, newest-bpftrace, bcc: on this machine;
+		             bpftune, pcp: in a virtual machine
 		             (default: all); measure: what bpftrace costs the program that it traces
 		  -b BUILD   build directory, default build/dev; it is built first
 		  -k KERNEL  the virtual machine's, a name in tests/vm/kernels.txt (default 6.12)
@@ -56,10 +57,12 @@ headers()
 	if [[ ! -e $dir/include ]]; then
 		version=$(tests/vm/fetch.sh --depends trixie amd64 linux-headers-cloud-amd64 |
 			sed -nE 's/^(linux-headers-.*)-cloud-amd64$/\1/p' | head -1)
-		tests/vm/fetch.sh --packages trixie amd64 "$dir.parts" "$version-cloud-amd64" "$version-common" >&2
+		tests/vm/fetch.sh --packages trixie amd64 "$dir.parts" \
+			"$version-cloud-amd64" "$version-common" >&2
 		rm -rf "$dir"
 		cp -a "$dir.parts/usr/src/$version-common" "$dir"
-		cp -a "$dir.parts/usr/src/$version-cloud-amd64/." "$dir" 2>/dev/null || true # links to absolute paths
+		# Some are links to absolute paths.
+		cp -a "$dir.parts/usr/src/$version-cloud-amd64/." "$dir" 2>/dev/null || true
 		rm -rf "$dir.parts"
 	fi
 	echo "$dir"
@@ -100,7 +103,8 @@ trimmed() # ROOT FILE...
 	rm -rf "$dir"
 	mkdir -p "$dir/usr/lib/x86_64-linux-gnu"
 	cp -a "$root/usr/lib64" "$dir/usr/"
-	find "$root/usr/lib/x86_64-linux-gnu" "$root/usr/lib" -maxdepth 1 -name '*.so*' ! -name 'lib*LLVM*' \
+	find "$root/usr/lib/x86_64-linux-gnu" "$root/usr/lib" -maxdepth 1 \
+		-name '*.so*' ! -name 'lib*LLVM*' \
 		-exec cp -a -t "$dir/usr/lib/x86_64-linux-gnu" {} +
 	for file in "${@:2}"; do
 		mkdir -p "$dir/$(dirname "$file")"
@@ -123,7 +127,8 @@ bpftune()
 {
 	local root
 
-	root=$(trimmed "$(unpacked bpftune bpftune)" usr/sbin/bpftune usr/lib/x86_64-linux-gnu/bpftune)
+	root=$(trimmed "$(unpacked bpftune bpftune)" usr/sbin/bpftune \
+		usr/lib/x86_64-linux-gnu/bpftune)
 	in_guest 400 "$root" "$PWD/tests/clients/guest-bpftune.sh" "$root" "$run"
 }
 
@@ -132,7 +137,8 @@ pcp()
 {
 	local root
 
-	root=$(trimmed "$(unpacked pcp pcp)" usr/bin/dbpmda etc/pcp.conf etc/pcp.env usr/lib/pcp/pmdas/bpf usr/lib/pcp/bin/pmcpp)
+	root=$(trimmed "$(unpacked pcp pcp)" usr/bin/dbpmda etc/pcp.conf etc/pcp.env \
+		usr/lib/pcp/pmdas/bpf usr/lib/pcp/bin/pmcpp)
 	in_guest 400 "$root" "$PWD/tests/clients/guest-pcp.sh" "$root" "$run" "$library"
 }
 

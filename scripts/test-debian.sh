@@ -16,8 +16,10 @@ scripts/setup.sh debootstrap
 root=$(mktemp -d "${TMPDIR:-/var/tmp}/libbpfring-$suite.XXXXXX")
 trap 'rm -rf --one-file-system "$root"' EXIT
 # shellcheck disable=SC2016 # apt's own variables
-mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | grep -m1 -E '/debian/?$')
-debootstrap --variant=minbase "$suite" "$root" "$mirror" >"$root.log" || { cat "$root.log" && exit 1; }
+mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' |
+	grep -m1 -E '/debian/?$')
+debootstrap --variant=minbase "$suite" "$root" "$mirror" >"$root.log" ||
+	{ cat "$root.log" && exit 1; }
 rm "$root.log"
 cp /etc/resolv.conf "$root/etc/"
 echo 'APT::Get::Assume-Yes "true";' >"$root/etc/apt/apt.conf.d/90yes"

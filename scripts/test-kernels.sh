@@ -9,8 +9,8 @@ usage()
 {
 	cat <<-END
 		usage: $0 [-1] [-b BUILD] [-j N] [-l LABELS] [-r TESTS] [-w] [KERNEL...]
-		  KERNEL     names in tests/vm/kernels.txt (default: 5.10 6.1 6.12 6.18 newest), or live:
-		             this machine's own, as root, alone and at full speed
+		  KERNEL     names in tests/vm/kernels.txt (default: 5.10 6.1 6.12 6.18 newest),
+		             or live: this machine's own, as root, alone and at full speed
 		  -1         one processor in each machine, on which the kernel preempts itself
 		  -b BUILD   build directory, default build/dev; it is built first
 		  -j N       so many machines at a time, of two processors each (default 2)
@@ -53,7 +53,8 @@ ctest --test-dir "$build" -N -V -L "$labels" -R "$tests" | awk '
 	sub(/^ *Test +#[0-9]+: /, "") { print $0 "\t" command }' >"$out/tests"
 [[ -s $out/tests ]] || { echo "${0##*/}: no tests" >&2 && exit 1; }
 # The programs, and the files among their arguments.
-mapfile -t files < <(cut -f2 "$out/tests" | tr -d '"' | tr ' ' '\n' | grep '^/' | sort -u | sed 's/^/-f\n/')
+mapfile -t files < <(cut -f2 "$out/tests" | tr -d '"' | tr ' ' '\n' | grep '^/' |
+	sort -u | sed 's/^/-f\n/')
 
 # Programs that the tests run and busybox cannot stand in for.
 for program in env true sleep stdbuf bpftool; do
@@ -73,7 +74,8 @@ in_guest() # KERNEL IMAGE
 {
 	local status=0 pid
 
-	tests/vm/run.sh -k "$2" "${machine[@]}" -b "$boot_limit" -t "$run_limit" -l "$out/$1" "${files[@]}" \
+	tests/vm/run.sh -k "$2" "${machine[@]}" -b "$boot_limit" -t "$run_limit" \
+		-l "$out/$1" "${files[@]}" \
 		-f "$guest" -f "$list" -f "$features" -f "$probe" -- \
 		sh "$guest" "$list" "$features" "$probe" "$test_limit" &
 	pid=$!
@@ -93,7 +95,8 @@ run() # KERNEL
 		image=$(uname -r)
 		echo "@has disk"
 		echo "begins: ${0##*/} $$" >/dev/kmsg
-		TEST_SLOWNESS=1 sh "$guest" "$list" "$features" "$probe" "$test_limit" 2>&1 || status=$?
+		TEST_SLOWNESS=1 sh "$guest" "$list" "$features" "$probe" "$test_limit" 2>&1 ||
+			status=$?
 		if dmesg | sed "1,/begins: ${0##*/} $$/d" | grep -Ef tests/vm/complaints.txt; then
 			status=123
 		fi
@@ -138,7 +141,8 @@ awk -v last=60 '
 	END { show() }' "${results[@]}" >&2
 cat "$out/table"
 if [[ $write ]]; then
-	{ sed '/^<!-- table -->$/q' docs/kernels.md && echo && cat "$out/table"; } >"$out/kernels.md"
+	{ sed '/^<!-- table -->$/q' docs/kernels.md && echo && cat "$out/table"; } \
+		>"$out/kernels.md"
 	cp "$out/kernels.md" docs/kernels.md
 fi
 exit "$status"

@@ -31,7 +31,8 @@ for suite in "$@"; do
 		export PKG_CONFIG_PATH=$cache/$suite/$kind/lib/pkgconfig
 		build=build/libbpf-$suite-$kind
 		echo "== libbpf $(pkg-config --modversion libbpf) of $suite, $kind"
-		options=(-DCMAKE_BUILD_RPATH="$cache/$suite/shared/lib") labels='unit|kernel|compat|downstream|abi'
+		options=(-DCMAKE_BUILD_RPATH="$cache/$suite/shared/lib")
+		labels='unit|kernel|compat|downstream|abi'
 		[[ $kind == shared ]] || options=(-DBPFRING_BUILD_SHARED=OFF) labels='unit|kernel'
 		cmake --preset dev -B "$build" "${options[@]}" >/dev/null
 		cmake --build "$build"

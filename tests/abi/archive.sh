@@ -12,7 +12,8 @@ trap 'rm -rf "$work"' EXIT
 failed=0
 
 LC_ALL=C readelf -sW "$archive" |
-	awk '($5 == "GLOBAL" || $5 == "WEAK") && $7 != "UND" { print $8, $6 }' | sort >"$work/global"
+	awk '($5 == "GLOBAL" || $5 == "WEAK") && $7 != "UND" { print $8, $6 }' |
+	sort >"$work/global"
 [ -s "$work/global" ] || { echo "archive: no symbols in $archive" >&2; exit 1; }
 
 # DW.ref.*: of the compiler, hidden and merged by the linker, for code that exceptions pass through.

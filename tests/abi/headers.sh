@@ -7,8 +7,8 @@
 set -eu
 
 include=$1
-warnings="-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wundef -Wcast-qual -Wcast-align"
-warnings="$warnings -Wredundant-decls -Wswitch-enum"
+warnings="-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wundef -Wcast-qual"
+warnings="$warnings -Wcast-align -Wredundant-decls -Wswitch-enum"
 for_c="-Wstrict-prototypes -Wmissing-prototypes -Wdeclaration-after-statement -Wc++-compat"
 compiled=0
 failed=0
@@ -26,8 +26,10 @@ compile() # COMPILER LANGUAGE STANDARD
 		if ! printf '#include <%s>\n#include <%s>\n%s\n' "$header" "$header" \
 			'#include <bpfring/loop.h>
 			size_t opts_size(void);
-			size_t opts_size(void) { BPFRING_OPTS(bpfring_loop_opts, o); return o.sz; }' |
-			"$1" -fsyntax-only -Werror $warnings $more -I"$include" -x "$2" -std="$3" -; then
+			size_t opts_size(void)
+			{ BPFRING_OPTS(bpfring_loop_opts, o); return o.sz; }' |
+			"$1" -fsyntax-only -Werror $warnings $more -I"$include" -x "$2" \
+				-std="$3" -; then
 			echo "headers: $header does not compile as $3 with $1" >&2
 			failed=1
 		fi
@@ -35,7 +37,8 @@ compile() # COMPILER LANGUAGE STANDARD
 }
 
 seen=" "
-for cc in cc gcc clang clang-14 clang-15 clang-16 clang-17 clang-18 clang-19 clang-20 clang-21 clang-22; do
+for cc in cc gcc clang clang-14 clang-15 clang-16 clang-17 clang-18 clang-19 clang-20 clang-21 \
+	clang-22; do
 	path=$(command -v "$cc") || continue
 	path=$(readlink -f "$path")
 	case $seen in *" $path "*) continue ;; esac # another name of one that was there
@@ -44,8 +47,8 @@ for cc in cc gcc clang clang-14 clang-15 clang-16 clang-17 clang-18 clang-19 cla
 		compile "$cc" c "$standard"
 	done
 done
-for cxx in c++ g++ clang++ clang++-14 clang++-15 clang++-16 clang++-17 clang++-18 clang++-19 clang++-20 \
-	clang++-21 clang++-22; do
+for cxx in c++ g++ clang++ clang++-14 clang++-15 clang++-16 clang++-17 clang++-18 clang++-19 \
+	clang++-20 clang++-21 clang++-22; do
 	path=$(command -v "$cxx") || continue
 	path=$(readlink -f "$path")++ # clang++ is clang by another name, and the name counts
 	case $seen in *" $path "*) continue ;; esac

@@ -37,19 +37,23 @@ fail() # FUNCTION REASON
 }
 
 for function in drain peek_all; do
-	if grep -A 1 -E '\bcall' "$work/$function" | grep -vE '\bcall|^--|R_X86_64.*\.text\.unlikely'; then
+	if grep -A 1 -E '\bcall' "$work/$function" |
+		grep -vE '\bcall|^--|R_X86_64.*\.text\.unlikely'; then
 		fail "$function" "calls a function"
 	fi
-	if grep -E '\b(lock|mfence|xchg|syscall)\b' "$work/$function" | grep -v 'xchg *%ax,%ax'; then
+	if grep -E '\b(lock|mfence|xchg|syscall)\b' "$work/$function" |
+		grep -v 'xchg *%ax,%ax'; then
 		fail "$function" "executes a barrier"
 	fi
 done
 
 # The shared position is reached through the pointer cons_word: peek never loads it, release does.
 offset=$(printf '#include <bpfring/ring.h>\nchar o[offsetof(struct bpfring_ring, cons_word)];\n' |
-	"$cc" -x c -O0 -S -I"$include" - -o - | sed -n 's/.*\.size[[:space:]]*o, *\([0-9]*\).*/\1/p')
+	"$cc" -x c -O0 -S -I"$include" - -o - |
+	sed -n 's/.*\.size[[:space:]]*o, *\([0-9]*\).*/\1/p')
 cons_word=$(printf '\\b0x%x\\(%%r([^s]|s[^p])' "$offset")
-grep -qE "$cons_word" "$work/drain" || fail drain "does not load cons_word: this check is out of date"
+grep -qE "$cons_word" "$work/drain" ||
+	fail drain "does not load cons_word: this check is out of date"
 if grep -E "$cons_word" "$work/peek_all"; then
 	fail peek_all "touches the shared consumer position"
 fi

@@ -15,7 +15,8 @@ listed=$(sed -n 's/^| \([A-Z][0-9]*\) | `\([^`]*\)`.*/\1 \2/p' "$table")
 while read -r label file; do
 	found=$(find include src -name "$file" -exec grep -lw "$label:" {} +) || true
 	if [ -z "$found" ]; then
-		echo "labels: $table lists $label in $file, where no comment begins with $label:" >&2
+		echo "labels: $table lists $label in $file, where no comment begins with" \
+			"$label:" >&2
 		failed=1
 	fi
 done <<END
@@ -30,7 +31,8 @@ for label in $(grep -rhoE '/\* [A-Z][0-9]+:' include src | grep -oE '[A-Z][0-9]+
 done
 
 # Nothing is ordered without a label nearby.
-unlabelled=$(grep -rnE '__ATOMIC_(ACQUIRE|RELEASE|ACQ_REL|SEQ_CST)|memory_order_(acquire|release|acq_rel)' \
+ordered='__ATOMIC_(ACQUIRE|RELEASE|ACQ_REL|SEQ_CST)|memory_order_(acquire|release|acq_rel)'
+unlabelled=$(grep -rnE "$ordered" \
 	-B 8 include src | awk '
 	/[A-Z][0-9]+:|\/\* [A-Z][0-9]+ \*\// { label = NR }
 	/^--/ { label = 0 }

@@ -2,23 +2,26 @@
 # SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 #
 # symbols.sh LIBRARY INCLUDE_DIR MAP: the library exports exactly the functions that the headers
-# mark BPFRING_API or BPFRING_INLINE and that the version script lists, each in the node where the script has it.
+# mark BPFRING_API or BPFRING_INLINE and that the version script lists, each in the node where the
+# script has it.
 set -eu
 
 library=$1 include=$2 map=$3
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# Functions begin with BPFRING_API, or BPFRING_INLINE if they are inline as well, and have their name
-# before the first parenthesis, on the same line or the next.
-cat "$include"/bpfring/*.h | sed -nE '/^BPFRING_(API|INLINE(_HOT)?) / { /\(/! { N; s/\n/ /; }; p; }' |
+# Functions begin with BPFRING_API, or BPFRING_INLINE if they are inline as well, and have their
+# name before the first parenthesis, on the same line or the next.
+cat "$include"/bpfring/*.h |
+	sed -nE '/^BPFRING_(API|INLINE(_HOT)?) / { /\(/! { N; s/\n/ /; }; p; }' |
 	sed 's/^[^(]*[ *]\(bpfring_[a-z0-9_]*\)(.*/\1/' | sort >"$work/headers"
 if grep -vx 'bpfring_[a-z0-9_]*' "$work/headers"; then
 	echo "symbols: this prototype was not understood" >&2
 	exit 1
 fi
 
-awk '/^BPFRING_/ { node = $1 } /^[ \t]*bpfring_.*;/ { sub(";", "", $1); print $1 "@@" node }' "$map" |
+awk '/^BPFRING_/ { node = $1 } /^[ \t]*bpfring_.*;/ { sub(";", "", $1); print $1 "@@" node }' \
+	"$map" |
 	sort >"$work/map_versions"
 sed 's/@.*//' "$work/map_versions" >"$work/map"
 

@@ -4,6 +4,7 @@
 # bcc.sh ROOT BPFRING_RUN PACED HEADERS: a Python tool of bcc prints the same with its ring taken
 # over. HEADERS are those of a kernel: bcc compiles its program with them, although it needs nothing
 # of them here.
+# shellcheck disable=SC2034,SC2154 # shared with run.sh
 set -uo pipefail
 
 root=$1 bpfring_run=$2 paced=$3

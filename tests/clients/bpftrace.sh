@@ -3,6 +3,7 @@
 #
 # bpftrace.sh ROOT BPFRING_RUN PACED: scripts of bpftrace print the same with their rings taken
 # over; it ends by itself, by Ctrl-C and by a time limit.
+# shellcheck disable=SC2034,SC2154 # shared with run.sh
 set -uo pipefail
 
 root=$1 bpfring_run=$2 paced=$3
@@ -58,7 +59,9 @@ by_signal() # NAME SIGNAL SCRIPT CALLS PERIOD_NS
 		kill "-$signal" "$pid"
 		status=0
 		wait "$pid" || status=$?
-		[[ $status == 0 ]] || fail "$name, $way: status $status after SIG$signal: $(tail -2 "$work/errors")"
+		[[ $status == 0 ]] ||
+			fail "$name, $way: status $status after SIG$signal:" \
+				"$(tail -2 "$work/errors")"
 	done
 	same "$name"
 }
@@ -72,7 +75,8 @@ by_time() # NAME SCRIPT
 		status=0
 		export -f start bpftrace
 		root=$root work=$work bpfring_run=$bpfring_run timeout -s INT 4 \
-			bash -c 'bpftrace "$@"' - "$way" -e "$2" >"$work/$way" 2>"$work/errors" || status=$?
+			bash -c 'bpftrace "$@"' - "$way" -e "$2" >"$work/$way" \
+			2>"$work/errors" || status=$?
 		[[ $status == 124 ]] || fail "$1, $way: status $status instead of the time limit's"
 	done
 	same "$1"
@@ -82,11 +86,16 @@ calls='rawtracepoint:sys_enter /comm == "paced" && arg1 == 110/'
 ready='interval:ms:100 /!@ready/ { printf("ready\n"); @ready = 1; }'
 
 by_itself "begin and end" 'BEGIN { printf("begin\n"); exit(); } END { printf("end\n"); }'
-by_itself "intervals" 'interval:ms:5 { printf("tick %d\n", @n); @n++; if (@n == 60) { exit(); } } END { clear(@n); }'
-by_itself "many lines" 'BEGIN { unroll(20) { printf("%s %d %s\n", comm, @n, "text"); @n++; } exit(); } END { clear(@n); }'
-by_signal "every call" INT "$ready $calls { printf(\"call %d\\n\", @n); @n++; } END { clear(@n); clear(@ready); }" 20000 20000
-by_signal "rare calls" INT "$ready $calls { printf(\"call %d\\n\", @n); @n++; } END { clear(@n); clear(@ready); }" 50 5000000
-by_signal "bursts" TERM "$ready $calls { printf(\"call %d\\n\", @n); @n++; } END { clear(@n); clear(@ready); }" 20000 1
+by_itself "intervals" \
+	'interval:ms:5 { printf("tick %d\n", @n); @n++; if (@n == 60) { exit(); } }
+	END { clear(@n); }'
+by_itself "many lines" \
+	'BEGIN { unroll(20) { printf("%s %d %s\n", comm, @n, "text"); @n++; } exit(); }
+	END { clear(@n); }'
+count="$ready $calls { printf(\"call %d\\n\", @n); @n++; } END { clear(@n); clear(@ready); }"
+by_signal "every call" INT "$count" 20000 20000
+by_signal "rare calls" INT "$count" 50 5000000
+by_signal "bursts" TERM "$count" 20000 1
 by_signal "maps" INT "$ready $calls { @calls[comm] = count(); } END { clear(@ready); }" 5000 10000
 by_time "time limit" 'BEGIN { printf("begin\n"); } interval:s:60 { printf("late\n"); }'
 exit $failed

@@ -42,7 +42,8 @@ session() # NAME SIGNAL [COMMAND...]
 {
 	name=$1 signal=$2
 	shift 2
-	"$@" "$root/usr/lib64/ld-linux-x86-64.so.2" --library-path "$lib" "$root/usr/sbin/bpftune" -s \
+	"$@" "$root/usr/lib64/ld-linux-x86-64.so.2" --library-path "$lib" \
+		"$root/usr/sbin/bpftune" -s \
 		>"/tmp/$name" 2>&1 &
 	pid=$!
 	wait_until_loaded $pid || echo "$name: does not get ready"
@@ -54,7 +55,8 @@ session() # NAME SIGNAL [COMMAND...]
 	status=0
 	wait $pid || status=$?
 	sed 's/pid [0-9]*/pid N/' "/tmp/$name" | grep modified | sort | uniq >"/tmp/$name.lines"
-	echo "bpftune, $name: status $status after SIG$signal, $(grep -c modified "/tmp/$name") lines"
+	echo "bpftune, $name: status $status after SIG$signal," \
+		"$(grep -c modified "/tmp/$name") lines"
 	if [ $status != 0 ] || [ ! -s "/tmp/$name.lines" ]; then
 		cat "/tmp/$name"
 		failed=1

@@ -4,6 +4,7 @@
 # measure.sh ROOT BPFRING_RUN PACED [RUNS [PERIOD_NS [CALLS]]]: what bpftrace costs the program that
 # it traces, with libbpf's rings and with ours, in alternating runs, and what it takes itself. Each
 # call of a system call is printed.
+# shellcheck disable=SC2034,SC2154 # shared with run.sh
 set -uo pipefail
 
 root=$1 bpfring_run=$2 paced=$3 runs=${4:-5} period=${5:-10000} calls=${6:-100000}
@@ -42,7 +43,8 @@ session() # plain|taken: adds a line "mean median cpu_ms lines" to a file of tha
 
 median() # COLUMN FILE
 {
-	sort -n -k"$1,$1" "$2" | awk -v column="$1" '{ x[NR] = $column } END { print x[int((NR + 1) / 2)] }'
+	sort -n -k"$1,$1" "$2" |
+		awk -v column="$1" '{ x[NR] = $column } END { print x[int((NR + 1) / 2)] }'
 }
 
 for ((run = 0; run < runs; run++)); do
@@ -55,8 +57,10 @@ untraced=$(median 1 "$work/untraced.runs")
 echo "$calls calls, one every $period ns, medians of $runs runs; a call untraced: $untraced ns"
 for way in plain taken; do
 	mean=$(median 1 "$work/$way.runs")
-	printf '%-6s call %6d ns, above untraced %6d ns (median call %5d ns); bpftrace %5d ms CPU; lines lost %s\n' \
-		$way "$mean" $((mean - untraced)) "$(median 2 "$work/$way.runs")" "$(median 3 "$work/$way.runs")" \
-		"$(awk -v calls="$calls" '{ lost += calls - $4 } END { print lost + 0 }' "$work/$way.runs")"
+	printf '%-6s call %6d ns, above untraced %6d ns (median call %5d ns); ' \
+		$way "$mean" $((mean - untraced)) "$(median 2 "$work/$way.runs")"
+	printf 'bpftrace %5d ms CPU; lines lost %s\n' "$(median 3 "$work/$way.runs")" \
+		"$(awk -v calls="$calls" '{ lost += calls - $4 } END { print lost + 0 }' \
+			"$work/$way.runs")"
 done
 exit $failed

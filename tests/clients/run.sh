@@ -5,6 +5,7 @@
 #
 # Set before: root (where the distribution is unpacked), bpfring_run, work (a directory for files).
 
+# shellcheck shell=bash disable=SC2034,SC2154
 failed=0
 
 fail()

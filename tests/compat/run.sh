@@ -82,6 +82,7 @@ cmp "$work/plain" "$work/preloaded" || fail "another output with the library pre
 expect "is taken over" "$work/out"
 expect "ring 'test_ring'" "$work/out"
 expect "5 records" "$work/out"
+# shellcheck disable=SC1010 # arguments of the program
 "$run" "$linked" and do not free it >"$work/preloaded" 2>"$work/out"
 expect "5 records" "$work/out"
 "$run" "$work/script" "$linked" >"$work/preloaded" 2>"$work/out"
@@ -93,17 +94,20 @@ expect_not "records" "$work/out"
 LD_PRELOAD=$library BPFRING_COMPAT=off,verbose "$linked" >"$work/preloaded" 2>"$work/out"
 cmp "$work/plain" "$work/preloaded" || fail "another output with BPFRING_COMPAT=off"
 expect_not "taken over" "$work/out"
-LD_PRELOAD=$library BPFRING_COMPAT=wait=never,latency=5years "$linked" >"$work/preloaded" 2>"$work/out"
+LD_PRELOAD=$library BPFRING_COMPAT=wait=never,latency=5years "$linked" \
+	>"$work/preloaded" 2>"$work/out"
 cmp "$work/plain" "$work/preloaded" || fail "another output with options that are none"
 expect '"wait" is not understood' "$work/out"
 BPFRING_COMPAT=verbose "$archive" >"$work/relinked" 2>"$work/out"
-cmp "$work/plain" "$work/relinked" || fail "another output of a program that is linked with the archive"
+cmp "$work/plain" "$work/relinked" ||
+	fail "another output of a program that is linked with the archive"
 expect "is taken over" "$work/out"
 BPFRING_COMPAT=verbose,off "$archive" >"$work/relinked" 2>"$work/out"
 cmp "$work/plain" "$work/relinked" || fail "another output of that with BPFRING_COMPAT=off"
 expect_not "taken over" "$work/out"
 # It cannot be taken over, but must not be harmed: libbpf's own functions call each other through
 # our names.
-LD_PRELOAD=$library "$looked_up" 0.5 >/dev/null || fail "a program that uses dlsym() fails with the library preloaded"
+LD_PRELOAD=$library "$looked_up" 0.5 >/dev/null ||
+	fail "a program that uses dlsym() fails with the library preloaded"
 
 exit $failed

@@ -22,7 +22,8 @@ tr '\n\\\t' '   ' <"$list" | grep -oE 'X\("LIBBPF_[0-9.]+", [^,]*, [^,]*, *[a-z_
 	sed -E 's/X\("([^"]*)".* ([a-z_]+),/\2@@\1/' | sort >"$work/wanted"
 [ "$(wc -l <"$work/wanted")" -ge 21 ] || complain "$list was not understood"
 
-nm -D --defined-only --with-symbol-versions "$library" | awk '$2 != "A" { print $3 }' | sort >"$work/library"
+nm -D --defined-only --with-symbol-versions "$library" |
+	awk '$2 != "A" { print $3 }' | sort >"$work/library"
 diff -u "$work/wanted" "$work/library" || complain "the library does not export what $list has"
 
 sed 's/@@.*//' "$work/wanted" >"$work/names"

@@ -43,7 +43,9 @@ shift
 command -v dpkg-query >/dev/null || exit 0
 for package; do
 	case $package in
-	cmake | make | clang) command -v "$package" >/dev/null && continue ;; # maybe of another origin
+	cmake | make | clang) # maybe of another origin
+		command -v "$package" >/dev/null && continue
+		;;
 	esac
 	dpkg-query --show --showformat='${db:Status-Status}' "$package" | grep -qx installed ||
 		{ echo "readme: package $package is not installed"; exit 1; }
@@ -56,8 +58,10 @@ shim cmake <<END
 exec "$cmake" "\$@"
 END
 
-awk '/^```sh$/ { inside = 1; next } /^```/ { inside = 0 } inside' "$source/README.md" >"$work/commands"
-[ "$(grep -c . "$work/commands")" -ge 10 ] || { echo "readme: README.md has no commands" >&2; exit 1; }
+awk '/^```sh$/ { inside = 1; next } /^```/ { inside = 0 } inside' "$source/README.md" \
+	>"$work/commands"
+[ "$(grep -c . "$work/commands")" -ge 10 ] ||
+	{ echo "readme: README.md has no commands" >&2; exit 1; }
 
 cd "$work/source"
 export HOME="$work/home" PATH="$work/bin:$PATH"

@@ -66,10 +66,12 @@ pkg_config)
 pkg_config_static)
 	mkdir -p "$work/pkg_config_static"
 	# shellcheck disable=SC2046,SC2086
-	"$CC" -std=c11 $flags -static "$here/consumer.c" -o "$work/pkg_config_static/consumer_static" \
+	"$CC" -std=c11 $flags -static "$here/consumer.c" \
+		-o "$work/pkg_config_static/consumer_static" \
 		$(pkg-config --static --cflags --libs bpfring)
 	# shellcheck disable=SC2046,SC2086
-	"$CC" -std=c11 $flags -static "$here/compat.c" -o "$work/pkg_config_static/consumer_compat" \
+	"$CC" -std=c11 $flags -static "$here/compat.c" \
+		-o "$work/pkg_config_static/consumer_compat" \
 		$(pkg-config --static --cflags --libs bpfring-compat libbpf)
 	serves_rings "$work/pkg_config_static/consumer_compat"
 	run_all "$work/pkg_config_static" 2

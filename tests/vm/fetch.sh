@@ -10,13 +10,14 @@ usage()
 {
 	cat <<-END
 		usage: $0 [--update] [NAME]...
-		Fetches kernels by their NAME in kernels.txt (default: all; "qemu": QEMU), prints "NAME PATH" for each.
+		Fetches kernels by their NAME in kernels.txt (default: all; "qemu": QEMU), prints
+		"NAME PATH" for each.
 		       $0 --packages SUITE ARCHITECTURE DIR PACKAGE...
 		       $0 --programs SUITE ARCHITECTURE DIR PACKAGE...
 		       $0 --depends SUITE ARCHITECTURE PACKAGE
 		       $0 --source SUITE DIR PACKAGE
-		Fetches packages of a suite, or packages with all that they depend on, or a package's source,
-		and unpacks them in DIR; or names what a package depends on.
+		Fetches packages of a suite, or packages with all that they depend on, or a
+		package's source, and unpacks them in DIR; or names what a package depends on.
 	END
 }
 
@@ -39,11 +40,14 @@ trap 'rm -rf "$scratch"' EXIT
 # Any apt tool, on the private directory.
 private()
 {
-	"$here/../../scripts/apt.sh" "$@" -o Dir::Etc::sourcelist="$state/sources.list" -o Dir::Etc::sourceparts=/dev/null \
+	"$here/../../scripts/apt.sh" "$@" -o Dir::Etc::sourcelist="$state/sources.list" \
+		-o Dir::Etc::sourceparts=/dev/null \
 		-o Dir::Etc::preferences=/dev/null -o Dir::Etc::preferencesparts=/dev/null \
-		-o Dir::State="$state" -o Dir::State::status="$state/status" -o Dir::Cache="$state" \
+		-o Dir::State="$state" -o Dir::State::status="$state/status" \
+		-o Dir::Cache="$state" \
 		-o Dir::Cache::pkgcache=packages.bin -o Dir::Cache::srcpkgcache=sources.bin \
-		-o Dir::Etc::trusted="$keyring" -o APT::Architecture="$arch" -o APT::Architectures="$arch" \
+		-o Dir::Etc::trusted="$keyring" -o APT::Architecture="$arch" \
+		-o APT::Architectures="$arch" \
 		-o APT::Sandbox::User="$(id -un)" -o Acquire::Languages=none
 }
 
@@ -68,7 +72,9 @@ index() # KIND SUITE...
 	shift
 	for suite in "$@"; do
 		case $suite in
-		*-security) wanted+="$kind [signed-by=$keyring] $(mirror -security) $suite main"$'\n' ;;
+		*-security)
+			wanted+="$kind [signed-by=$keyring] $(mirror -security) $suite main"$'\n'
+			;;
 		*) wanted+="$kind [signed-by=$keyring] $(mirror '') $suite main"$'\n' ;;
 		esac
 	done
@@ -132,7 +138,8 @@ fetch_programs() # SUITE DIRECTORY PACKAGE...
 
 	shift 2
 	packages=$(private apt-get -qq install --no-install-recommends --print-uris -y \
-		-o Debug::NoLocking=1 "$@" | sed -nE "s/^'[^']*' ([^_]*)_([^_]*)_.*/\1=\2/p" | sed 's/%3a/:/g') ||
+		-o Debug::NoLocking=1 "$@" |
+		sed -nE "s/^'[^']*' ([^_]*)_([^_]*)_.*/\1=\2/p" | sed 's/%3a/:/g') ||
 		die "cannot tell what $* depends on"
 	# shellcheck disable=SC2086 # one word per package
 	download $packages
@@ -140,7 +147,8 @@ fetch_programs() # SUITE DIRECTORY PACKAGE...
 	mkdir -p "$dir.new"
 	for deb in "$scratch"/*.deb; do
 		dpkg-deb --fsys-tarfile "$deb" | tar -x -C "$dir.new" --keep-directory-symlink \
-			--exclude='./usr/share/doc/*' --exclude='./usr/share/man/*' --exclude='./usr/share/locale/*'
+			--exclude='./usr/share/doc/*' --exclude='./usr/share/man/*' \
+			--exclude='./usr/share/locale/*'
 	done
 	rm -rf "$dir"
 	mv "$dir.new" "$dir"
@@ -158,7 +166,8 @@ fetch_kernel() # NAME
 {
 	local dir=$cache/kernels/$1 patterns pattern package='' image
 
-	read -ra patterns <<<"$(awk -v name="$1" '$1 == name { $1 = $2 = ""; print }' "$here/kernels.txt")"
+	read -ra patterns <<<"$(awk -v name="$1" '$1 == name { $1 = $2 = ""; print }' \
+		"$here/kernels.txt")"
 	for pattern in "${patterns[@]}"; do
 		package=$(private apt-cache pkgnames linux- | { grep -xE "$pattern" || true; } |
 			sed -E 's/^linux-(image|binary)-/& /' | sort -k2V | tail -1 | tr -d ' ')
@@ -253,7 +262,8 @@ if ((${#missing[@]})); then
 	index deb "${suites[@]}"
 	for name in "${missing[@]}"; do
 		if [[ $name == qemu ]]; then
-			fetch_packages "$qemu_suite" "$cache/qemu" qemu-system-x86 qemu-system-data seabios
+			fetch_packages "$qemu_suite" "$cache/qemu" \
+				qemu-system-x86 qemu-system-data seabios
 		else
 			fetch_kernel "$name"
 		fi

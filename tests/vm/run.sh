@@ -9,18 +9,21 @@ set -euo pipefail
 usage()
 {
 	cat <<-END
-		usage: $0 -k IMAGE [-f FILE]... [-t SECONDS] [-b SECONDS] [-c CPUS] [-a ARGUMENTS] [-l DIR]
+		usage: $0 -k IMAGE [-f FILE]... [-t SECONDS] [-b SECONDS] [-c CPUS]
+		          [-a ARGUMENTS] [-l DIR]
 		       [--] COMMAND [ARGUMENT...]
 		  -k IMAGE    the kernel (fetch.sh gets some)
-		  -f FILE     take this file or directory along; COMMAND itself is taken if it is a file
+		  -f FILE     take this file or directory along; COMMAND itself is taken if it is
+		              a file
 		  -t SECONDS  time limit for the command (default 120)
 		  -b SECONDS  time limit for booting (default 40); tried three times
 		  -c CPUS     so many processors (default 2, with an old QEMU 1)
 		  -a ARGUMENTS more for the kernel's command line
-		  -l DIR      keep the guest's console there, as console; otherwise only after a failure
-		Exit status: the command's own, or 123 when the kernel complained (warning, oops, lockdep),
-		124 when time ran out, 125 when the guest could not be run. QEMU is \$QEMU, the one that
-		fetch.sh unpacked, or the system's.
+		  -l DIR      keep the guest's console there, as console; otherwise only after a
+		              failure
+		Exit status: the command's own, or 123 when the kernel complained (warning, oops,
+		lockdep), 124 when time ran out, 125 when the guest could not be run. QEMU is
+		\$QEMU, the one that fetch.sh unpacked, or the system's.
 	END
 }
 
@@ -96,13 +99,15 @@ find_qemu()
 boot()
 {
 	local end=$((SECONDS + boot_limit)) ready=''
+	local parameters="console=ttyS0 panic=-1 oops=panic nokaslr mitigations=off audit=0"
+	parameters+=" tsc=reliable loglevel=5"
 
 	: >"$work/status"
 	"${qemu[@]}" -accel tcg,thread=multi -M pc -cpu max,la57=off -smp "$cpus" -m 512 \
 		-display none -monitor none -nodefaults -no-user-config -no-reboot \
 		-serial "file:$work/console" -serial stdio -serial "file:$work/status" \
 		-kernel "$image" -initrd "$work/initrd" \
-		-append "console=ttyS0 panic=-1 oops=panic nokaslr mitigations=off audit=0 tsc=reliable loglevel=5 $arguments" \
+		-append "$parameters $arguments" \
 		</dev/null &
 	qemu_pid=$!
 	disown # or bash would report that it was killed
