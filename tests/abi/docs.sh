@@ -1,13 +1,20 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 #
-# docs.sh CC SOURCE_DIR: the C programs in docs/porting.md and docs/signals.md compile without a
-# warning, each block marked "c" by itself. What a build generates (a skeleton) is stood in for.
+# docs.sh CC SOURCE_DIR: the files that docs/design.md names exist, and the C programs in
+# docs/porting.md and docs/signals.md compile without a warning, each block marked "c" by itself.
+# What a build generates (a skeleton) is stood in for.
 set -eu
 
 cc=$1 source=$2
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+
+failed=0
+for file in $(grep -oE '`[a-z_]+/[a-z_]+\.[ch]`' "$source/docs/design.md" | tr -d '`'); do
+	[ -e "$source/src/$file" ] || { echo "docs: design.md names src/$file" >&2; failed=1; }
+done
+[ "$failed" -eq 0 ] || exit 1
 
 if ! grep -q bpfring_loop_add_map "$source/include/bpfring/loop.h"; then
 	echo "docs: skipped, the pages are ahead of loop.h: it has no bpfring_loop_add_map() yet"
@@ -32,7 +39,6 @@ int tracer_bpf__attach(struct tracer_bpf *skel);
 void tracer_bpf__destroy(struct tracer_bpf *skel);
 END
 
-failed=0
 compiled=0
 for page in porting signals; do
 	awk -v prefix="$work/$page" '
