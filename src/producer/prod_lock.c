@@ -5,10 +5,9 @@
 #include "base/sys.h"
 
 /*
- * It is held for some ten nanoseconds, so whoever finds it taken looks again after a pause, ever
- * longer ones: each look takes the line away from the thread that is inside. After SPIN_NS that
- * thread was interrupted, to all appearances. Then others may have our processor, and after
- * YIELD_NS we sleep.
+ * The lock is held for some ten nanoseconds. A thread that finds it taken looks again after a
+ * pause. Pauses grow, since each look takes the line away from the thread inside. After SPIN_NS
+ * that thread has probably been interrupted: we yield our processor, and after YIELD_NS we sleep.
  */
 #define PAUSE_NS     100
 #define MAX_PAUSE_NS 800

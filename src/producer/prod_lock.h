@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
 /*
- * The lock of a producer that many threads use: for the few nanoseconds in which one of them takes
- * space or publishes, never while a sample is written.
+ * The lock of a producer that many threads use. A thread holds it for the few nanoseconds in which
+ * it takes space or publishes, never while it writes a sample.
  *
- * One locked instruction to take it, none to leave it. That there is no other to wake whoever waits
- * is what makes it so cheap: who finds it taken comes back after a while by itself.
+ * Taking it costs one locked instruction, leaving it none, since leaving wakes no other thread: a
+ * thread that finds it taken looks again after a pause.
  */
 #ifndef BPFRING_SRC_PROD_LOCK_H
 #define BPFRING_SRC_PROD_LOCK_H
@@ -34,7 +34,7 @@ static inline bool bpfring_prod_trylock(struct prod_lock *l)
 {
 	uint32_t unlocked = 0;
 
-	/* A process that may have more than one thread, but has not. */
+	/* The process has one thread only. */
 	if (bpfring_single_threaded && !__atomic_load_n(&l->taken, __ATOMIC_RELAXED)) {
 		__atomic_store_n(&l->taken, 1, __ATOMIC_RELAXED);
 		return true;

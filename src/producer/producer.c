@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
-/* Opening and closing a producer, and what it says of itself. */
+/* Opens and closes a producer; its descriptors and limits. */
 #define _GNU_SOURCE
 #include "producer/producer.h"
 
@@ -16,16 +16,13 @@
 		    BPFRING_PRODUCER_RECOVER))
 
 /*
- * Closed producers are kept for the next one to be opened, so that a late submit finds a producer
- * that is closed, and not freed memory. The list has no lock, which a forked child could find taken
- * for ever: to open one is to take the whole list and to put back what is not needed.
+ * Closed producers are kept until the next one is opened, so that a late submit finds a closed
+ * producer and not freed memory. The list has no lock, since a forked child could find that taken
+ * for ever. Opening takes the whole list and puts back what it does not need.
  */
 static _Atomic(struct bpfring_producer *) closed;
 
-/*
- * P7: release and acquire: what was written into a producer as it was closed is seen as it is
- * opened.
- */
+/* P7: release and acquire, so that the next open sees what the close wrote into the producer. */
 static void keep_closed(struct bpfring_producer *first, struct bpfring_producer *last)
 {
 	last->next_closed = atomic_load_explicit(&closed, memory_order_relaxed);
@@ -47,7 +44,7 @@ static struct bpfring_producer *take_closed(void)
 	return p;
 }
 
-/* All but the queue: a thread may be on its way back to it. */
+/* All but the queue: a thread may still come back to that from its hook. */
 static void clear(struct bpfring_producer *p)
 {
 	memset(p, 0, offsetof(struct bpfring_producer, queue));
@@ -60,10 +57,7 @@ static struct bpfring_producer *producer_alloc(void)
 	void *mem;
 
 	if (!p) {
-		/*
-		 * Whole pages: the parts of struct bpfring_user_ring are to be on cache lines
-		 * apart.
-		 */
+		/* Whole pages, so that the parts of bpfring_user_ring are on separate lines. */
 		if (bpfring_sys_mmap(&mem, sizeof(*p), PROT_READ | PROT_WRITE,
 				     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0))
 			return NULL;
@@ -91,8 +85,8 @@ static int check_map(const struct map *map)
 
 	if (map->type == BPF_MAP_TYPE_USER_RINGBUF)
 		return 0;
-	log_error("map '%s' id %u is a %s, a producer needs a user_ringbuf\n", map->name, map->id,
-		  bpfring_map_type_name(map->type, buf, sizeof(buf)));
+	log_error("map '%s' id %u is a %s, but a producer needs a user_ringbuf\n", map->name,
+		  map->id, bpfring_map_type_name(map->type, buf, sizeof(buf)));
 	return -EINVAL;
 }
 
@@ -107,7 +101,7 @@ static int take_claim(struct bpfring_producer *p, const struct bpfring_producer_
 static int make_open_bits(struct bpfring_producer *p)
 {
 	void *bits;
-	/* NORESERVE: of a large ring that is never full most of it is never touched. */
+	/* NORESERVE: most of it stays untouched if the ring is large and never full. */
 	int err = bpfring_sys_mmap(&bits, BPFRING_OPEN_SIZE(p->mapping.size),
 				   PROT_READ | PROT_WRITE,
 				   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -139,7 +133,7 @@ static int attach(struct bpfring_producer *p)
 				     p->mapping.size, word_size, p->guard);
 	if (err)
 		log_error(
-			"map '%s' id %u: the ring is corrupt: producer at %llu, consumer at %llu, "
+			"map '%s' id %u: the ring is corrupt, producer at %llu, consumer at %llu, "
 			"%zu bytes; %s; %s\n",
 			p->map.name, p->map.id, (unsigned long long)p->prod.published,
 			(unsigned long long)p->prod.cons, p->mapping.size,
@@ -185,7 +179,7 @@ static int producer_new(struct bpfring_producer **ret, struct map *map,
 	if (err)
 		goto free_bits;
 	if ((p->flags & BPFRING_PRODUCER_THREADS) || opts->kick_samples || opts->kick_bytes)
-		p->prod.limit = 0; /* not inline, but in producer_data.c */
+		p->prod.limit = 0; /* the inline path hands over to producer_data.c */
 	log_debug("map '%s' id %u: producer opened at %llu, %llu of %zu bytes pending\n",
 		  p->map.name, p->map.id, (unsigned long long)p->opened_at,
 		  (unsigned long long)p->prod.max_fill, p->mapping.size);
@@ -221,9 +215,11 @@ static int check_opts(const struct bpfring_producer_opts *opts)
 			  "negative; is the object loaded?\n",
 			  opts->claim_fd, opts->kick_prog_fd);
 	else if (opts->kick && opts->kick_prog_fd)
-		log_error("struct bpfring_producer_opts: either kick or kick_prog_fd\n");
+		log_error(
+			"struct bpfring_producer_opts: kick and kick_prog_fd exclude each other\n");
 	else if ((opts->kick_samples || opts->kick_bytes) && !kick)
-		log_error("struct bpfring_producer_opts: nothing to kick\n");
+		log_error("struct bpfring_producer_opts: kick_samples and kick_bytes need kick or "
+			  "kick_prog_fd\n");
 	else if ((opts->flags & BPFRING_PRODUCER_RECOVER) &&
 		 (opts->flags & BPFRING_PRODUCER_UNCLAIMED))
 		log_error("struct bpfring_producer_opts: RECOVER needs the claim\n");
@@ -244,7 +240,7 @@ static int read_opts(struct bpfring_producer_opts *ret, void *out,
 	return err ? err : check_opts(ret);
 }
 
-/* A thread that is cancelled in the middle would leave a claim that nobody can give back. */
+/* Not cancellable: a thread that ended in the middle would leave a claim without an owner. */
 static int open_by(int (*open_map)(struct map *ret, const void *key), const void *key,
 		   struct bpfring_producer **ret, const struct bpfring_producer_opts *opts)
 {
@@ -291,7 +287,7 @@ void bpfring_producer_close(struct bpfring_producer *p)
 
 	if (!p || atomic_load(&p->closed))
 		return;
-	/* Closing descriptors is a cancellation point, and half closed is worse than not at all. */
+	/* close() is a cancellation point, and must not leave a producer half closed. */
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
 	log_debug("map '%s' id %u: producer closed after %llu samples\n", p->map.name, p->map.id,
 		  (unsigned long long)p->prod.samples);

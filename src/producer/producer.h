@@ -21,7 +21,7 @@
 #define DRAIN_TICK_MIN_NS 1000000LL
 #define DRAIN_TICK_MAX_NS QUEUE_TICK_NS
 
-/* What makes the kernel drain, and when that is due by itself. */
+/* What makes the kernel drain, and when an automatic kick is due. */
 struct kick {
 	int prog_fd; /* -1: none */
 	bpfring_kick_fn fn;
@@ -35,10 +35,10 @@ struct kick {
 	uint64_t refused_at;		/* consumer position at the last kick for want of space */
 	_Atomic(int64_t) refused_until; /* not again before, without progress */
 	atomic_uint_least64_t kicks, errors, drained;
-	atomic_uint said; /* what errors were logged */
+	atomic_uint said; /* which errors have been logged */
 };
 
-/* Somebody waits for space: when to look without being notified, and when to kick. */
+/* Of a thread that waits for space: when to look without a notification, and when to kick. */
 struct patience {
 	uint64_t seen; /* consumer position */
 	int64_t tick;
@@ -64,17 +64,17 @@ struct bpfring_producer {
 	struct claim claim;
 	uint64_t opened_at; /* position */
 	atomic_bool closed;
-	atomic_uint refused; /* what was logged: a bit for each enum refusal */
+	atomic_uint refused; /* what has been logged: a bit for each enum refusal */
 
 	struct kick kick;
 	struct space_watch watch;
 
 	_Atomic(struct waiter *) waiter; /* of the first that waits, from the first wait on */
 	atomic_uint_least64_t waits, waited_ns;
-	struct wait_queue queue; /* last: it stays when all else is given back */
+	struct wait_queue queue; /* last: it stays when everything else is cleared */
 };
 
-/* For producer_refuse.c, which has the words. */
+/* Causes; producer_refuse.c has the text of each. */
 enum refusal {
 	REFUSED_CLOSED,
 	REFUSED_CHILD,
@@ -130,7 +130,7 @@ static inline int bpfring_producer_usable(const struct bpfring_producer *p)
 }
 
 /*
- * Takes space, without regard to threads that wait. The producer is usable. 0 or -errno, as
+ * Takes space, even if threads wait for some. The producer is usable. 0 or -errno, as
  * bpfring_producer_reserve().
  */
 int bpfring_producer_try(struct bpfring_producer *p, size_t size, void **ret);
@@ -141,8 +141,8 @@ int bpfring_producer_reserve_now(struct bpfring_producer *p, size_t size, void *
 uint64_t bpfring_producer_drained_to(const struct bpfring_producer *p);
 
 /*
- * Nobody reserves or ends samples in between: of a producer that many threads use, or else its one
- * thread is here. In a forked child nothing is held.
+ * Between these two no thread reserves or ends samples. A producer of one thread needs no lock for
+ * that. In a forked child nothing is held.
  */
 bool bpfring_producer_hold(const struct bpfring_producer *p);
 void bpfring_producer_let_go(const struct bpfring_producer *p, bool held);
@@ -152,11 +152,12 @@ void bpfring_producer_watch_fini(struct bpfring_producer *p);
 
 void bpfring_patience_init(struct patience *ret, struct bpfring_producer *p);
 /*
- * There is no space: whether to kick now; again only after progress or a tick. A drain that takes
- * nothing and yet notifies (BPF_RB_FORCE_WAKEUP) would keep us awake for ever.
+ * There is no space: says whether to kick now. The next kick comes after progress or a tick,
+ * because a drain that takes nothing but notifies (BPF_RB_FORCE_WAKEUP) would keep us awake for
+ * ever.
  */
 bool bpfring_patience_kicks(struct patience *w, struct bpfring_producer *p, int64_t now);
-/* How long to sleep at most: ever longer without progress. */
+/* How long to sleep at most: longer each time, until there is progress. */
 int64_t bpfring_patience_next(struct patience *w);
 
 /* kick.prog_fd is duplicated here. 0 or -errno. */
@@ -170,22 +171,22 @@ static inline bool bpfring_producer_kicks_by_itself(const struct bpfring_produce
 {
 	return p->kick.every_samples || p->kick.every_bytes;
 }
-/* For one that does, after samples were ended, inside the lock: whether a kick is due now. */
+/* For one that does, inside the lock, after samples ended: whether a kick is due now. */
 bool bpfring_producer_kick_due(struct bpfring_producer *p);
-/* Runs what is there to run. Samples drained, or -errno. */
+/* Runs the program or the hook. Samples drained, or -errno. */
 int bpfring_producer_run_kick(const struct kick *k);
-/* Counts what came of it, and logs errors. */
+/* Counts the result, and logs errors. */
 void bpfring_producer_note_kick(struct bpfring_producer *p, int drained);
 /*
- * There is no space, inside the lock: whether a producer that kicks by itself does so now, before
- * it refuses. If so, the kick is bpfring_producer_kick_for_space().
+ * There is no space; inside the lock. Whether a producer with automatic kicks kicks now, before it
+ * refuses. If so, call bpfring_producer_kick_for_space() outside the lock.
  */
 bool bpfring_producer_kick_may_help(struct bpfring_producer *p);
 void bpfring_producer_kick_for_space(struct bpfring_producer *p);
 
 /*
- * Looks at everything between the positions of a mapped ring, and with @repair makes it passable.
- * 1: there is or was something in the way; 0: there was not.
+ * Looks at all headers between the positions of a mapped ring; @repair discards what blocks it.
+ * 1: something blocks the ring, or did before the repair; 0: nothing does.
  */
 int bpfring_ring_recover(const struct mapping *mapping, unsigned int word_size, bool repair,
 			 struct bpfring_recovery *ret);

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
-/* The data path where it is not inline: many threads, kicks by itself, closed producers. */
+/* The data path where it is not inline: many threads, automatic kicks, closed producers. */
 #include <errno.h>
 
 #include "base/options.h"
 #include "producer/producer.h"
 
-/* Bytes of a sample that is copied inside the lock. Of more the copy is what takes the time. */
+/*
+ * Largest sample that is copied inside the lock. For larger ones the copy takes most of the time.
+ */
 #define MAX_INSIDE 256
 
 static bool many_threads(const struct bpfring_producer *p)
@@ -25,7 +27,9 @@ static void leave(struct bpfring_producer *p)
 		bpfring_prod_unlock(&p->lock);
 }
 
-/* After samples were @ended, or not. The kick is outside: a hook may come back to the producer. */
+/*
+ * @ended: samples have ended. The kick is outside the lock: a hook may come back to the producer.
+ */
 static void leave_and_kick(struct bpfring_producer *p, bool ended)
 {
 	bool kick = ended && bpfring_producer_kicks_by_itself(p) && bpfring_producer_kick_due(p);
@@ -35,7 +39,7 @@ static void leave_and_kick(struct bpfring_producer *p, bool ended)
 		bpfring_producer_kick(p);
 }
 
-/* Inside, as end() too. */
+/* take() and end() run inside the lock. */
 static int take(struct bpfring_producer *p, size_t size, void **ret)
 {
 	return size > p->prod.max_sample ? -E2BIG : bpfring_priv_prod_reserve(&p->prod, size, ret);
@@ -56,7 +60,7 @@ int bpfring_producer_try(struct bpfring_producer *p, size_t size, void **ret)
 	return err;
 }
 
-/* Before the lock, which a child may find taken. Threads that wait for space come first. */
+/* Before the lock, which a child may find taken for ever. Waiting threads come first. */
 static int may_reserve(struct bpfring_producer *p)
 {
 	int err = bpfring_producer_usable(p);
@@ -67,8 +71,8 @@ static int may_reserve(struct bpfring_producer *p)
 }
 
 /*
- * There was no space. 0: it was tried to make some; -ENOSPC: no; or what a hook did: -ECHILD,
- * -EBADF.
+ * There was no space. 0: a kick may have made some; -ENOSPC: no kick; -ECHILD, -EBADF: a hook
+ * forked or closed the producer.
  */
 static int make_space(struct bpfring_producer *p)
 {
@@ -83,7 +87,7 @@ static int make_space(struct bpfring_producer *p)
 	return bpfring_producer_usable(p);
 }
 
-/* Not now, or, for what is too large, never: that would wait for nothing. */
+/* -ENOSPC becomes -E2BIG for what will never fit: waiting for it would not end. */
 static int refuse_size(const struct bpfring_producer *p, size_t size, int err)
 {
 	if (err == -ENOSPC && size > p->prod.max_sample)
@@ -160,10 +164,7 @@ int bpfring_priv_producer_end(struct bpfring_producer *p, void *data, uint32_t d
 	return err;
 }
 
-/*
- * What is not there yet is fetched before the lock is taken: a fault inside of it would keep the
- * others out.
- */
+/* Faults the payload in before the lock is taken: a fault inside would keep the others out. */
 static void touch(const void *data, size_t size)
 {
 	const volatile char *bytes = data;
@@ -174,7 +175,7 @@ static void touch(const void *data, size_t size)
 	}
 }
 
-/* A small sample in one go: copying it takes less time than to come back with it. */
+/* A small sample with one lock: copying it takes less time than taking the lock again. */
 static int output_inside(struct bpfring_producer *p, const void *data, size_t size)
 {
 	void *sample;
@@ -223,9 +224,7 @@ int bpfring_producer_submit_batch(struct bpfring_producer *p, const struct bpfri
 	if (!samples && count)
 		return -EINVAL;
 	enter(p);
-	/*
-	 * The first one last: the others are noted only, the first publishes them with one store.
-	 */
+	/* The first one last: its end publishes all of them with one store. */
 	for (unsigned int i = 0; i < count && (!err || err == -EINVAL); i++) {
 		err = end(p, samples[i + 1 < count ? i + 1 : 0].data, 0);
 		done += !err;
@@ -237,8 +236,8 @@ int bpfring_producer_submit_batch(struct bpfring_producer *p, const struct bpfri
 }
 
 /*
- * A look at the ring from outside of it. Nothing else of a producer is written by functions that
- * take it as const. In a forked child the lock may be that of a thread which does not exist there.
+ * For functions that only look, and so take the producer as const; the lock is all that they write.
+ * In a forked child, a thread that does not exist there may hold the lock.
  */
 bool bpfring_producer_hold(const struct bpfring_producer *p)
 {

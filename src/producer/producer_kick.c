@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
-/* Making the kernel drain: by hand, and when it is due by itself. */
+/* Makes the kernel drain: on demand, and automatically. */
 #include <errno.h>
 
 #include "base/fd.h"
@@ -72,7 +72,7 @@ static enum cause cause_of(const struct kick *k, int err)
 	}
 }
 
-/* Logged once for each cause: who kicks by itself may do so a million times a second. */
+/* Logged once for each cause: automatic kicks can come a million times a second. */
 static void note_error(struct bpfring_producer *p, int err)
 {
 	const enum cause cause = cause_of(&p->kick, err);
@@ -140,9 +140,9 @@ static bool samples_due(struct bpfring_producer *p)
 }
 
 /*
- * The fill is at the level at the earliest when so many bytes are published behind what the kernel
- * had drained at the last look: the kernel's position is read once per level, not once per sample.
- * After a kick that drained nothing, a level's worth of samples goes by before the next.
+ * The fill can reach the level only once that many bytes are published beyond the kernel's position
+ * of the last look. So that position is read once per level, not once per sample. After a kick that
+ * drained nothing, a level's worth of samples is published before the next kick.
  */
 static bool bytes_due(struct bpfring_producer *p)
 {
@@ -167,10 +167,9 @@ bool bpfring_producer_kick_due(struct bpfring_producer *p)
 }
 
 /*
- * Samples that are too few or too small for the next kick by itself may fill the ring all the same:
- * the kick that space is wanted for comes first then. But only if there is something to drain, and
- * after a kick that made no progress not before a tick: the hook itself may reserve, and find no
- * space either.
+ * Samples can fill the ring before the next automatic kick is due, so a lack of space also kicks.
+ * It does so only if there is something to drain, and after a kick without progress not before a
+ * tick: the hook may reserve itself, and find no space either.
  */
 bool bpfring_producer_kick_may_help(struct bpfring_producer *p)
 {
@@ -187,7 +186,7 @@ bool bpfring_producer_kick_may_help(struct bpfring_producer *p)
 	note_samples(p);
 	k->next_pos = p->prod.published;
 	k->refused_at = cons;
-	/* As long as a hook is given to come back: it may have left by an exception. */
+	/* As long as a hook may take: it may have left by an exception. */
 	atomic_store_explicit(&k->refused_until, now + DRAIN_TICK_MAX_NS, memory_order_relaxed);
 	return true;
 }

@@ -86,7 +86,7 @@ static void discard_rest(const struct ring *r, uint64_t pos)
 	}
 }
 
-/* Looks at one header. Ring bytes to the next; 0: it cannot be told. */
+/* Looks at one header. Ring bytes to the next header; 0: this one is broken. */
 static uint64_t look(const struct ring *r, uint64_t pos, bool repair, struct bpfring_recovery *ret)
 {
 	uint32_t *header = header_at(r, pos);
@@ -96,7 +96,7 @@ static uint64_t look(const struct ring *r, uint64_t pos, bool repair, struct bpf
 
 	if (total > r->prod - pos || len > BPFRING_MAX_SAMPLE)
 		return 0;
-	if (word & BPFRING_DISCARD_BIT) { /* busy or not: the kernel passes over it */
+	if (word & BPFRING_DISCARD_BIT) { /* busy or not, the kernel skips it */
 		ret->discards++;
 	} else if (word & BPFRING_BUSY_BIT) {
 		ret->busy++;

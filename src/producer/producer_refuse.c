@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /*
- * Why a producer refused to do what it was asked for, and what helps: logged once for each producer
- * and cause, since a program that makes a mistake makes it a million times a second. A full ring, a
- * wait that timed out or was stopped are no mistakes, and are not logged.
+ * Logs why a producer refused a call, and what helps. Once for each producer and cause, since a
+ * program that makes a mistake may make it a million times a second. A full ring, and a wait that
+ * timed out or was stopped, are no mistakes and are not logged.
  */
 #include <errno.h>
 
@@ -14,28 +14,29 @@ static const char *const causes[] = {
 		"the producer is closed; end all samples before bpfring_producer_close()",
 	[REFUSED_CHILD] =
 		"this process was forked from the one that opened the producer; open the map "
-		"here once that one has closed it",
+		"here after the parent has closed it",
 	[REFUSED_SAMPLE] =
-		"not a sample that is reserved here; it was submitted or discarded before, or "
-		"it is the sample of another producer",
+		"not an open sample of this producer; it was submitted or discarded before, or "
+		"belongs to another producer",
 	[REFUSED_SECOND] =
 		"another producer moved the position, so nothing more is published; close this "
 		"one, and let every producer of the map take the claim",
 	[REFUSED_HEADER] =
 		"the header of a sample was written over, so nothing more is published; look for "
-		"a write beyond the end of a sample; bpfring_producer_recover() goes on without "
-		"it",
+		"a write beyond the end of a sample; bpfring_producer_recover() discards what "
+		"is broken",
 	[REFUSED_POSITION] =
 		"the position up to which the kernel has drained is not within the ring; open the "
 		"map anew with BPFRING_PRODUCER_RECOVER",
 	[REFUSED_SIZE] =
 		"a sample is larger than bpfring_producer_max_sample(); split it, or make the ring "
-		"larger (max_entries), at most 2^24 - 1 bytes fit in any",
+		"larger (max_entries); the limit of any ring is 2^24 - 1 bytes",
 	[REFUSED_NO_KICK] =
 		"nothing to kick; set kick_prog_fd or kick in struct bpfring_producer_opts",
-	[REFUSED_NO_FD] = "bpfring_producer_arm() comes after bpfring_producer_fd()",
+	[REFUSED_NO_FD] = "call bpfring_producer_fd() before bpfring_producer_arm()",
 	[REFUSED_TIMEOUT] = "a time-out is a number of nanoseconds, or -1 for ever",
-	[REFUSED_NO_WAITER] = "cannot wait for space; are there too many descriptors?",
+	[REFUSED_NO_WAITER] =
+		"cannot wait for space; has the process or the system run out of descriptors?",
 	[REFUSED_CLAIM] =
 		"there is no claim to hand over; it was opened with BPFRING_PRODUCER_UNCLAIMED",
 	[REFUSED_RECOVER_CLAIM] =
@@ -49,7 +50,7 @@ _Static_assert(sizeof(causes) / sizeof(causes[0]) <= 32, "a bit for each in prod
 
 void bpfring_producer_explain(const struct bpfring_producer *p, enum refusal why, int err)
 {
-	/* What a producer has said is not a part of what it is. */
+	/* What has been logged does not count as a change of the producer. */
 	struct bpfring_producer *said = (struct bpfring_producer *)(uintptr_t)p;
 	const unsigned int bit = 1U << why;
 

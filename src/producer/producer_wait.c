@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /*
- * Waiting for space. The first of the queue sleeps in an epoll on the map and takes space when
- * there is, the others wait for their turn. So space goes to the one that waited longest, whatever
- * size it needs, and a drain wakes one thread.
+ * Waiting for space. The first thread of the queue sleeps in an epoll on the map and takes space as
+ * soon as there is enough; the others wait for their turn. So space goes to the thread that waited
+ * longest, whatever size it needs, and a drain wakes one thread.
  */
 #include <errno.h>
 
@@ -57,7 +57,7 @@ static int try_space(struct bpfring_producer *p, size_t size, void **ret)
 	return err ? err : bpfring_producer_try(p, size, ret);
 }
 
-/* A hook may do anything: see wait_queue.h. The producer is not touched before we are in again. */
+/* A hook may do anything: see wait_queue.h. Touches the producer only after stepping in again. */
 static int run_hook(struct bpfring_producer *p, struct wait *w)
 {
 	const struct kick hook = {.fn = p->kick.fn, .ctx = p->kick.ctx};
@@ -83,9 +83,9 @@ static int kick_and_try(struct bpfring_producer *p, struct wait *w, size_t size,
 }
 
 /*
- * The first of the queue. The map's edge comes with every drain that notifies. It is looked at the
- * ring after each edge and before each sleep, and an edge that comes in between is kept by epoll.
- * Level-triggered it would not sleep: the kernel calls a ring writable if one byte is free.
+ * Runs in the first thread of the queue. Every drain that notifies makes an edge. The thread looks
+ * at the ring after each edge and before each sleep, and epoll keeps an edge that comes in between.
+ * A level-triggered wait would not sleep: the kernel calls a ring writable if one byte is free.
  */
 static int wait_for_space(struct bpfring_producer *p, struct wait *w, size_t size, int64_t deadline,
 			  void **ret)
@@ -120,10 +120,7 @@ static int wait_for_space(struct bpfring_producer *p, struct wait *w, size_t siz
 	return err;
 }
 
-/*
- * What bpfring_producer_reserve_wait() leaves by: whatever happens, the queue is none the worse for
- * it.
- */
+/* What end_wait() needs to leave the queue, also when the thread is cancelled. */
 struct waiting {
 	struct wait wait;
 	struct bpfring_producer *p;
@@ -202,7 +199,7 @@ int bpfring_producer_resume(struct bpfring_producer *p)
 
 void bpfring_producer_wait_fini(struct bpfring_producer *p)
 {
-	if (!bpfring_producer_stop(p)) /* else it is a child: who waits is a thread of its parent */
+	if (!bpfring_producer_stop(p)) /* else this is a child: threads of its parent wait */
 		bpfring_queue_close(&p->queue);
 	bpfring_waiter_free(atomic_exchange(&p->waiter, NULL));
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
-/* Space for another event loop: a descriptor that is readable only while somebody waits for it. */
+/* Space for another event loop: a descriptor that is readable only between arm and space. */
 #include <errno.h>
 
 #include "producer/producer.h"
@@ -86,7 +86,7 @@ int bpfring_producer_arm(struct bpfring_producer *p, size_t size)
 	if (bpfring_producer_free_space(p) < total &&
 	    bpfring_patience_kicks(&watch->patience, p, now)) {
 		bpfring_producer_kick(p);
-		err = bpfring_producer_usable(p); /* what a hook did */
+		err = bpfring_producer_usable(p); /* a hook may have forked or closed it */
 		if (err)
 			return err;
 	}

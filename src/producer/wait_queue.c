@@ -31,12 +31,12 @@ static void set_keeps_space(struct wait_queue *q, bool keeps)
 	atomic_store_explicit(&q->keeps_space, keeps, memory_order_relaxed);
 }
 
-/* Inside the lock, as what follows: whoever is first has the turn, unless the place is kept. */
+/* Inside the lock, like what follows: gives the first the turn, unless the head is kept. */
 static void settle_turn(struct wait_queue *q, int64_t now)
 {
 	if (away_until(q) > now || !q->first)
 		return;
-	if (away_until(q)) { /* somebody did not come back */
+	if (away_until(q)) { /* a thread did not come back from its hook */
 		set_keeps_space(q, false);
 		set_away(q, 0);
 	}
