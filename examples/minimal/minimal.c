@@ -25,7 +25,7 @@ int main(void)
 	if (minimal_bpf__attach(skel) ||
 	    bpfring_consumer_open(&consumer, bpf_map__fd(skel->maps.events), NULL) ||
 	    bpfring_loop_new(&loop, NULL) || bpfring_loop_add(loop, consumer, on_event, NULL))
-		return 1; /* libbpf and libbpfring have said why */
+		return 1; /* libbpf and libbpfring have logged why */
 
 	return bpfring_loop_run(loop) < 0; /* until bpfring_loop_stop() or a signal ends it */
 }
