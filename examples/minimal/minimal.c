@@ -17,14 +17,12 @@ static int on_event(void *ctx, const void *data, size_t size)
 int main(void)
 {
 	struct minimal_bpf *skel = minimal_bpf__open_and_load();
-	struct bpfring_consumer *consumer;
 	struct bpfring_loop *loop;
 
 	if (!skel)
 		return fputs("cannot load BPF programs: run it as root\n", stderr), 1;
-	if (minimal_bpf__attach(skel) ||
-	    bpfring_consumer_open(&consumer, bpf_map__fd(skel->maps.events), NULL) ||
-	    bpfring_loop_new(&loop, NULL) || bpfring_loop_add(loop, consumer, on_event, NULL))
+	if (minimal_bpf__attach(skel) || bpfring_loop_new(&loop, NULL) ||
+	    bpfring_loop_add_map(loop, bpf_map__fd(skel->maps.events), on_event, NULL, NULL, NULL))
 		return 1; /* libbpf and libbpfring have logged why */
 
 	return bpfring_loop_run(loop) < 0; /* until bpfring_loop_stop() or a signal ends it */

@@ -208,7 +208,8 @@ BPFRING_API int bpfring_loop_poll(struct bpfring_loop *l, int64_t timeout_ns);
 /**
  * bpfring_loop_run() - poll until stopped.
  *
- * Return: 0 after bpfring_loop_stop(), BPFRING_STOP or BPFRING_KEEP; a negative value as bpfring_loop_poll().
+ * Return: 0 after bpfring_loop_stop(), BPFRING_STOP or BPFRING_KEEP; a negative value as
+ * bpfring_loop_poll().
  */
 BPFRING_API int bpfring_loop_run(struct bpfring_loop *l);
 
