@@ -4,7 +4,6 @@
 #include <bpfring/loop.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/bpf.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -14,8 +13,6 @@
 #include "environment.h"
 #include "ring_buffer.h"
 #include "user_ring_buffer.h"
-
-int bpf_obj_get_info_by_fd(int fd, void *info, uint32_t *size); /* of libbpf, or bpf_calls.c */
 
 /* Managers that are open, for the end of the program; only with BPFRING_COMPAT=stats. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -53,53 +50,39 @@ __attribute__((format(printf, 1, 2))) static void say(const char *fmt, ...)
 	errno = saved;
 }
 
-/* What the kernel knows of a map: its name above all. */
-static struct bpf_map_info map_info(int fd)
+static void say_opened(const char *kind, const char *name, unsigned int id, size_t size)
 {
-	struct bpf_map_info info;
-	uint32_t size = sizeof(info);
-	int saved = errno;
-
-	memset(&info, 0, sizeof(info));
-	if (bpf_obj_get_info_by_fd(fd, &info, &size))
-		memset(&info, 0, sizeof(info));
-	errno = saved;
-	return info;
-}
-
-static void say_opened(const char *kind, int map_fd)
-{
-	struct bpf_map_info info;
-
 	__atomic_fetch_add(&opened, 1, __ATOMIC_RELAXED);
-	if (!environment()->verbose)
-		return;
-	info = map_info(map_fd);
-	say("%s '%s' (map id %u, %u KiB) is taken over\n", kind, info.name, info.id,
-	    info.max_entries / 1024);
+	if (environment()->verbose)
+		say("%s '%s' (map id %u, %zu KiB) is taken over\n", kind, name, id, size / 1024);
 }
 
 void report_ring(const struct ring *r)
 {
-	say_opened("ring", bpfring_consumer_map_fd(r->consumer));
+	BPFRING_OPTS(bpfring_consumer_stats, s);
+
+	bpfring_consumer_stats(r->consumer, &s);
+	say_opened("ring", s.map_name, (unsigned int)s.map_id, (size_t)s.ring_size);
 }
 
 void report_user_ring(const struct user_ring_buffer *rb)
 {
-	say_opened("user ring", bpfring_producer_map_fd(rb->producer));
+	BPFRING_OPTS(bpfring_producer_stats, s);
+
+	bpfring_producer_stats(rb->producer, &s);
+	say_opened("user ring", s.map_name, (unsigned int)s.map_id, (size_t)s.ring_size);
 }
 
 static void say_stats(const struct ring *r)
 {
-	const struct bpf_map_info info = map_info(bpfring_consumer_map_fd(r->consumer));
 	struct bpfring_consumer_stats s;
 
 	ring_stats(r, &s);
 	say("ring '%s' (map id %u): %llu records, %llu bytes, %llu discarded, at most %llu of %llu "
 	    "bytes waiting\n",
-	    info.name, info.id, (unsigned long long)s.records, (unsigned long long)s.bytes,
-	    (unsigned long long)s.discards, (unsigned long long)s.max_fill,
-	    (unsigned long long)s.ring_size);
+	    s.map_name, (unsigned int)s.map_id, (unsigned long long)s.records,
+	    (unsigned long long)s.bytes, (unsigned long long)s.discards,
+	    (unsigned long long)s.max_fill, (unsigned long long)s.ring_size);
 }
 
 static void say_manager(const struct ring_buffer *rb)
@@ -143,15 +126,14 @@ void report_end(struct ring_buffer *rb)
 void report_user_ring_end(const struct user_ring_buffer *rb)
 {
 	struct bpfring_producer_stats s = {.sz = sizeof(s)};
-	struct bpf_map_info info;
 
 	if (!environment()->stats || bpfring_producer_stats(rb->producer, &s))
 		return;
-	info = map_info(bpfring_producer_map_fd(rb->producer));
 	say("user ring '%s' (map id %u): %llu samples, %llu bytes, %llu discarded, full %llu "
 	    "times\n",
-	    info.name, info.id, (unsigned long long)s.samples, (unsigned long long)s.bytes,
-	    (unsigned long long)s.discards, (unsigned long long)s.full);
+	    s.map_name, (unsigned int)s.map_id, (unsigned long long)s.samples,
+	    (unsigned long long)s.bytes, (unsigned long long)s.discards,
+	    (unsigned long long)s.full);
 }
 
 __attribute__((constructor)) static void begin(void)

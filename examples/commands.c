@@ -32,7 +32,7 @@ static int parse(const char *line, struct command *ret)
 	return -1;
 }
 
-/* One command into the ring, in place, and all answers that there are. */
+/* Writes one command into the ring, in place, and takes all answers that have come. */
 static int execute(struct bpfring_producer *producer, struct bpfring_consumer *consumer,
 		   const struct command *command)
 {
@@ -64,7 +64,7 @@ int main(void)
 	opts.kick_prog_fd = bpf_program__fd(skel->progs.execute_commands);
 	if (bpfring_producer_open(&producer, bpf_map__fd(skel->maps.commands), &opts) ||
 	    bpfring_consumer_open(&consumer, bpf_map__fd(skel->maps.answers), NULL))
-		goto cleanup; /* libbpfring has said why */
+		goto cleanup; /* libbpfring has logged why */
 
 	for (; err >= 0 && fgets(line, sizeof(line), stdin); command.id++) {
 		if (parse(line, &command))

@@ -30,7 +30,7 @@ static int run(int epoll_fd, struct bpfring_loop *rings, int rings_fd)
 			continue;
 		if (event.data.fd != rings_fd)
 			return 0; /* a signal, or time is up */
-		/* All there is to do for the rings. */
+		/* Does all that is due for the rings. */
 		n = bpfring_loop_dispatch(rings);
 		if (n < 0)
 			return n;

@@ -7,7 +7,9 @@
 
 #include "embed.h"
 
-/* All there is to do for the rings. A negative value would disable the source: exit with it. */
+/*
+ * Does all that is due for the rings. On an error it exits: -errno would only disable the source.
+ */
 static int on_rings(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
 	int n = bpfring_loop_dispatch(userdata);
@@ -34,7 +36,7 @@ static int run(sd_event *event, struct bpfring_loop *rings, unsigned int seconds
 	err = sd_event_add_io(event, NULL, rings_fd, EPOLLIN, on_rings, rings);
 	if (err < 0)
 		return err;
-	sigemptyset(&signals); /* sd-event wants its signals blocked */
+	sigemptyset(&signals); /* sd-event needs its signals blocked */
 	sigaddset(&signals, SIGINT);
 	sigaddset(&signals, SIGTERM);
 	sigprocmask(SIG_BLOCK, &signals, NULL);

@@ -6,7 +6,7 @@
 
 #include "exectrace.h"
 
-/* What is needed of the kernel's types; libbpf finds the members in the running kernel. */
+/* The members of the kernel's types that are used; libbpf relocates them (CO-RE). */
 #define KERNEL_TYPE __attribute__((preserve_access_index))
 
 struct mm_struct {
@@ -40,7 +40,7 @@ struct {
 	__uint(max_entries, 1024 * 1024);
 } events SEC(".maps");
 
-/* Where a record is put together whose size is known only at run time: too large for the stack. */
+/* Buffer for a record of variable size, which is too large for the stack. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /*
- * Example of a tracer: prints processes that start a program or end, and what became of the ring.
+ * Example of a tracer: prints processes that start a program or end, and statistics of the ring.
  */
 #include <argp.h>
 #include <bpf/libbpf.h>
@@ -88,7 +88,7 @@ static int open_signals(void)
 	return signalfd(-1, &set, SFD_CLOEXEC);
 }
 
-/* A descriptor that is ready after so many seconds; with 0, never. */
+/* A descriptor that is ready after this number of seconds; with 0, never. */
 static int open_timer(double seconds)
 {
 	int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
@@ -129,7 +129,7 @@ static int load(struct exectrace_bpf **ret)
 		fputs("exectrace: this kernel has no BTF: it needs CONFIG_DEBUG_INFO_BTF\n",
 		      stderr);
 	else
-		fprintf(stderr, "exectrace: cannot load BPF programs: %s (--verbose tells more)\n",
+		fprintf(stderr, "exectrace: cannot load BPF programs: %s (--verbose says more)\n",
 			bpfring_errname(err));
 	return err;
 }
@@ -183,7 +183,7 @@ int main(int argc, char **argv)
 	exectrace_print_title(&env.printer);
 	fflush(stdout);
 	err = bpfring_loop_run(loop);
-	/* What came while it stopped. */
+	/* Records that came while it stopped. */
 	exectrace_bpf__detach(skel);
 	bpfring_loop_remove(loop, consumer);
 	if (!err)

@@ -6,14 +6,14 @@
 #include <linux/types.h>
 
 #define EXECTRACE_COMM 16
-#define EXECTRACE_ARGS 4096 /* most bytes of arguments that are taken along */
+#define EXECTRACE_ARGS 4096 /* most bytes of arguments in a record */
 
 enum exectrace_type {
 	EXECTRACE_EXEC = 1,
 	EXECTRACE_EXIT = 2,
 };
 
-/* Begins both kinds of record. */
+/* Both kinds of record begin with it. */
 struct exectrace_head {
 	__u64 time_ns; /* CLOCK_MONOTONIC */
 	__u32 type;
@@ -26,7 +26,7 @@ struct exectrace_head {
 struct exectrace_exec {
 	struct exectrace_head head;
 	__u32 args_size;  /* bytes in args: strings, each with its NUL */
-	__u32 args_total; /* bytes that the process was given */
+	__u32 args_total; /* bytes of all arguments */
 	char args[EXECTRACE_ARGS];
 };
 

@@ -2,8 +2,8 @@
 /*
  * Prints the records of exectrace as a table or as JSON lines.
  *
- * Names and arguments are whatever bytes a program chose: nothing of them reaches a terminal as a
- * control character, and JSON stays JSON.
+ * Names and arguments can hold any bytes. None of them reaches a terminal as a control character,
+ * and the JSON stays valid.
  */
 #include <stdio.h>
 #include <string.h>
@@ -40,7 +40,7 @@ static bool is_control(unsigned int code)
 	return code < 0x20 || (code >= 0x7f && code < 0xa0);
 }
 
-/* Inside double quotes: as JSON wants it, or with the bytes behind \x. */
+/* Inside double quotes: escaped as in JSON, or with \x before each odd byte. */
 static void print_escaped(const char *text, size_t size, bool json)
 {
 	const unsigned char *s = (const unsigned char *)text;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
-/* Example of task storage: accounts on-CPU time by the phase that a thread says it is in. */
+/* Example of task storage: accounts CPU time by the phase that a thread has announced. */
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /*
  * Example of task storage: threads mark phases with one store each; a BPF program on sched_switch
- * accounts their time on the processor by phase, in the same memory. Beside it the table shows what
- * the threads' own clocks say, at two system calls per phase.
+ * accounts their time on the processor by phase, in the same memory. The table also shows the
+ * threads' own clocks, which take two system calls per phase.
  */
 #include <argp.h>
 #include <bpf/libbpf.h>
@@ -19,7 +19,7 @@
 #include "hints.skel.h"
 
 #define MAX_THREADS 64
-#define PHASE_NS    20000000ULL /* of work, give or take */
+#define PHASE_NS    20000000ULL /* of work, roughly */
 
 static const char *const phase_names[HINTS_PHASES] = {"mutator", "gc", "locked"};
 
@@ -98,8 +98,8 @@ static void work(unsigned long long ns)
 }
 
 /*
- * BPF sees at a switch what phase it is and when that began, no more: so one switch per phase. A
- * sleep that was over before it began gives none.
+ * At a switch BPF sees only the present phase and its beginning, so each phase needs a switch. A
+ * sleep that was over before it began makes none.
  */
 static void sleep_seen(const struct hints_cell *cell)
 {
@@ -121,7 +121,7 @@ static void *run(void *arg)
 	if (w->err)
 		return NULL;
 	w->tid = gettid();
-	sleep_seen(cell); /* comes back under the eyes of BPF */
+	sleep_seen(cell); /* BPF sees the thread come back */
 	before = clock_ns(CLOCK_THREAD_CPUTIME_ID);
 	for (unsigned int i = 0; clock_ns(CLOCK_MONOTONIC) < end; i++) {
 		enum hints_phase phase = i % HINTS_PHASES;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
-/* What a thread of the hints example and the BPF program share. */
+/* Memory that a thread of the hints example and the BPF program share. */
 #ifndef HINTS_H
 #define HINTS_H
 

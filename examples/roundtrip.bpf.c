@@ -22,7 +22,7 @@ struct {
 
 unsigned long long unanswered;
 
-#define REPLIES_HIGH (32 * 1024) /* bytes: then user space has to take some first */
+#define REPLIES_HIGH (32 * 1024) /* bytes; above that user space has to take some first */
 
 static __always_inline int replies_high(void)
 {

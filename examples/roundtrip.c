@@ -46,7 +46,7 @@ static int on_reply(void *ctx, const void *data, size_t size)
 	return ++totals->replies == (unsigned long long)THREADS * QUESTIONS ? BPFRING_STOP : 0;
 }
 
-/* Every few questions one of the threads runs the BPF program, by bpfring_producer_opts. */
+/* The options make one of the threads run the BPF program every few questions. */
 static void *ask(void *arg)
 {
 	struct asker *asker = arg;
@@ -65,7 +65,7 @@ static void *ask(void *arg)
 		if (bpfring_producer_submit(asker->producer, sample))
 			break;
 	}
-	bpfring_producer_kick(asker->producer); /* the rest; -EBUSY if another thread is at it */
+	bpfring_producer_kick(asker->producer); /* the rest; -EBUSY if another thread kicks */
 	return NULL;
 }
 
@@ -86,7 +86,7 @@ static int run(struct roundtrip_bpf *skel, struct bpfring_producer *producer,
 	while (totals.replies + skel->bss->unanswered < (unsigned long long)THREADS * QUESTIONS &&
 	       err >= 0) {
 		err = bpfring_loop_poll(loop, 10000000);
-		if (!err) /* what was submitted while another thread's kick was ending */
+		if (!err) /* for samples that came as another thread's kick ended */
 			bpfring_producer_kick(producer);
 	}
 	bpfring_producer_stop(producer);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /*
- * Example of a scheduler: threads that say that they are urgent run before all others. Two queues
+ * Example of a scheduler: threads that call themselves urgent run before all others. Two queues
  * for all CPUs, first in, first out; the one of the hinted threads is emptied first.
  */
 #include <linux/bpf.h>
@@ -20,7 +20,7 @@ enum { HINTED_QUEUE = 0, PLAIN_QUEUE = 1 };
 struct hints_value {
 	struct scx_hints_cell __uptr *cell;
 	/*
-	 * Moved along when a thread is bound to the next scheduler, who has to know whose they are.
+	 * Kept when a thread is bound to the next scheduler, which has to know whose they are.
 	 */
 	__u64 load;
 	__u64 number; /* of its waits, to tell one from the next */
@@ -96,7 +96,7 @@ BPFRING_DRAIN_FN(on_command, struct scx_hints_command, command, void, ctx)
 	__u64 value = *(volatile __u64 *)&command->value;
 
 	if (!answer)
-		return 1; /* nobody reads: this one is lost, the others can wait */
+		return 1; /* the events are not read: this one is lost, the others can wait */
 	answer->type = SCX_HINTS_ANSWER;
 	answer->id = id;
 	answer->op = op;
@@ -108,7 +108,7 @@ BPFRING_DRAIN_FN(on_command, struct scx_hints_command, command, void, ctx)
 
 /* ---- The scheduler ---- */
 
-/* Threads of the kernel that belong to one CPU run at once, and are no part of the game. */
+/* Kernel threads that are bound to one CPU run immediately and are not counted. */
 static __always_inline bool is_kernels(const struct task_struct *p)
 {
 	return (p->flags & PF_KTHREAD) && p->nr_cpus_allowed == 1;
@@ -252,7 +252,7 @@ void BPF_PROG(hints_dispatch, __s32 cpu, struct task_struct *prev)
 			return;
 		}
 		/*
-		 * Was that right? Other CPUs take from the queues and put into them all the time.
+		 * Check the choice. Other CPUs change the queues all the time.
 		 * But a thread that was in the queue before and still is, was there in between.
 		 */
 		if (!before.pid)

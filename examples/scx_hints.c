@@ -2,8 +2,8 @@
 /*
  * Example of a helper process for a scheduler: loads scx_hints.bpf.c, whose hinted threads run
  * before all others, sends it the commands on stdin, and loads it again when the kernel ejects it.
- * One loop does all: events of the scheduler, its ejection, space for commands, stdin, signals,
- * time.
+ * One loop handles everything: events of the scheduler, its ejection, space for commands, stdin,
+ * signals and time.
  */
 #include <argp.h>
 #include <bpfring/bpfring.h>
@@ -111,7 +111,7 @@ static int parse_command(const char *line, enum scx_hints_op *op, unsigned long 
 	return -EINVAL;
 }
 
-/* Sends the whole lines that were read; -ENOSPC: as far as there was space. */
+/* Sends the complete lines that were read. -ENOSPC: some are left, there was no space. */
 static int send_lines(struct helper *h)
 {
 	char *line = input.text, *end;
@@ -138,7 +138,7 @@ static int send_lines(struct helper *h)
 
 static int on_space(void *ctx, int fd, uint32_t events);
 
-/* While the ring is full nothing more is read: who writes the commands is held up too. */
+/* While the ring is full nothing more is read, so the writer of the commands has to wait, too. */
 static int go_on(struct helper *h);
 
 static int on_input(void *ctx, int fd, uint32_t events)
@@ -167,7 +167,7 @@ static int go_on(struct helper *h)
 	if (err)
 		return err;
 	err = bpfring_loop_add_fd(h->loop, STDIN_FILENO, EPOLLIN, on_input, h);
-	/* Already there, at its end, or something like /dev/null: no commands then. */
+	/* -EEXIST: it is watched already; -EPERM: a file or /dev/null, so no commands come. */
 	return err == -EEXIST || err == -EPERM ? 0 : err;
 }
 

@@ -5,7 +5,7 @@
 
 #define SCX_HINTS_NAME "bpfring_hints"
 
-/* After so many hinted threads in a row an unhinted one that waits has its turn on that CPU. */
+/* After this many hinted threads in a row, an unhinted one that waits gets its turn on that CPU. */
 #define SCX_HINTS_ROW 16
 
 #define SCX_HINTS_MIN_SLICE 1000   /* microseconds */
@@ -15,7 +15,7 @@
 
 enum scx_hints_phase {
 	SCX_HINTS_PLAIN = 0,
-	SCX_HINTS_URGENT = 1, /* somebody waits for this thread, or it holds a lock */
+	SCX_HINTS_URGENT = 1, /* another thread waits for this one, or it holds a lock */
 };
 
 struct scx_hints_cell {

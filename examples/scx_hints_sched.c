@@ -32,7 +32,7 @@ static int on_event(void *ctx, const void *data, size_t size)
 {
 	struct scheduler *s = ctx;
 
-	/* The first word tells which struct it is. */
+	/* The first word says which struct it is. */
 	switch (*(const unsigned int *)data) {
 	case SCX_HINTS_ANSWER:
 		if (size >= sizeof(struct scx_hints_answer))

@@ -14,7 +14,7 @@
 
 struct scheduler;
 
-/* What it tells, from the loop that it was loaded with. */
+/* Its reports, from the loop that it was loaded with. */
 struct scheduler_handler {
 	void (*answer)(void *ctx, const struct scx_hints_answer *answer);
 	/*

@@ -23,7 +23,7 @@ int main(void)
 		return fputs("cannot load BPF programs: run it as root\n", stderr), 1;
 	if (minimal_bpf__attach(skel) || bpfring_loop_new(&loop, NULL) ||
 	    bpfring_loop_add_map(loop, bpf_map__fd(skel->maps.events), on_event, NULL, NULL, NULL))
-		return 1; /* libbpf and libbpfring have said why */
+		return 1; /* libbpf and libbpfring have logged why */
 
 	return bpfring_loop_run(loop) < 0; /* until bpfring_loop_stop() or a signal ends it */
 }

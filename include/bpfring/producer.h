@@ -328,9 +328,10 @@ BPFRING_API int bpfring_producer_claim_fd(const struct bpfring_producer *p);
  * @drained:     samples drained, as the kicks reported it
  * @max_fill:    most bytes in use, as seen whenever the consumer position was read
  * @ring_size:   bytes of data area (the map's max_entries)
+ * @map_id:      id of the map, 0 if the kernel does not say
  * @cons_pos:    position up to which the kernel has drained
  * @prod_pos:    position up to which samples are published
- * @map_id:      id of the map, 0 if the kernel did not give it
+ * @map_name:    name of the map, "" if it has none
  */
 struct bpfring_producer_stats {
 	size_t sz;
@@ -345,10 +346,10 @@ struct bpfring_producer_stats {
 	uint64_t drained;
 	uint64_t max_fill;
 	uint64_t ring_size;
+	uint64_t map_id;
 	uint64_t cons_pos;
 	uint64_t prod_pos;
-	uint32_t map_id;
-	uint32_t reserved;
+	char map_name[16];
 };
 
 BPFRING_PRIV_NAMESAKE_BEGIN

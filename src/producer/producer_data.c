@@ -286,6 +286,8 @@ int bpfring_producer_stats(const struct bpfring_producer *p, struct bpfring_prod
 		.prod_pos = prod->published,
 		.map_id = p->map.id,
 	};
+	_Static_assert(sizeof(now.map_name) <= sizeof(p->map.name), "as long as the kernel's");
+	memcpy(now.map_name, p->map.name, sizeof(now.map_name));
 	bpfring_producer_let_go(p, held);
 	if (bpfring_options_write(ret, &now, sizeof(now),
 				  offsetof(struct bpfring_producer_stats, bytes)))

@@ -133,7 +133,7 @@ LAYOUT_MEMBER(struct bpfring_producer_opts, kick_ctx, 32, 8);
 LAYOUT_MEMBER(struct bpfring_producer_opts, kick_samples, 40, 8);
 LAYOUT_MEMBER(struct bpfring_producer_opts, kick_bytes, 48, 8);
 
-LAYOUT_STRUCT(struct bpfring_producer_stats, 120);
+LAYOUT_STRUCT(struct bpfring_producer_stats, 136);
 LAYOUT_MEMBER(struct bpfring_producer_stats, sz, 0, 8);
 LAYOUT_MEMBER(struct bpfring_producer_stats, samples, 8, 8);
 LAYOUT_MEMBER(struct bpfring_producer_stats, bytes, 16, 8);
@@ -146,9 +146,10 @@ LAYOUT_MEMBER(struct bpfring_producer_stats, kick_errors, 64, 8);
 LAYOUT_MEMBER(struct bpfring_producer_stats, drained, 72, 8);
 LAYOUT_MEMBER(struct bpfring_producer_stats, max_fill, 80, 8);
 LAYOUT_MEMBER(struct bpfring_producer_stats, ring_size, 88, 8);
-LAYOUT_MEMBER(struct bpfring_producer_stats, cons_pos, 96, 8);
-LAYOUT_MEMBER(struct bpfring_producer_stats, prod_pos, 104, 8);
-LAYOUT_MEMBER(struct bpfring_producer_stats, map_id, 112, 4);
+LAYOUT_MEMBER(struct bpfring_producer_stats, map_id, 96, 8);
+LAYOUT_MEMBER(struct bpfring_producer_stats, cons_pos, 104, 8);
+LAYOUT_MEMBER(struct bpfring_producer_stats, prod_pos, 112, 8);
+LAYOUT_MEMBER(struct bpfring_producer_stats, map_name, 120, 16);
 
 LAYOUT_STRUCT(struct bpfring_recovery, 64);
 LAYOUT_MEMBER(struct bpfring_recovery, sz, 0, 8);

@@ -252,6 +252,7 @@ struct waiter_thread {
 	int err;
 	uint64_t number;
 	pthread_t thread;
+	bool runs;
 };
 
 static void *wait_in_turn(void *arg)
@@ -259,6 +260,7 @@ static void *wait_in_turn(void *arg)
 	struct waiter_thread *w = arg;
 	void *data;
 
+	__atomic_store_n(&w->runs, true, __ATOMIC_RELEASE);
 	w->err = bpfring_producer_reserve_wait(w->p, w->size, w->timeout, &data);
 	if (!w->err) {
 		*(struct user_sample *)data = (struct user_sample){1, 0, w->number};
@@ -283,7 +285,9 @@ static void threads_wait_in_turn(void **state)
 						    .timeout = i == 3 ? limit(60 * MSEC) : -1,
 						    .number = (uint64_t)(i < 3 ? i : i - 1)};
 		pthread_create(&waiters[i].thread, NULL, wait_in_turn, &waiters[i]);
-		sleep_ns(limit(5 * MSEC)); /* it waits */
+		while (!__atomic_load_n(&waiters[i].runs, __ATOMIC_ACQUIRE))
+			sleep_ns(MSEC / 10); /* a busy machine may start it late */
+		sleep_ns(limit(5 * MSEC));   /* it waits */
 	}
 	assert_int_equal(bpfring_producer_reserve(rig.p, 8, &data), -ENOSPC); /* they come first */
 	pthread_join(waiters[3].thread, NULL);

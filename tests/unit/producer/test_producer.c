@@ -27,6 +27,7 @@ static void open_and_close(void **state)
 		assert_int_equal(stats.ring_size, PAGE);
 		assert_int_equal(stats.prod_pos - stats.cons_pos, 8);
 		assert_int_equal(stats.map_id, ID);
+		assert_string_equal(stats.map_name, "commands");
 		/* the next one goes on behind what was submitted */
 		bpfring_producer_close(p);
 		assert_int_equal(open_with(NULL), 0);
