@@ -13,7 +13,7 @@
  *	bpfring_struct_ops_prepare(ops, BPFRING_STRUCT_OPS_MODE_AUTO);
  *	bpf_object__load(obj);
  *	bpfring_struct_ops_register(ops);
- *	bpfring_struct_ops_pin_link(ops, "/sys/fs/bpf/my_cc");      to outlive this process
+ *	bpf_obj_pin(bpfring_struct_ops_link_fd(ops), "/sys/fs/bpf/my_cc"); to outlive this process
  *	...
  *	bpfring_struct_ops_unregister(ops);
  *	bpfring_struct_ops_wait_released(ops, -1);
@@ -82,20 +82,6 @@ BPFRING_API int bpfring_struct_ops_open_pinned(struct bpfring_struct_ops **ret, 
 					       const struct bpfring_struct_ops_opts *opts);
 
 /**
- * bpfring_struct_ops_open_id() - the same for a map by its id. Needs CAP_SYS_ADMIN.
- * Return: as bpfring_struct_ops_open(), and -ENOENT: no such map; -EPERM.
- */
-BPFRING_API int bpfring_struct_ops_open_id(struct bpfring_struct_ops **ret, uint32_t map_id,
-					   const struct bpfring_struct_ops_opts *opts);
-
-/**
- * bpfring_struct_ops_open_link_id() - the same for a link by its id. Needs CAP_SYS_ADMIN.
- * Return: as bpfring_struct_ops_open(), and -ENOENT: no such link; -EPERM.
- */
-BPFRING_API int bpfring_struct_ops_open_link_id(struct bpfring_struct_ops **ret, uint32_t link_id,
-						const struct bpfring_struct_ops_opts *opts);
-
-/**
  * bpfring_struct_ops_open_object() - a handle on a map of a BPF object, loaded or still to be
  * loaded.
  * @obj:  must stay open until the map is stored, registered or replaces another; then the handle
@@ -126,11 +112,6 @@ BPFRING_API void bpfring_struct_ops_close(struct bpfring_struct_ops *ops);
 BPFRING_API int bpfring_struct_ops_map_fd(const struct bpfring_struct_ops *ops);
 /** bpfring_struct_ops_link_fd() - the handle's own descriptor of the link, -1 if it has none. */
 BPFRING_API int bpfring_struct_ops_link_fd(const struct bpfring_struct_ops *ops);
-/** bpfring_struct_ops_map_id() - id of the map, 0 if it has none. */
-BPFRING_API uint32_t bpfring_struct_ops_map_id(const struct bpfring_struct_ops *ops);
-/** bpfring_struct_ops_link_id() - id of the link, 0 if it has none. */
-BPFRING_API uint32_t bpfring_struct_ops_link_id(const struct bpfring_struct_ops *ops);
-
 /* ---- Prepare: handles of bpfring_struct_ops_open_object(), before bpf_object__load() ---- */
 
 /**
@@ -144,10 +125,6 @@ BPFRING_API uint32_t bpfring_struct_ops_link_id(const struct bpfring_struct_ops 
  */
 BPFRING_API int bpfring_struct_ops_set_int(struct bpfring_struct_ops *ops, const char *member,
 					   int64_t value);
-
-/** bpfring_struct_ops_set_uint() - the same for values above INT64_MAX too. */
-BPFRING_API int bpfring_struct_ops_set_uint(struct bpfring_struct_ops *ops, const char *member,
-					    uint64_t value);
 
 /**
  * bpfring_struct_ops_set_string() - set an array of char; the rest of it becomes zero.
@@ -331,16 +308,6 @@ BPFRING_API int bpfring_struct_ops_unregister(struct bpfring_struct_ops *ops);
 BPFRING_API int bpfring_struct_ops_wait_released(struct bpfring_struct_ops *ops,
 						 int64_t timeout_ns);
 
-/**
- * bpfring_struct_ops_pin_link() - pin the link, so that the registration outlives the process.
- * Return: 0; -ENOENT: the handle has no link, or no such directory; -EEXIST: the file exists;
- * -EINVAL: NULL; -EPERM, -EACCES: not on a BPF file system, or not permitted. Unpin with unlink().
- */
-BPFRING_API int bpfring_struct_ops_pin_link(struct bpfring_struct_ops *ops, const char *path);
-
-/** bpfring_struct_ops_pin_map() - the same for the map. */
-BPFRING_API int bpfring_struct_ops_pin_map(struct bpfring_struct_ops *ops, const char *path);
-
 /* ---- Look ---- */
 
 enum bpfring_struct_ops_map_state {
@@ -383,14 +350,6 @@ BPFRING_PRIV_NAMESAKE_END
 
 /** bpfring_struct_ops_state_name() - "init", "inuse", "tobefree", "ready"; "?" for other values. */
 BPFRING_API const char *bpfring_struct_ops_state_name(uint32_t state);
-
-/**
- * bpfring_struct_ops_next_id() - walk all struct_ops maps of the system. Needs CAP_SYS_ADMIN.
- * @after: 0 at first, then the id of the last one
- *
- * Return: 0; -ENOENT: that was the last one; -EPERM; -EINVAL: NULL.
- */
-BPFRING_API int bpfring_struct_ops_next_id(uint32_t after, uint32_t *ret);
 
 /* struct_ops_report.h and struct_ops_watch.h continue: everything about a map, and its end. */
 

@@ -87,10 +87,6 @@ BPFRING_API int bpfring_struct_ops_types_load(struct bpfring_struct_ops_types **
  */
 BPFRING_API void bpfring_struct_ops_types_free(struct bpfring_struct_ops_types *types);
 
-/** bpfring_struct_ops_types_count() - how many there are. */
-BPFRING_API unsigned int
-bpfring_struct_ops_types_count(const struct bpfring_struct_ops_types *types);
-
 /**
  * bpfring_struct_ops_types_get() - a type by its number, from 0.
  * Return: 0; -ENOENT: there are not so many; -EINVAL: NULL.
@@ -123,18 +119,6 @@ BPFRING_API int bpfring_struct_ops_type_get_member(const struct bpfring_struct_o
 BPFRING_API int bpfring_struct_ops_type_find_member(const struct bpfring_struct_ops_type *type,
 						    const char *name,
 						    const struct bpfring_struct_ops_member **ret);
-
-enum {
-	BPFRING_STRUCT_OPS_CAN_LINK = 1U << 0,	 /* registration by BPF links: since Linux 6.4 */
-	BPFRING_STRUCT_OPS_CAN_DETACH = 1U << 1, /* detaching such links, with an event: 6.11 */
-};
-
-/**
- * bpfring_struct_ops_types_features() - what this kernel can do with struct_ops at all.
- * Return: a combination of BPFRING_STRUCT_OPS_CAN_*.
- */
-BPFRING_API unsigned int
-bpfring_struct_ops_types_features(const struct bpfring_struct_ops_types *types);
 
 #ifdef __cplusplus
 }

@@ -71,9 +71,9 @@ struct bpfring_task_storage;
 
 /* How cells reach BPF. */
 enum bpfring_task_path {
-	BPFRING_TASK_AUTO = 0,	   /* UPTR where the kernel has it */
-	BPFRING_TASK_UPTR = 1,	   /* Linux 6.13 */
-	BPFRING_TASK_FALLBACK = 2, /* Linux 6.1 */
+	BPFRING_TASK_PATH_AUTO = 0,	/* UPTR where the kernel has it */
+	BPFRING_TASK_PATH_UPTR = 1,	/* Linux 6.13 */
+	BPFRING_TASK_PATH_FALLBACK = 2, /* Linux 6.1 */
 };
 
 struct bpfring_task_prepare_opts {
@@ -123,7 +123,7 @@ BPFRING_API int bpfring_task_storage_pin(const struct bpf_object *obj, const cha
 /* Flags of struct bpfring_task_member. A member without any is ordinary. */
 enum {
 	/* A pointer: offset is its own, size what it points to. */
-	BPFRING_TASK_MEMBER_UPTR = 1U << 0,
+	BPFRING_TASK_MEMBER_SHARED = 1U << 0,
 	/* One that points to one memory for all threads of a process. */
 	BPFRING_TASK_MEMBER_PROCESS = 1U << 1,
 	/* Neither shared nor read or written from here: a bit field, a lock, a __kptr. */
@@ -146,9 +146,9 @@ struct bpfring_task_member {
 
 /* How cells are placed; what costs memory buys threads that do not disturb each other's caches. */
 enum bpfring_task_packing {
-	BPFRING_TASK_DENSE = 0, /* as many as fit a page */
-	BPFRING_TASK_LINE = 1,	/* a cache line (64 bytes) of its own for each */
-	BPFRING_TASK_PAGE = 2,	/* a page of its own */
+	BPFRING_TASK_PACKING_DENSE = 0, /* as many as fit a page */
+	BPFRING_TASK_PACKING_LINE = 1,	/* a cache line (64 bytes) of its own for each */
+	BPFRING_TASK_PACKING_PAGE = 2,	/* a page of its own */
 };
 
 /* Flags of struct bpfring_task_storage_opts. */
@@ -206,14 +206,6 @@ BPFRING_API int bpfring_task_storage_open_pinned(struct bpfring_task_storage **r
 						 const struct bpfring_task_storage_opts *opts);
 
 /**
- * bpfring_task_storage_open_map() - the same for a map of libbpf. On the fall-back use
- * open_object().
- */
-BPFRING_API int bpfring_task_storage_open_map(struct bpfring_task_storage **ret,
-					      const struct bpf_map *map,
-					      const struct bpfring_task_storage_opts *opts);
-
-/**
  * bpfring_task_storage_open_object() - the same for a map of a loaded object, by name.
  * Return: as bpfring_task_storage_open(), and -ENOENT: no such map.
  */
@@ -229,12 +221,6 @@ BPFRING_API int bpfring_task_storage_open_object(struct bpfring_task_storage **r
  * forked child it frees memory and descriptors only.
  */
 BPFRING_API void bpfring_task_storage_close(struct bpfring_task_storage *ts);
-
-/* The path of the map: BPFRING_TASK_UPTR or BPFRING_TASK_FALLBACK. */
-BPFRING_API int bpfring_task_storage_path(const struct bpfring_task_storage *ts);
-
-/* How many members the value has, ordinary ones included. */
-BPFRING_API int bpfring_task_storage_member_count(const struct bpfring_task_storage *ts);
 
 /**
  * bpfring_task_storage_member() - describe a member.
@@ -309,7 +295,7 @@ BPFRING_API int bpfring_task_storage_unbind(struct bpfring_task_storage *ts);
 BPFRING_API int bpfring_task_storage_unbind_thread(struct bpfring_task_storage *ts, pid_t tid);
 
 /**
- * bpfring_task_storage_share() - memory of the caller's own as a member of the calling thread.
+ * bpfring_task_storage_lend() - memory of the caller's own as a member of the calling thread.
  * @member: index of an __uptr member
  * @mem:    of the size of the member; private or shared anonymous memory, heap, stack, static
  *          data, memfd, or a private file mapping; aligned for the member and inside one page. It
@@ -320,7 +306,7 @@ BPFRING_API int bpfring_task_storage_unbind_thread(struct bpfring_task_storage *
  * or the map is on the fall-back; -EFAULT: the kernel does not pin such memory (read-only, not
  * mapped, secretmem, shared file mapping): the log names which.
  */
-BPFRING_API int bpfring_task_storage_share(struct bpfring_task_storage *ts, int member, void *mem);
+BPFRING_API int bpfring_task_storage_lend(struct bpfring_task_storage *ts, int member, void *mem);
 
 /**
  * bpfring_task_storage_set() - write an ordinary member of a thread's element. A system call or
@@ -393,18 +379,10 @@ BPFRING_API int bpfring_task_storage_replace_object(struct bpfring_task_storage 
  */
 BPFRING_API int bpfring_task_storage_refresh(struct bpfring_task_storage *ts);
 
-/**
- * bpfring_task_storage_reap() - take back the cells of dead threads now.
- *
- * Of those that others had bound, and those that ended without running destructors. Calls that bind
- * or set do it too, now and then.
- *
- * Return: number of cells; -EINVAL: NULL.
- */
-BPFRING_API int bpfring_task_storage_reap(struct bpfring_task_storage *ts);
-
 struct bpfring_task_storage_stats {
-	size_t sz;	    /* sizeof(struct bpfring_task_storage_stats) */
+	size_t sz;     /* sizeof(struct bpfring_task_storage_stats) */
+	uint32_t path; /* BPFRING_TASK_PATH_UPTR or BPFRING_TASK_PATH_FALLBACK */
+	uint32_t reserved;
 	uint64_t bound;	    /* threads that share now */
 	uint64_t binds;	    /* threads bound so far */
 	uint64_t cell_size; /* bytes from one cell to the next */

@@ -151,15 +151,10 @@ int bpfring_btf_read_ops_type(struct ops_type *ret, const struct btf *btf, uint3
 	return 1;
 }
 
-unsigned int bpfring_btf_features(const struct btf *btf, uint32_t id)
+bool bpfring_btf_shows_links(const struct btf *btf, uint32_t id)
 {
 	const struct btf_type *type = btf__type_by_id(btf, id);
-	unsigned int features = BPFRING_STRUCT_OPS_CAN_LINK;
 
-	if (!btf_is_struct(type) ||
-	    strcmp(btf__name_by_offset(btf, type->name_off), VALUE_PREFIX "link"))
-		return 0;
-	if (find_member(btf, type, "wait_hup") >= 0) /* what those who wait for a detach wait on */
-		features |= BPFRING_STRUCT_OPS_CAN_DETACH;
-	return features;
+	return btf_is_struct(type) &&
+	       !strcmp(btf__name_by_offset(btf, type->name_off), VALUE_PREFIX "link");
 }

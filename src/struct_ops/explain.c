@@ -68,9 +68,8 @@ static const char *find_culprit(const struct bpfring_struct_ops *ops, const void
 static void explain_invalid(struct bpfring_struct_ops *ops, const void *value)
 {
 	/* Maps of module types take more to create; only their values are not tried. */
-	bool can_try =
-		value && !strcmp(ops->type->module, "vmlinux") &&
-		(bpfring_struct_ops_types_features(ops->types) & BPFRING_STRUCT_OPS_CAN_LINK);
+	bool can_try = value && !strcmp(ops->type->module, "vmlinux") &&
+		       bpfring_struct_ops_types_have_links(ops->types);
 	const char *culprit = can_try ? find_culprit(ops, value) : NULL;
 
 	if (culprit)

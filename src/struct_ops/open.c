@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
-/* Opens and closes handles of struct_ops, and pins what they hold. */
+/* Opens and closes handles of struct_ops. */
 #include <bpfring/struct_ops_watch.h>
 #include <errno.h>
 #include <string.h>
@@ -109,28 +109,6 @@ int bpfring_struct_ops_open_pinned(struct bpfring_struct_ops **ret, const char *
 	return fd < 0 ? fd : take_fd(ret, fd, opts);
 }
 
-int bpfring_struct_ops_open_id(struct bpfring_struct_ops **ret, uint32_t map_id,
-			       const struct bpfring_struct_ops_opts *opts)
-{
-	int fd;
-
-	if (!ret)
-		return -EINVAL;
-	fd = bpfring_fd_by_id("map", map_id, bpfring_sys_map_by_id);
-	return fd < 0 ? fd : take_fd(ret, fd, opts);
-}
-
-int bpfring_struct_ops_open_link_id(struct bpfring_struct_ops **ret, uint32_t link_id,
-				    const struct bpfring_struct_ops_opts *opts)
-{
-	int fd;
-
-	if (!ret)
-		return -EINVAL;
-	fd = bpfring_fd_by_id("link", link_id, bpfring_sys_link_by_id);
-	return fd < 0 ? fd : take_fd(ret, fd, opts);
-}
-
 int bpfring_struct_ops_open_object(struct bpfring_struct_ops **ret, struct bpf_object *obj,
 				   const char *name, const struct bpfring_struct_ops_opts *opts)
 {
@@ -184,42 +162,4 @@ int bpfring_struct_ops_map_fd(const struct bpfring_struct_ops *ops)
 int bpfring_struct_ops_link_fd(const struct bpfring_struct_ops *ops)
 {
 	return ops ? ops->link_fd : -EINVAL;
-}
-
-uint32_t bpfring_struct_ops_map_id(const struct bpfring_struct_ops *ops)
-{
-	return ops ? ops->map.id : 0;
-}
-
-uint32_t bpfring_struct_ops_link_id(const struct bpfring_struct_ops *ops)
-{
-	return ops ? ops->link_id : 0;
-}
-
-static int pin(const struct bpfring_struct_ops *ops, int fd, const char *path)
-{
-	int err;
-
-	if (fd < 0)
-		return -ENOENT;
-	err = bpfring_sys_pin(fd, path);
-	if (err)
-		log_error("struct_ops '%s': cannot pin to %s: %s\n", bpfring_ops_name(ops), path,
-			  bpfring_errname(err));
-	return err;
-}
-
-int bpfring_struct_ops_pin_link(struct bpfring_struct_ops *ops, const char *path)
-{
-	return ops && path ? pin(ops, ops->link_fd, path) : -EINVAL;
-}
-
-int bpfring_struct_ops_pin_map(struct bpfring_struct_ops *ops, const char *path)
-{
-	int err;
-
-	if (!ops || !path)
-		return -EINVAL;
-	err = bpfring_ops_need_map(ops);
-	return err ? err : pin(ops, ops->map.fd, path);
 }

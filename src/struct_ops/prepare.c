@@ -112,8 +112,7 @@ static int choose_flags(const struct bpfring_struct_ops *ops,
 			const struct bpfring_struct_ops_type *type,
 			enum bpfring_struct_ops_mode mode, uint32_t *ret)
 {
-	unsigned int features = bpfring_struct_ops_types_features(ops->types);
-	bool can = features & BPFRING_STRUCT_OPS_CAN_LINK;
+	bool can = bpfring_struct_ops_types_have_links(ops->types);
 
 	if (mode == BPFRING_STRUCT_OPS_MODE_LINK && !can) {
 		log_error("struct_ops '%s': links need Linux 6.4\n", bpfring_ops_name(ops));

@@ -243,16 +243,3 @@ int bpfring_task_storage_unbind_thread(struct bpfring_task_storage *ts, pid_t ti
 {
 	return !ts ? -EINVAL : unbind(ts, tid);
 }
-
-int bpfring_task_storage_reap(struct bpfring_task_storage *ts)
-{
-	int count = 0;
-
-	if (!ts)
-		return -EINVAL;
-	bpfring_task_lock();
-	if (!task_forked(ts))
-		count = bpfring_task_reap_dead(ts);
-	bpfring_task_unlock();
-	return count;
-}

@@ -21,7 +21,7 @@ int bpfring_task_opts_read(struct bpfring_task_storage_opts *ret,
 	err = bpfring_options_read(ret, sizeof(*ret), opts, "struct bpfring_task_storage_opts");
 	if (err)
 		return err;
-	if ((ret->flags & ~KNOWN_FLAGS) || ret->packing > BPFRING_TASK_PAGE ||
+	if ((ret->flags & ~KNOWN_FLAGS) || ret->packing > BPFRING_TASK_PACKING_PAGE ||
 	    (ret->member_count && !ret->members)) {
 		log_error("struct bpfring_task_storage_opts: unknown flags %#x or packing %u, or "
 			  "no members\n",

@@ -143,7 +143,7 @@ int bpfring_task_element_check(struct bpfring_task_storage *ts, struct task_id i
 {
 	int err;
 
-	if (ts->is_checked || ts->path->name == BPFRING_TASK_FALLBACK)
+	if (ts->is_checked || ts->path->name == BPFRING_TASK_PATH_FALLBACK)
 		return 0;
 	err = bpfring_task_element_read(ts, id);
 	for (unsigned int i = 0; i < ts->layout.uptr_count && !err; i++) {
@@ -186,7 +186,7 @@ static int prepare_publish(struct bpfring_task_storage *ts, const struct binding
 int bpfring_task_element_publish(struct bpfring_task_storage *ts, struct binding *b)
 {
 	struct task_id id = {b->tid, b->pidfd};
-	bool is_uptr = ts->path->name == BPFRING_TASK_UPTR;
+	bool is_uptr = ts->path->name == BPFRING_TASK_PATH_UPTR;
 	int err, is_new, tries = 0;
 
 	do {

@@ -124,9 +124,9 @@ static int describe_arrays(const struct bpfring_task_storage *ts, struct slots *
 
 static uint32_t slots_apart(const struct bpfring_task_storage *ts, const struct slots *s)
 {
-	size_t least = ts->opts.packing == BPFRING_TASK_PAGE   ? bpfring_sys_page_size()
-		       : ts->opts.packing == BPFRING_TASK_LINE ? CACHE_LINE
-							       : 1;
+	size_t least = ts->opts.packing == BPFRING_TASK_PACKING_PAGE   ? bpfring_sys_page_size()
+		       : ts->opts.packing == BPFRING_TASK_PACKING_LINE ? CACHE_LINE
+								       : 1;
 	size_t step = 1;
 
 	for (unsigned int i = 0; i < ts->layout.uptr_count; i++) {

@@ -201,7 +201,7 @@ static void slots_stats(const struct bpfring_task_storage *ts,
 }
 
 const struct task_path bpfring_task_slots = {
-	.name = BPFRING_TASK_FALLBACK,
+	.name = BPFRING_TASK_PATH_FALLBACK,
 	.init = slots_init,
 	.fini = slots_fini,
 	.alloc = slots_alloc,

@@ -14,7 +14,7 @@
 
 #define MAX_MEMBERS 1024U /* each is compared with each when a map is replaced */
 
-static const uint32_t known_flags = BPFRING_TASK_MEMBER_UPTR | BPFRING_TASK_MEMBER_PROCESS |
+static const uint32_t known_flags = BPFRING_TASK_MEMBER_SHARED | BPFRING_TASK_MEMBER_PROCESS |
 				    BPFRING_TASK_MEMBER_OPAQUE | BPFRING_TASK_MEMBER_KPTR |
 				    BPFRING_TASK_MEMBER_GONE;
 
@@ -39,7 +39,7 @@ static uint32_t flags_of(const struct value_types *types, unsigned int inside, u
 		return 0;
 	t = btf__type_by_id(types->btf, target);
 	name = btf__name_by_offset(types->btf, t->name_off);
-	return BPFRING_TASK_MEMBER_UPTR |
+	return BPFRING_TASK_MEMBER_SHARED |
 	       (name && !strcmp(name, NAMES_TABLE_TYPE) ? BPFRING_TASK_MEMBER_PROCESS : 0);
 }
 
@@ -95,7 +95,7 @@ static int finish(struct task_layout *layout, const char *map_name)
 
 	for (unsigned int i = 0; i < layout->count; i++) {
 		struct bpfring_task_member *m = &layout->members[i];
-		bool is_uptr = m->flags & BPFRING_TASK_MEMBER_UPTR;
+		bool is_uptr = m->flags & BPFRING_TASK_MEMBER_SHARED;
 		uint32_t size = is_uptr ? (uint32_t)sizeof(uint64_t) : m->size;
 
 		if (!m->align)

@@ -28,7 +28,7 @@ static struct bpfring_task_member *find(const struct task_layout *in,
 
 static bool is_uptr(const struct bpfring_task_member *m)
 {
-	return m->flags & BPFRING_TASK_MEMBER_UPTR;
+	return m->flags & BPFRING_TASK_MEMBER_SHARED;
 }
 
 /* Cells stay where they are: what the new map wants of them has to fit there. */
@@ -153,7 +153,7 @@ static bool is_same(const struct task_layout *a, const struct task_layout *b)
 void bpfring_task_layout_convert(const struct task_layout *from, const void *value,
 				 const struct task_layout *to, void *ret)
 {
-	const uint32_t not_copied = BPFRING_TASK_MEMBER_UPTR | BPFRING_TASK_MEMBER_OPAQUE |
+	const uint32_t not_copied = BPFRING_TASK_MEMBER_SHARED | BPFRING_TASK_MEMBER_OPAQUE |
 				    BPFRING_TASK_MEMBER_GONE;
 
 	if (is_same(from, to)) { /* with what is between the members */

@@ -32,7 +32,7 @@ enum mark {
 
 static bool is_uptr(const struct bpfring_task_storage *ts)
 {
-	return ts->path->name == BPFRING_TASK_UPTR;
+	return ts->path->name == BPFRING_TASK_PATH_UPTR;
 }
 
 /*

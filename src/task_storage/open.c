@@ -85,7 +85,7 @@ static int open_again(struct bpfring_task_storage *ts, struct map *map,
 		bpfring_map_close(map);
 		return 0;
 	}
-	if (ts->path->name == BPFRING_TASK_FALLBACK) {
+	if (ts->path->name == BPFRING_TASK_PATH_FALLBACK) {
 		err = bpfring_task_replace(ts, map, opts, from, &same);
 		return err < 0 ? err : 0;
 	}
@@ -173,12 +173,6 @@ int bpfring_task_storage_open(struct bpfring_task_storage **ret, int map_fd,
 		return err;
 	from.fallback = known.owner_fd > 0;
 	return open_from(ret, map_fd, &known, &from);
-}
-
-int bpfring_task_storage_open_map(struct bpfring_task_storage **ret, const struct bpf_map *map,
-				  const struct bpfring_task_storage_opts *opts)
-{
-	return map ? bpfring_task_storage_open(ret, bpf_map__fd(map), opts) : -EINVAL;
 }
 
 int bpfring_task_storage_open_pinned(struct bpfring_task_storage **ret, const char *path,

@@ -21,7 +21,7 @@ static int ordinary_member(const struct bpfring_task_storage *ts, int index, siz
 	m = &ts->layout.members[index];
 	if (m->flags) {
 		log_error("map '%s': member '%s' %s\n", ts->map.name, m->name,
-			  m->flags & BPFRING_TASK_MEMBER_UPTR ? "is shared: store into its memory"
+			  m->flags & BPFRING_TASK_MEMBER_SHARED ? "is shared: store into its memory"
 			  : m->flags & BPFRING_TASK_MEMBER_GONE
 				  ? "was of the map before; this one has no such member"
 				  : "is a bit field, a lock or a __kptr, which cannot be reached "
@@ -93,7 +93,7 @@ static int set_foreign(struct bpfring_task_storage *ts, struct binding *b,
 		bpfring_task_end_change(ts, b);
 		return err;
 	}
-	if (ts->path->name != BPFRING_TASK_UPTR)
+	if (ts->path->name != BPFRING_TASK_PATH_UPTR)
 		return err;
 	bpfring_task_mark_made(ts, b);
 	err = change(ts, id, NULL, m, data, BPF_NOEXIST);

@@ -82,7 +82,7 @@ static int check(const struct bpfring_task_storage *ts, const struct bpfring_tas
 {
 	size_t page = bpfring_sys_page_size();
 
-	if (ts->path->name == BPFRING_TASK_FALLBACK) {
+	if (ts->path->name == BPFRING_TASK_PATH_FALLBACK) {
 		log_error("map '%s': the fall-back cannot share the caller's own memory\n",
 			  ts->map.name);
 		return -EOPNOTSUPP;
@@ -126,7 +126,7 @@ static int lend(struct bpfring_task_storage *ts, unsigned int uptr, void *mem)
 	return err;
 }
 
-int bpfring_task_storage_share(struct bpfring_task_storage *ts, int member, void *mem)
+int bpfring_task_storage_lend(struct bpfring_task_storage *ts, int member, void *mem)
 {
 	int uptr, err;
 

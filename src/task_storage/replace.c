@@ -236,7 +236,7 @@ int bpfring_task_replace(struct bpfring_task_storage *ts, struct map *map,
 
 static bool is_fallback(const struct bpfring_task_storage *ts)
 {
-	return ts->path->name == BPFRING_TASK_FALLBACK;
+	return ts->path->name == BPFRING_TASK_PATH_FALLBACK;
 }
 
 static int replace_from(struct bpfring_task_storage *ts, int map_fd,

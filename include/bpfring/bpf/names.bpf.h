@@ -34,7 +34,7 @@ struct bpfring_names_entry {
 };
 
 /* One of each process. Written by user space: nothing in it can be trusted. */
-struct bpfring_names {
+struct bpfring_names_table {
 	__u32 generation;
 	__u32 count;
 	char reserved[56];
@@ -52,12 +52,12 @@ struct bpfring_name_cache {
 	__u16 place;	  /* word in the values plus one; 0: not among them */
 };
 
-#define BPFRING_NAMED_MEMBERS               \
-	struct bpfring_names __uptr *names; \
+#define BPFRING_NAMED_MEMBERS                     \
+	struct bpfring_names_table __uptr *names; \
 	struct bpfring_named_values __uptr *values
 
-#define BPFRING_NAMED_STORAGE(name)                             \
-	BPFRING_TASK_MEMBER(name, names, struct bpfring_names); \
+#define BPFRING_NAMED_STORAGE(name)                                   \
+	BPFRING_TASK_MEMBER(name, names, struct bpfring_names_table); \
 	BPFRING_TASK_MEMBER(name, values, struct bpfring_named_values)
 
 /* Searches @table; the place of the value, or 0. */
@@ -89,31 +89,31 @@ struct bpfring_name_cache {
  * @literal: the name, a string constant
  * @type:   type of the value, at most 64 bytes
  */
-#define bpfring_named(name_, value, cache_, literal, type)                                   \
-	({                                                                                   \
-		struct bpfring_names *table_ = bpfring_task_member(name_, value, names);     \
-		struct bpfring_name_cache *known_ = &(value)->cache_;                        \
-		type *found_ = (void *)0;                                                    \
-		_Static_assert(sizeof(type) <= 64, "named values are small");                \
-		if (table_) {                                                                \
-			__u32 generation_ = *(volatile __u32 *)&table_->generation;          \
-			__u32 count_ = *(volatile __u32 *)&table_->count;                    \
-			if (known_->generation != generation_ ||                             \
-			    (!known_->place && known_->count != (__u16)count_)) {            \
-				known_->place = (__u16)bpfring_priv_named_search(            \
-					table_, count_, literal, sizeof(type));              \
-				known_->count = (__u16)count_;                               \
-				known_->generation = generation_;                            \
-			}                                                                    \
-			__u64 at_ = *(volatile __u16 *)&known_->place;                       \
-			struct bpfring_named_values *values_ =                               \
-				at_ ? bpfring_task_member(name_, value, values) : (void *)0; \
-			at_--;                                                               \
-			bpfring_priv_opaque(at_);                                            \
-			if (values_ && at_ <= (BPFRING_NAMED_BYTES - sizeof(type)) / 8)      \
-				found_ = (type *)(void *)&values_->words[at_];               \
-		}                                                                            \
-		found_;                                                                      \
+#define bpfring_named(name_, value, cache_, literal, type)                                     \
+	({                                                                                     \
+		struct bpfring_names_table *table_ = bpfring_task_member(name_, value, names); \
+		struct bpfring_name_cache *known_ = &(value)->cache_;                          \
+		type *found_ = (void *)0;                                                      \
+		_Static_assert(sizeof(type) <= 64, "named values are small");                  \
+		if (table_) {                                                                  \
+			__u32 generation_ = *(volatile __u32 *)&table_->generation;            \
+			__u32 count_ = *(volatile __u32 *)&table_->count;                      \
+			if (known_->generation != generation_ ||                               \
+			    (!known_->place && known_->count != (__u16)count_)) {              \
+				known_->place = (__u16)bpfring_priv_named_search(              \
+					table_, count_, literal, sizeof(type));                \
+				known_->count = (__u16)count_;                                 \
+				known_->generation = generation_;                              \
+			}                                                                      \
+			__u64 at_ = *(volatile __u16 *)&known_->place;                         \
+			struct bpfring_named_values *values_ =                                 \
+				at_ ? bpfring_task_member(name_, value, values) : (void *)0;   \
+			at_--;                                                                 \
+			bpfring_priv_opaque(at_);                                              \
+			if (values_ && at_ <= (BPFRING_NAMED_BYTES - sizeof(type)) / 8)        \
+				found_ = (type *)(void *)&values_->words[at_];                 \
+		}                                                                              \
+		found_;                                                                        \
 	})
 
 #endif /* BPFRING_NAMES_BPF_H */

@@ -168,7 +168,7 @@ static struct bpfring_struct_ops *open_link(struct fixture *f, uint32_t id)
 	BPFRING_OPTS(bpfring_struct_ops_opts, opts, .types = f->types);
 	struct bpfring_struct_ops *ops;
 
-	assert_return_code(bpfring_struct_ops_open_link_id(&ops, id, &opts), 0);
+	assert_return_code(open_by_link_id(&ops, id, &opts), 0);
 	return ops;
 }
 
@@ -198,7 +198,7 @@ static void leave_another_alone(struct fixture *f, const char *another)
 	assert_scx("enabled");
 
 	handles[0] = first;
-	handles[1] = open_link(f, bpfring_struct_ops_link_id(first));
+	handles[1] = open_link(f, link_id_of(first));
 	for (int i = 0; i < 2; i++) {
 		struct bpfring_loop *l;
 		char reason[64] = "";

@@ -39,8 +39,8 @@ static int replace(struct bpfring_struct_ops *expected)
 
 static void assert_maps(uint32_t of_ops, uint32_t of_with, uint32_t in_link)
 {
-	assert_int_equal(bpfring_struct_ops_map_id(ops), of_ops);
-	assert_int_equal(bpfring_struct_ops_map_id(with), of_with);
+	assert_int_equal(ops->map.id, of_ops);
+	assert_int_equal(with->map.id, of_with);
 	assert_int_equal(k.links[3], in_link);
 }
 
@@ -211,10 +211,10 @@ static void test_register_again(void **state)
 	assert_int_equal(k.detached, 1);
 	k.create_error = -EEXIST;
 	assert_int_equal(bpfring_struct_ops_register(ops), -EEXIST);
-	assert_int_equal(bpfring_struct_ops_link_id(ops), 3);
+	assert_int_equal(ops->link_id, 3);
 	k.create_error = 0;
 	assert_int_equal(bpfring_struct_ops_register(ops), 0);
-	assert_int_equal(bpfring_struct_ops_link_id(ops), 4);
+	assert_int_equal(ops->link_id, 4);
 	assert_int_equal(bpfring_struct_ops_link_fd(ops), FD_LINK + 4);
 	assert_int_equal(k.links[4], 1);
 	assert_int_equal(k.closed_links, 1); /* the old one */
@@ -247,7 +247,7 @@ static void test_unregister_unknown(void **state)
 	k.without_admin = true;
 	k.detach_error = -EIO;
 	assert_int_equal(bpfring_struct_ops_unregister(ops), -EIO);
-	assert_int_equal(bpfring_struct_ops_map_id(ops), 1); /* nothing has happened */
+	assert_int_equal(ops->map.id, 1); /* nothing has happened */
 	assert_true(bpfring_struct_ops_map_fd(ops) >= 0);
 	k.detach_error = 0;
 	assert_int_equal(bpfring_struct_ops_unregister(ops), 0);
@@ -266,7 +266,7 @@ static void test_no_detach(void **state)
 	assert_int_equal(bpfring_struct_ops_link_fd(ops), -1);
 	assert_int_equal(bpfring_struct_ops_unregister(ops), -ENOLINK);
 	assert_int_equal(bpfring_struct_ops_register(ops), 0);
-	assert_int_equal(bpfring_struct_ops_link_id(ops), 4);
+	assert_int_equal(ops->link_id, 4);
 	k.without_admin = true; /* nobody says whether it is gone */
 	assert_int_equal(bpfring_struct_ops_unregister(ops), 0);
 	assert_int_equal(bpfring_struct_ops_link_fd(ops), -1);

@@ -135,8 +135,8 @@ static void test_register(void **state)
 	assert_int_equal(fake.links, 1);
 	assert_true(ops->owns_link);
 	assert_int_equal(bpfring_struct_ops_link_fd(ops), LINK_FD);
-	assert_int_equal(bpfring_struct_ops_link_id(ops), 9);
-	assert_int_equal(bpfring_struct_ops_map_id(ops), 7);
+	assert_int_equal(ops->link_id, 9);
+	assert_int_equal(ops->map.id, 7);
 	assert_forgotten();
 }
 
@@ -230,7 +230,7 @@ static void test_by_libbpf_with_link(void **state)
 	fake.attach_link = LINK_FD;
 	assert_int_equal(bpfring_struct_ops_register(ops), 0);
 	assert_int_equal(bpfring_struct_ops_link_fd(ops), LINK_FD);
-	assert_int_equal(bpfring_struct_ops_link_id(ops), 9);
+	assert_int_equal(ops->link_id, 9);
 	assert_int_equal(fake.links, 0);
 }
 

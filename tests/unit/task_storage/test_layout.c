@@ -67,7 +67,7 @@ static void members_from_types(bool fallback)
 	assert_int_equal(layout.members[1].offset, 8);
 	assert_int_equal(layout.members[1].size, 24);
 	assert_int_equal(layout.members[1].align, 8);
-	assert_int_equal(layout.members[1].flags, BPFRING_TASK_MEMBER_UPTR);
+	assert_int_equal(layout.members[1].flags, BPFRING_TASK_MEMBER_SHARED);
 	assert_int_equal(layout.members[0].size, 4);
 	assert_int_equal(layout.members[0].align, 4);
 	assert_int_equal(layout.members[0].flags, 0);
@@ -95,14 +95,14 @@ static void names_are_of_the_process(void **state)
 
 	(void)state;
 	types_new(&t, false);
-	table = btf__add_struct(t.btf, "bpfring_names", 4096);
+	table = btf__add_struct(t.btf, "bpfring_names_table", 4096);
 	btf__add_field(t.btf, "count", t.u32, 0, 0);
 	table = pointer_to(&t, table, false);
 	value = btf__add_struct(t.btf, "value", 8);
 	btf__add_field(t.btf, "names", table, 0, 0);
 	assert_int_equal(read_types(&layout, &t, value, false), 0);
 	assert_int_equal(layout.members[0].flags,
-			 BPFRING_TASK_MEMBER_UPTR | BPFRING_TASK_MEMBER_PROCESS);
+			 BPFRING_TASK_MEMBER_SHARED | BPFRING_TASK_MEMBER_PROCESS);
 	bpfring_task_layout_free(&layout);
 	btf__free(t.btf);
 }
@@ -164,7 +164,7 @@ static void members_of_other_sizes(void **state)
 		{{.sz = sizeof(struct longer),
 		  .name = "cell",
 		  .size = 8,
-		  .flags = BPFRING_TASK_MEMBER_UPTR},
+		  .flags = BPFRING_TASK_MEMBER_SHARED},
 		 0},
 		{{.sz = sizeof(struct longer), .name = "weight", .offset = 8, .size = 4}, 0}};
 	struct bpfring_task_member plain[2] = {longer[0].known, longer[1].known};
@@ -190,7 +190,7 @@ static void members_of_other_sizes(void **state)
 static void as_the_caller_says(void **state)
 {
 	static const struct bpfring_task_member good = {
-		.name = "it", .offset = 56, .size = PAGE, .flags = BPFRING_TASK_MEMBER_UPTR};
+		.name = "it", .offset = 56, .size = PAGE, .flags = BPFRING_TASK_MEMBER_SHARED};
 	struct bpfring_task_member bad[12], many[TASK_MAX_UPTRS + 1];
 	struct task_layout layout, other;
 	unsigned int n = 0;
@@ -350,9 +350,9 @@ static struct task_layout followed(const struct bpfring_task_member *before, uin
 
 static const struct bpfring_task_member old_members[] = {
 	{.name = "weight", .offset = 0, .size = 4},
-	{.name = "cell", .offset = 8, .size = 24, .flags = BPFRING_TASK_MEMBER_UPTR},
+	{.name = "cell", .offset = 8, .size = 24, .flags = BPFRING_TASK_MEMBER_SHARED},
 	{.name = "class", .offset = 16, .size = 8},
-	{.name = "small", .offset = 24, .size = 8, .flags = BPFRING_TASK_MEMBER_UPTR},
+	{.name = "small", .offset = 24, .size = 8, .flags = BPFRING_TASK_MEMBER_SHARED},
 };
 
 /* Numbers that callers have stay good, whatever the new map's value looks like. */
@@ -360,14 +360,14 @@ static void another_map_is_followed(void **state)
 {
 	static const struct bpfring_task_member next[] = {
 		{.name = "more", .offset = 0, .size = 16},
-		{.name = "small", .offset = 16, .size = 8, .flags = BPFRING_TASK_MEMBER_UPTR},
+		{.name = "small", .offset = 16, .size = 8, .flags = BPFRING_TASK_MEMBER_SHARED},
 		{.name = "class", .offset = 24, .size = 4}, /* another size: another member */
 		{.name = "weight", .offset = 28, .size = 4},
 		{.name = "cell",
 		 .offset = 32,
 		 .size = 24,
 		 .align = 4,
-		 .flags = BPFRING_TASK_MEMBER_UPTR},
+		 .flags = BPFRING_TASK_MEMBER_SHARED},
 	};
 	struct task_layout before, layout, back;
 	unsigned char old[64], value[128], zero[16] = {0};
@@ -424,7 +424,7 @@ static void what_is_shared_has_to_agree(void **state)
 		next[4] = (struct bpfring_task_member){.name = "third",
 						       .offset = 32,
 						       .size = 8,
-						       .flags = BPFRING_TASK_MEMBER_UPTR};
+						       .flags = BPFRING_TASK_MEMBER_SHARED};
 		switch (kind) {
 		case 0:
 			next[1].size = 16;
