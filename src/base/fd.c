@@ -106,3 +106,12 @@ bool bpfring_fd_is_link(int fd)
 	return !bpfring_sys_is_map(fd) && !bpfring_sys_link_info(fd, &info) &&
 	       info.type == SYS_LINK_STRUCT_OPS;
 }
+
+int bpfring_fd_prog_type(int fd, uint32_t *ret)
+{
+	char text[1024];
+
+	if (bpfring_fdinfo_read(fd, text, sizeof(text)) < 0)
+		return bpfring_sys_prog_type(fd, ret);
+	return bpfring_fdinfo_number(text, "prog_type", ret) ? 0 : -EINVAL;
+}

@@ -3,6 +3,7 @@
 #ifndef BPFRING_SYS_TASK_H
 #define BPFRING_SYS_TASK_H
 
+#include <fcntl.h>
 #include <linux/bpf.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -14,6 +15,7 @@ struct btf;
 pid_t bpfring_sys_gettid(void);
 pid_t bpfring_sys_getpid(void);
 bool bpfring_sys_is_our_thread(pid_t tid);
+#define SYS_PIDFD_THREAD O_EXCL /* of a thread, not a process: Linux 6.9 */
 int bpfring_sys_pidfd(pid_t tid, unsigned int flags);
 bool bpfring_sys_pidfd_ended(int pidfd);
 /* Of the thread, and of no other until the next boot; 0: this kernel has none (before 6.9). */

@@ -8,21 +8,6 @@
 #include "base/sys.h"
 
 #define VALUE_PREFIX "bpf_struct_ops_"
-#define MAX_TYPEDEFS 32 /* of typedefs, const and the like */
-
-const struct btf_type *bpfring_btf_skip(const struct btf *btf, uint32_t *id)
-{
-	const struct btf_type *type = btf__type_by_id(btf, *id);
-
-	/* BTF of an object may be wrong, and go in circles. */
-	for (int i = 0; type && (btf_is_mod(type) || btf_is_typedef(type)); i++) {
-		if (i == MAX_TYPEDEFS)
-			return NULL;
-		*id = type->type;
-		type = btf__type_by_id(btf, *id);
-	}
-	return type;
-}
 
 size_t bpfring_btf_essential_len(const char *name)
 {

@@ -7,12 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/btf.h"
 #include "struct_ops/types.h"
-
-/*
- * Without typedefs, const and the like; *@id becomes the id of what is returned. NULL: wrong BTF.
- */
-const struct btf_type *bpfring_btf_skip(const struct btf *btf, uint32_t *id);
 
 /* Length of a type's name without "___suffix". */
 size_t bpfring_btf_essential_len(const char *name);

@@ -161,20 +161,20 @@ static int is_released(struct bpfring_struct_ops *ops)
 
 int bpfring_struct_ops_wait_released(struct bpfring_struct_ops *ops, int64_t timeout_ns)
 {
-	const int64_t start = bpfring_sys_now();
+	const int64_t deadline = bpfring_deadline(bpfring_sys_now(), timeout_ns);
 	int64_t pause = LOOK_MIN_NS;
 
 	if (!ops || timeout_ns < -1)
 		return -EINVAL;
 	for (;;) {
-		int64_t left = timeout_ns - (bpfring_sys_now() - start);
+		int64_t left = deadline - bpfring_sys_now();
 		int released = is_released(ops);
 
 		if (released)
 			return released < 0 ? released : 0;
-		if (timeout_ns >= 0 && left <= 0)
+		if (left <= 0)
 			return -ETIMEDOUT;
-		bpfring_sys_sleep(timeout_ns >= 0 && left < pause ? left : pause);
+		bpfring_sys_sleep(left < pause ? left : pause);
 		if (pause < LOOK_MAX_NS)
 			pause *= 2;
 	}

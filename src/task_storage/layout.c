@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/options.h"
+#include "base/btf.h"
 #include "base/sys.h"
 #include "task_storage/names_abi.h"
 #include "task_storage/task_storage.h"
@@ -50,7 +51,7 @@ static int read_member(struct task_layout *layout, struct value_types *types,
 	const struct btf_member *m = &btf_members(value)[i];
 	const char *name = btf__name_by_offset(types->btf, m->name_off);
 	uint32_t id = m->type, align, target;
-	const struct btf_type *t = bpfring_value_type_skip(types->btf, &id);
+	const struct btf_type *t = bpfring_btf_skip(types->btf, &id);
 	int inside = bpfring_value_type_inside(types, m->type, &align);
 	long long size;
 
@@ -133,7 +134,7 @@ static int finish(struct task_layout *layout, const char *map_name)
 int bpfring_task_layout_from_btf(struct task_layout *ret, const struct btf *btf, uint32_t type,
 				 bool fallback, const char *map_name)
 {
-	const struct btf_type *value = bpfring_value_type_skip(btf, &type);
+	const struct btf_type *value = bpfring_btf_skip(btf, &type);
 	struct task_layout layout = {0};
 	struct value_types types;
 	int err;

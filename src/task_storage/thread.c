@@ -1,18 +1,15 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /* Which thread a number stands for. Numbers are used again; a thread may end without a word. */
 #include <errno.h>
-#include <fcntl.h>
 
 #include "base/log.h"
 #include "base/sys.h"
 #include "base/sys_bpf.h"
 #include "task_storage/task_storage.h"
 
-#define PIDFD_THREAD O_EXCL /* Linux 6.9 */
-
 static bool threads_have_pidfds(void)
 {
-	int fd = bpfring_sys_pidfd(bpfring_sys_gettid(), PIDFD_THREAD);
+	int fd = bpfring_sys_pidfd(bpfring_sys_gettid(), SYS_PIDFD_THREAD);
 
 	bpfring_sys_close(fd);
 	return fd != -EINVAL;
@@ -20,7 +17,7 @@ static bool threads_have_pidfds(void)
 
 int bpfring_task_try_pidfd(pid_t tid)
 {
-	int fd = tid > 0 ? bpfring_sys_pidfd(tid, PIDFD_THREAD) : -ESRCH;
+	int fd = tid > 0 ? bpfring_sys_pidfd(tid, SYS_PIDFD_THREAD) : -ESRCH;
 
 	if (fd != -EINVAL)
 		return fd;
