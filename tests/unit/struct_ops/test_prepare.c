@@ -136,7 +136,7 @@ static void test_functions(void **state)
 	assert_int_equal(bpfring_struct_ops_set_program(ops, "init", prog), 0);
 	memcpy(&was, &fake.data.init, sizeof(void *));
 	assert_ptr_equal(was, prog);
-	assert_string_equal(fake.log, "");
+	assert_string_equal(log_text(), "");
 	assert_only(&fake.data.init, sizeof(void *));
 	assert_int_equal(bpfring_struct_ops_set_program(ops, "init", NULL), 0);
 	memcpy(&was, &fake.data.init, sizeof(void *));
@@ -301,8 +301,8 @@ static void test_all_are_named(void **state)
 	assert_said("'changed'");
 	set_optional("changed", 1);
 	assert_int_equal(prepare(), -ENOENT);
-	if (!strstr(fake.log, "'future'") || !strstr(fake.log, "'big'"))
-		fail_msg("%s", fake.log);
+	if (!strstr(log_text(), "'future'") || !strstr(log_text(), "'big'"))
+		fail_msg("%s", log_text());
 }
 
 static void test_other_prototype(void **state)
@@ -329,9 +329,9 @@ static void test_old_libbpf(void **state)
 	assert_said("needs libbpf 1.4");
 	set_optional(NULL, 1);
 	assert_int_equal(prepare(), -EOPNOTSUPP);
-	if (!strstr(fake.log, "does not show whether it is set; needs libbpf 1.4") ||
-	    !strstr(fake.log, "has no 'future'") || !strstr(fake.log, "loads no such object"))
-		fail_msg("%s", fake.log);
+	if (!strstr(log_text(), "does not show whether it is set; needs libbpf 1.4") ||
+	    !strstr(log_text(), "has no 'future'") || !strstr(log_text(), "loads no such object"))
+		fail_msg("%s", log_text());
 	assert_int_equal(fake.flags, 0);
 	DROPPED(NULL);
 }

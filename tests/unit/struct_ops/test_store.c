@@ -57,7 +57,7 @@ static void set_program(uint64_t *slot, unsigned int number)
 
 static void assert_forgotten(void)
 {
-	fake.log[0] = '\0';
+	log_forget();
 	assert_int_equal(bpfring_struct_ops_set_optional(ops, NULL, 1), -EBUSY);
 	assert_said("or its map is stored");
 }
@@ -325,8 +325,8 @@ static void test_reasons(void **state)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		fake.update_error = cases[i].error;
 		assert_int_equal(bpfring_struct_ops_store(ops), cases[i].error);
-		if (!strstr(fake.log, "cannot store the value"))
-			fail_msg("%s", fake.log);
+		if (!strstr(log_text(), "cannot store the value"))
+			fail_msg("%s", log_text());
 		assert_said(cases[i].text);
 	}
 	fake.flags = 0;
@@ -355,8 +355,8 @@ static void test_link_reasons(void **state)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		fake.link_error = cases[i].error;
 		assert_int_equal(bpfring_struct_ops_register(ops), cases[i].error);
-		if (!strstr(fake.log, "'my_ops' id 7: cannot register"))
-			fail_msg("%s", fake.log);
+		if (!strstr(log_text(), "'my_ops' id 7: cannot register"))
+			fail_msg("%s", log_text());
 		assert_said(cases[i].text);
 		assert_int_equal(bpfring_struct_ops_link_fd(ops), -1);
 	}
@@ -389,8 +389,8 @@ static void test_replace_reasons(void **state)
 		with.map.flags = cases[i].link_mode ? SYS_BPF_F_LINK : 0;
 		with.map.fd = cases[i].same_type ? MAP_FD : OTHER_MAP_FD;
 		bpfring_ops_explain_replace(ops, &with, &old, cases[i].error);
-		if (!strstr(fake.log, "link id 9: cannot put map 'new' id 7 in: "))
-			fail_msg("%s", fake.log);
+		if (!strstr(log_text(), "link id 9: cannot put map 'new' id 7 in: "))
+			fail_msg("%s", log_text());
 		assert_said(cases[i].text);
 	}
 }

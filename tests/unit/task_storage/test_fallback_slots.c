@@ -13,25 +13,16 @@
 
 #include "base/sys_bpf.h"
 #include "task_storage/fallback_slots.h"
+#include "test_common.h"
 #include "unit.h"
 
 #define SLOTS 130U /* three chunks, the last of two */
 
-static char log_text[512];
-
-static void catch (enum bpfring_log_level level, const char *fmt, va_list args)
-{
-	size_t used = strlen(log_text);
-
-	if (level <= BPFRING_LOG_WARN)
-		vsnprintf(log_text + used, sizeof(log_text) - used, fmt, args);
-}
-
 static void assert_logged(const char *words)
 {
-	if (!strstr(log_text, words))
-		fail_msg("no '%s' in: %s", words, log_text);
-	log_text[0] = '\0';
+	if (!strstr(log_text(), words))
+		fail_msg("no '%s' in: %s", words, log_text());
+	log_forget();
 }
 
 static unsigned int waits;
@@ -88,8 +79,7 @@ static int attach(struct slots_rig *r, uint32_t packing)
 static int arrays(void **state)
 {
 	(void)state;
-	bpfring_set_log(catch);
-	log_text[0] = '\0';
+	log_catch();
 	waits = 0;
 	no_grace_period = false;
 	for (unsigned int i = 0; i < 2; i++) {
@@ -108,9 +98,9 @@ static int no_arrays(void **state)
 	close(fds[0]);
 	close(fds[1]);
 	(void)state;
-	if (log_text[0])
-		print_error("unexpected log: %s", log_text);
-	return log_text[0] ? -1 : 0;
+	if (*log_text())
+		print_error("unexpected log: %s", log_text());
+	return *log_text() ? -1 : 0;
 }
 
 static int deal(struct slots_rig *r, struct task_cell *ret)
