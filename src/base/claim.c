@@ -111,8 +111,8 @@ static int is_held(int fd, struct claim_page *page, uint64_t word, const struct 
 		return !(word & CLAIM_LOCKED) && holder_runs(page, word) > 0;
 	if (holder_runs(page, word))
 		return 1;
-	log_warn("map '%s' id %u: who had claimed it is gone, but something still has its lock: a "
-		 "child of that process, or a stranger; it is not minded\n",
+	log_warn("map '%s' id %u: the process that claimed it is gone, but its lock is still held, "
+		 "by a child or by a stranger; this lock is ignored\n",
 		 map->name, map->id);
 	return 0;
 }
@@ -158,11 +158,10 @@ static int write_claim(struct claim *claim, const struct map *map, uint64_t old)
 	}
 	write_holder(claim->page, claim->word);
 	if (kind == LOCK_WIDE)
-		log_warn(
-			"map '%s' id %u: a process that has nothing to do with it has locked the "
-			"inode of all anonymous files (/proc/locks shows it): the claim is kept by "
-			"process number, which other PID namespaces do not see\n",
-			map->name, map->id);
+		log_warn("map '%s' id %u: a stranger has locked the inode of all anonymous files "
+			 "(see /proc/locks), so the claim goes by process number, which other PID "
+			 "namespaces do not see\n",
+			 map->name, map->id);
 	return 0;
 }
 

@@ -18,7 +18,7 @@ int bpfring_fd_dup(int fd)
 		log_error("fd %d: cannot duplicate the descriptor: %s%s\n", fd,
 			  bpfring_errname(own),
 			  own != -EBADF ? ""
-			  : fd < 0	? "; it is none: is the object loaded?"
+			  : fd < 0	? "; it is negative: is the object loaded?"
 					: "; it is not open");
 	return own;
 }
@@ -27,14 +27,14 @@ const char *bpfring_fd_refusal(int err)
 {
 	switch (err) {
 	case -EPERM:
-		return "; bpf() is refused to this process, for want of privileges or by a seccomp "
-		       "filter";
+		return "; this process may not call bpf(): it lacks privileges, or a seccomp "
+		       "filter forbids it";
 	case -ENOSYS:
-		return "; bpf() is refused to this process by a seccomp filter, or this kernel has "
-		       "none";
+		return "; this process may not call bpf(): a seccomp filter forbids it, or this "
+		       "kernel has none";
 	case -EACCES:
-		return "; bpf() is refused to this process by the permissions of the file or by a "
-		       "seccomp filter";
+		return "; this process may not call bpf(): the permissions of the file or a "
+		       "seccomp filter forbid it";
 	default:
 		return "";
 	}

@@ -95,8 +95,8 @@ static int identify(struct map *ret, int fd, const char *what)
 		return 0;
 	}
 	if (from_bpf == -EINVAL)
-		log_error("%s is not a BPF map; libbpf gives out such a descriptor for a map that "
-			  "it does not create: is the map's autocreate on?\n",
+		log_error("%s is not a BPF map; libbpf returns such a descriptor for a map that it "
+			  "does not create: is the map's autocreate on?\n",
 			  what);
 	else
 		log_error("cannot learn what %s is: bpf() says %s, /proc/self/fdinfo %s; is /proc "

@@ -25,7 +25,7 @@ static const char *requirements(const struct bpfring_struct_ops_type *type)
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
 		if (!strcmp(type->name, known[i].type))
 			return known[i].text;
-	return "members may be missing that it needs";
+	return "it may lack members that it needs";
 }
 
 /* Would the kernel take this value? A link-mode map stores without registering. */
@@ -76,10 +76,9 @@ static void explain_invalid(struct bpfring_struct_ops *ops, const void *value)
 		log_error("struct_ops '%s': the kernel refuses member '%s' of its %s: -EINVAL\n",
 			  bpfring_ops_name(ops), culprit, ops->type->name);
 	else
-		log_error(
-			"struct_ops '%s': the kernel refuses this %s: -EINVAL; %s, or a member is "
-			"set that the kernel does not let BPF set\n",
-			bpfring_ops_name(ops), ops->type->name, requirements(ops->type));
+		log_error("struct_ops '%s': the kernel refuses this %s: -EINVAL; %s, or it sets a "
+			  "member that BPF may not set\n",
+			  bpfring_ops_name(ops), ops->type->name, requirements(ops->type));
 }
 
 void bpfring_ops_explain_store(struct bpfring_struct_ops *ops, const void *value, int err)

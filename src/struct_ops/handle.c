@@ -52,8 +52,8 @@ int bpfring_ops_need_map(struct bpfring_struct_ops *ops)
 	if (!ops->source.obj)
 		return -ENOENT;
 	if (!bpf_map__autocreate(ops->source.map)) { /* its descriptor would be that of no map */
-		log_error("struct_ops '%s': loading the object does not create it; "
-			  "bpf_map__set_autocreate() before\n",
+		log_error("struct_ops '%s': the object was loaded without this map; call "
+			  "bpf_map__set_autocreate() before loading\n",
 			  bpfring_ops_name(ops));
 		return -EINVAL;
 	}

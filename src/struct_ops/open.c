@@ -135,10 +135,9 @@ static void close_link(struct bpfring_struct_ops *ops)
 		bpfring_sys_close(ops->link_fd);
 		return;
 	}
-	log_warn(
-		"struct_ops '%s': sched_ext has ejected it, and another scheduler runs, which this "
-		"kernel may end (7.2 does not) when link id %u is closed; fd %d stays open\n",
-		bpfring_ops_name(ops), ops->link_id, ops->link_fd);
+	log_warn("struct_ops '%s': sched_ext has ejected it, and another scheduler runs. Closing "
+		 "link id %u may end that one on this kernel (not on 7.2), so fd %d stays open\n",
+		 bpfring_ops_name(ops), ops->link_id, ops->link_fd);
 }
 
 void bpfring_struct_ops_close(struct bpfring_struct_ops *ops)

@@ -115,7 +115,8 @@ static int choose_flags(const struct bpfring_struct_ops *ops,
 	bool can = bpfring_struct_ops_types_have_links(ops->types);
 
 	if (mode == BPFRING_STRUCT_OPS_MODE_LINK && !can) {
-		log_error("struct_ops '%s': links need Linux 6.4\n", bpfring_ops_name(ops));
+		log_error("struct_ops '%s': this kernel has no struct_ops links (Linux 6.4)\n",
+			  bpfring_ops_name(ops));
 		return -EOPNOTSUPP;
 	}
 	/* The one type of the kernel that takes no links at all; BTF does not say so. */

@@ -22,8 +22,8 @@ static int give_up_link(struct bpfring_struct_ops *ops)
 	if (fd < 0) /* gone; or, without CAP_SYS_ADMIN, nobody can say */
 		return 0;
 	bpfring_sys_close(fd);
-	log_error("struct_ops '%s': another descriptor or a pin keeps link id %u; this kernel "
-		  "cannot detach it (6.11 can)\n",
+	log_error("struct_ops '%s': another descriptor or a pin keeps link id %u alive, and "
+		  "kernels before 6.11 cannot detach it\n",
 		  bpfring_ops_name(ops), ops->link_id);
 	return -EBUSY;
 }
@@ -56,10 +56,10 @@ static int follow_link(struct bpfring_struct_ops *ops, uint32_t map_id)
 static int leave_ejected(struct bpfring_struct_ops *ops)
 {
 	ops->owns_link = true;
-	log_warn(
-		"struct_ops '%s': sched_ext has ejected it, and another scheduler runs, which this "
-		"kernel may end (7.2 does not); what registered it stays until that has ended\n",
-		bpfring_ops_name(ops));
+	log_warn("struct_ops '%s': sched_ext has ejected it, and another scheduler runs. "
+		 "Unregistering may end that one on this kernel (not on 7.2), so the registration "
+		 "stays\n",
+		 bpfring_ops_name(ops));
 	return 0;
 }
 
@@ -122,8 +122,8 @@ int bpfring_struct_ops_unregister(struct bpfring_struct_ops *ops)
 		return err;
 	if (!ops_in_link_mode(ops))
 		return unregister_map(ops);
-	log_error("struct_ops '%s' id %u is registered by links, and this handle has none; open "
-		  "the link by its pin or id\n",
+	log_error("struct_ops '%s' id %u is in link mode, and this handle has no link; open the "
+		  "link\n",
 		  bpfring_ops_name(ops), ops->map.id);
 	return -ENOLINK;
 }

@@ -8,7 +8,7 @@
 #include "struct_ops/struct_ops.h"
 
 static const char *const kind_names[] = {"a function", "a number", "a string", "a pointer to data",
-					 "of no kind that can be set"};
+					 "of a kind that cannot be set"};
 
 static int find_member(const struct bpfring_struct_ops *ops, const char *name,
 		       struct bpfring_struct_ops_member *ret)

@@ -95,9 +95,8 @@ void bpfring_source_fini(struct ops_source *source)
 int bpfring_source_check_open(const struct ops_source *source)
 {
 	if (!source->obj) {
-		log_error("struct_ops: the handle is not of a BPF object, or its map is stored: "
-			  "nothing "
-			  "can be changed\n");
+		log_error("struct_ops: a handle that is not of a BPF object, or whose map is "
+			  "stored, cannot be changed\n");
 		return -EBUSY;
 	}
 	if (bpf_map__fd(source->map) < 0)

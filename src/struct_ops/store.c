@@ -123,8 +123,8 @@ static int store_value(struct bpfring_struct_ops *ops)
 	const unsigned char *data;
 
 	if (!ops->source.obj) {
-		log_error("struct_ops '%s' id %u has no value; the process that loaded it has to "
-			  "store it first\n",
+		log_error("struct_ops '%s' id %u has no value; the process that loaded the map "
+			  "must store it first\n",
 			  bpfring_ops_name(ops), ops->map.id);
 		return -ENODATA;
 	}
@@ -157,8 +157,9 @@ int bpfring_struct_ops_store(struct bpfring_struct_ops *ops)
 	if (err)
 		return err;
 	if (!ops_in_link_mode(ops)) {
-		log_error("struct_ops '%s': without links, storing the value is registering\n",
-			  bpfring_ops_name(ops));
+		log_error(
+			"struct_ops '%s': a legacy map cannot be stored without being registered\n",
+			bpfring_ops_name(ops));
 		return -EOPNOTSUPP;
 	}
 	return bpfring_ops_need_value(ops, &state);

@@ -11,7 +11,7 @@ static const char *cure(int err)
 {
 	switch (err) {
 	case -EPERM:
-		return "; the descriptor is read-only, or a seccomp filter is in the way";
+		return "; the descriptor is read-only, or a seccomp filter forbids the call";
 	case -EMFILE:
 	case -ENFILE:
 		return "; no descriptor is left for a pidfd";

@@ -64,7 +64,7 @@ int bpfring_task_describe(struct task_layout *ret, const struct map *map,
 		if (err) {
 			log_error("map '%s' id %u: cannot read its BTF: %s%s\n", map->name, map->id,
 				  bpfring_errname(err),
-				  err == -EPERM ? "; without CAP_SYS_ADMIN give the members in "
+				  err == -EPERM ? "; without CAP_SYS_ADMIN, declare the members in "
 						  "struct bpfring_task_storage_opts"
 						: "");
 			return err;

@@ -153,9 +153,9 @@ int bpfring_task_element_check(struct bpfring_task_storage *ts, struct task_id i
 		memcpy(&shown, (char *)bpfring_task_value(ts) + m->offset, sizeof(shown));
 		if (!shown)
 			continue;
-		log_error("map '%s': what is at offset %u of the value, member '%s', is no __uptr "
-			  "to the kernel; it sees none at all in a value with a bit field within a "
-			  "byte, or a __kptr to what it does not know\n",
+		log_error("map '%s': the kernel sees no __uptr at offset %u of the value, where "
+			  "member '%s' is; it sees none at all if a bit field begins within a "
+			  "byte, or if a __kptr points to an unknown type\n",
 			  ts->map.name, m->offset, m->name);
 		err = -EINVAL;
 	}

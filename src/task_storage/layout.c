@@ -62,8 +62,8 @@ static int read_member(struct task_layout *layout, struct value_types *types,
 	}
 	target = bpfring_value_type_uptr(types, t);
 	if (!target && (inside & TYPE_UPTR)) {
-		log_error("map '%s': member '%s' has an __uptr inside: only members of the value "
-			  "itself can be shared\n",
+		log_error("map '%s': member '%s' contains an __uptr; only direct members of the "
+			  "value can be shared\n",
 			  map_name, name);
 		return -EOPNOTSUPP;
 	}
@@ -115,16 +115,16 @@ static int finish(struct task_layout *layout, const char *map_name)
 		if (!is_uptr)
 			continue;
 		if (layout->uptr_count == TASK_MAX_UPTRS) {
-			log_error("map '%s': more than %u __uptr members, which the kernel has "
-				  "not\n",
+			log_error("map '%s': more than %u shared members, which is the limit of "
+				  "the kernel\n",
 				  map_name, TASK_MAX_UPTRS);
 			return -EINVAL;
 		}
 		layout->uptrs[layout->uptr_count++] = i;
 	}
 	if (!layout->uptr_count) {
-		log_error("map '%s' has no __uptr member: nothing to share; was it compiled with "
-			  "clang >= 15, and prepared for the path it is opened with?\n",
+		log_error("map '%s' has no shared member; was the object compiled with clang >= "
+			  "15, and prepared for the path with which it is opened?\n",
 			  map_name);
 		return -EINVAL;
 	}

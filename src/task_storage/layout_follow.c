@@ -42,25 +42,23 @@ static bool fits_the_cell(const struct bpfring_task_member *cell,
 
 static int lacks(const char *map_name, const struct bpfring_task_member *before)
 {
-	log_error("map '%s': the new map has no __uptr member '%s'" CURE, map_name, before->name);
+	log_error("map '%s': the new map has no shared member '%s'" CURE, map_name, before->name);
 	return -EINVAL;
 }
 
 static int has_more(const char *map_name, const struct bpfring_task_member *next)
 {
-	log_error(
-		"map '%s': the new map has one more __uptr member, '%s', for which threads have no "
-		"memory" CURE,
-		map_name, next->name);
+	log_error("map '%s': the new map has another shared member, '%s', for which threads have "
+		  "no memory" CURE,
+		  map_name, next->name);
 	return -EINVAL;
 }
 
 static int differs(const char *map_name, const struct bpfring_task_member *before,
 		   const struct bpfring_task_member *next)
 {
-	log_error("map '%s': the __uptr member '%s' has %u bytes, alignment %u, flags %#x, but %u, "
-		  "%u, "
-		  "%#x before" CURE,
+	log_error("map '%s': the shared member '%s' has %u bytes, alignment %u and flags %#x; "
+		  "before it had %u, %u and %#x" CURE,
 		  map_name, before->name, next->size, next->align, next->flags, before->size,
 		  before->align, before->flags);
 	return -EINVAL;

@@ -140,10 +140,9 @@ bool bpfring_task_begin_publish(struct bpfring_task_storage *ts, struct binding 
 		return false;
 	err = lock_soon(ts, byte);
 	if (err)
-		log_warn("map '%s': cannot tell other processes that set members of thread %d that "
-			 "it shares memory now: %s; after such a set BPF may see nothing shared "
-			 "until "
-			 "the thread binds anew\n",
+		log_warn("map '%s': other processes cannot see that thread %d is bound: %s; if one "
+			 "sets a member of it, BPF may lose the shared memory until the thread "
+			 "binds again\n",
 			 ts->map.name, (int)b->tid, bpfring_errname(err));
 	bpfring_task_unmark(ts, b);
 	b->mark = err ? 0 : byte;

@@ -43,8 +43,8 @@ static int handle_start(struct bpfring_task_storage *ts)
 		goto free_handle;
 	err = -pthread_key_create(&ts->key, bpfring_task_thread_ends);
 	if (err) {
-		log_error("map '%s': no thread-specific key: %s; a process has PTHREAD_KEYS_MAX of "
-			  "them\n",
+		log_error("map '%s': no thread-specific key is left: %s; a process can have "
+			  "PTHREAD_KEYS_MAX\n",
 			  ts->map.name, bpfring_errname(err));
 		goto free_path;
 	}
@@ -89,7 +89,7 @@ static int open_again(struct bpfring_task_storage *ts, struct map *map,
 		err = bpfring_task_replace(ts, map, opts, from, &same);
 		return err < 0 ? err : 0;
 	}
-	log_error("map '%s' id %u is open in this process without what belongs to the fall-back: "
+	log_error("map '%s' id %u is open in this process without the parts of the fall-back; "
 		  "close that handle first\n",
 		  map->name, map->id);
 	bpfring_map_close(map);

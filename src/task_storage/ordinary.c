@@ -23,7 +23,7 @@ static int ordinary_member(const struct bpfring_task_storage *ts, int index, siz
 		log_error("map '%s': member '%s' %s\n", ts->map.name, m->name,
 			  m->flags & BPFRING_TASK_MEMBER_SHARED ? "is shared: store into its memory"
 			  : m->flags & BPFRING_TASK_MEMBER_GONE
-				  ? "was of the map before; this one has no such member"
+				  ? "was in the map before; the map that is open now lacks it"
 				  : "is a bit field, a lock or a __kptr, which cannot be reached "
 				    "from here");
 		return -EINVAL;
@@ -100,10 +100,9 @@ static int set_foreign(struct bpfring_task_storage *ts, struct binding *b,
 	if (err)
 		bpfring_task_unmark(ts, b);
 	if (err == -EEXIST)
-		log_error(
-			"map '%s': the element of thread %d was made by its process or by BPF, or "
-			"shares memory of its process, which a write would cut off\n",
-			ts->map.name, (int)b->tid);
+		log_error("map '%s': another process or BPF made the element of thread %d, or the "
+			  "thread is bound; a write could cut off its shared memory\n",
+			  ts->map.name, (int)b->tid);
 	return err;
 }
 

@@ -101,13 +101,13 @@ static int prepare_map(const struct bpf_object *obj, const struct bpf_map *map, 
 	if (err)
 		return err;
 	if (!threads && layout.split_byte)
-		log_warn("map '%s': the bit field '%s' begins within a byte: kernels of today then "
+		log_warn("map '%s': the bit field '%s' begins within a byte: current kernels then "
 			 "see no __uptr in the value; use members of whole bytes\n",
 			 name, layout.split_byte->name);
 	if (threads && (layout.has_kptr || layout.has_lock)) {
-		log_error("map '%s': a value with a __kptr or a lock in it cannot take the "
-			  "fall-back, where a program writes it as a whole; keep them in a map of "
-			  "their own\n",
+		log_error("map '%s': a value with a __kptr or a lock cannot take the fall-back, "
+			  "where a program writes values as a whole; keep these members in another "
+			  "map\n",
 			  name);
 		err = -EOPNOTSUPP;
 	} else if (threads) {
@@ -167,8 +167,8 @@ static int choose(const char *name, uint32_t path)
 	if (known > 0 || (known < 0 && path == BPFRING_TASK_PATH_UPTR))
 		return BPFRING_TASK_PATH_UPTR;
 	if (known < 0) {
-		log_error("map '%s': cannot find out whether there is uptr: trying: %s; "
-			  "/sys/kernel/btf/vmlinux: %s; ask for one of the paths\n",
+		log_error("map '%s': cannot find out whether the kernel has uptr (trying it: %s; "
+			  "/sys/kernel/btf/vmlinux: %s); ask for one of the paths\n",
 			  name, uptr.reason, bpfring_errname(known));
 		return -EPERM;
 	}

@@ -194,8 +194,8 @@ int bpfring_task_end(struct bpfring_task_storage *ts, struct binding *b)
 	if (is_other)
 		bpfring_sys_close(id.pidfd);
 	if (err)
-		log_warn("map '%s': cannot delete the element of thread %d: %s; BPF keeps its "
-			 "last values until the thread ends\n",
+		log_warn("map '%s': cannot delete the element of thread %d: %s; BPF sees its last "
+			 "values until the thread ends\n",
 			 ts->map.name, (int)b->tid, bpfring_errname(err));
 	bpfring_task_give_up(ts, b);
 	return err;

@@ -201,8 +201,8 @@ static int find_place(const struct bpfring_task_storage *ts, struct place *to,
 	int err;
 
 	if (other_handle(ts, to->map.id)) {
-		log_error("map '%s' id %u is open in this process by another handle: close one of "
-			  "the two\n",
+		log_error("map '%s' id %u is open in this process with another handle; close one "
+			  "of the two\n",
 			  to->map.name, to->map.id);
 		return -EBUSY;
 	}

@@ -32,8 +32,8 @@ int bpfring_task_pidfd(pid_t tid)
 	int fd = bpfring_task_try_pidfd(tid);
 
 	if (fd == -EOPNOTSUPP)
-		log_error("thread %d: this kernel has no descriptors of threads (Linux 6.9), only "
-			  "of processes; on the fall-back the thread itself can do it\n",
+		log_error("thread %d: this kernel has no pidfds of threads (Linux 6.9); on the "
+			  "fall-back the thread itself can bind or set\n",
 			  (int)tid);
 	else if (fd < 0 && fd != -ESRCH)
 		log_error("thread %d: cannot open a pidfd: %s%s\n", (int)tid, bpfring_errname(fd),

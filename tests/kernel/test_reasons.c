@@ -286,10 +286,10 @@ static void maps_that_need_bpf(void)
 {
 	if (e.task)
 		CHILD_EXPECT("task storage", open_task_storage(bpf_map__fd(e.task->maps.named)),
-			     -refusal, "bpf() is refused to this process");
+			     -refusal, "this process may not call bpf()");
 	if (e.ops && bpfring_struct_ops_map_fd(e.ops) >= 0)
 		CHILD_EXPECT("struct_ops", open_struct_ops(bpfring_struct_ops_map_fd(e.ops)),
-			     -refusal, "bpf() is refused to this process");
+			     -refusal, "this process may not call bpf()");
 }
 
 static void without_bpf_there_is_proc(void **state)

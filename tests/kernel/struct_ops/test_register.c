@@ -130,7 +130,8 @@ static void test_register_again_refused(void **state)
 	BPFRING_OPTS(bpfring_struct_ops_opts, opts, .types = f->types);
 
 	if (!kernel_can(BPFRING_FEATURE_STRUCT_OPS_DETACH))
-		skip_because("links of this kernel do not tell of their detachment (Linux 6.11)");
+		skip_because("struct_ops links of this kernel do not report that they were "
+			     "detached (Linux 6.11)");
 	second = handle(f, skel, "cc_second");
 	assert_return_code(bpfring_struct_ops_register(ops), 0);
 	assert_return_code(bpfring_struct_ops_open(&other, bpfring_struct_ops_link_fd(ops), &opts),

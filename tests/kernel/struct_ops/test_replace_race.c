@@ -89,7 +89,8 @@ static void test_race_with_detach(void **state)
 	rig_begin(&r, *state);
 	if (!kernel_can(BPFRING_FEATURE_STRUCT_OPS_DETACH)) {
 		rig_end(&r);
-		skip_because("links of this kernel do not tell of their detachment (Linux 6.11)");
+		skip_because("struct_ops links of this kernel do not report that they were "
+			     "detached (Linux 6.11)");
 	}
 	update_hook.before = detach;
 	update_hook.ctx = &r;
@@ -107,7 +108,8 @@ static void test_race_lost(void **state)
 	rig_begin(&r, *state);
 	if (!kernel_can(BPFRING_FEATURE_STRUCT_OPS_DETACH)) {
 		rig_end(&r);
-		skip_because("links of this kernel do not tell of their detachment (Linux 6.11)");
+		skip_because("struct_ops links of this kernel do not report that they were "
+			     "detached (Linux 6.11)");
 	}
 	fds = count_fds();
 	update_hook.before = detach;

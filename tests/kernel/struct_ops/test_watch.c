@@ -57,7 +57,8 @@ static void test_event(void **state)
 	int64_t start;
 
 	if (!kernel_can(BPFRING_FEATURE_STRUCT_OPS_DETACH))
-		skip_because("links of this kernel do not tell of their detachment (Linux 6.11)");
+		skip_because("struct_ops links of this kernel do not report that they were "
+			     "detached (Linux 6.11)");
 	assert_int_equal(bpfring_struct_ops_watch(ops, l, on_event, &seen, NULL), -ENOLINK);
 	assert_return_code(bpfring_struct_ops_register(ops), 0);
 	assert_return_code(bpfring_struct_ops_watch(ops, l, on_event, &seen, NULL), 0);

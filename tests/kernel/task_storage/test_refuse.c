@@ -324,7 +324,7 @@ static void members_that_are_none(void **state)
 	assert_int_equal(bpfring_task_storage_open(&ts, fd, &opts), 0);
 	for (int i = 0; i < 2; i++) {
 		assert_int_equal(bpfring_task_storage_bind(ts, 0, &mem), -EINVAL);
-		logged("member 'cell', is no __uptr");
+		logged("no __uptr at offset");
 	}
 	bpfring_task_storage_close(ts);
 

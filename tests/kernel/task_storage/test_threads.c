@@ -91,7 +91,7 @@ static bool refused_without_pidfds(struct fixture *f)
 	assert_int_equal(bpfring_task_storage_bind_thread(f->ts, o.tid, f->cell, (void **)&cell),
 			 -EOPNOTSUPP);
 	assert_int_equal(log_lines(), 1);
-	assert_non_null(strstr(log_text(), "descriptors of threads (Linux 6.9)"));
+	assert_non_null(strstr(log_text(), "pidfds of threads (Linux 6.9)"));
 	assert_int_equal(bpfring_task_storage_get(f->ts, o.tid, 2, &weight, 4), -EOPNOTSUPP);
 	assert_int_equal(stats_of(f).bound, 0);
 	for (int i = 0; i < 3; i++)

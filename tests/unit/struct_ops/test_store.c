@@ -59,7 +59,7 @@ static void assert_forgotten(void)
 {
 	log_forget();
 	assert_int_equal(bpfring_struct_ops_set_optional(ops, NULL, 1), -EBUSY);
-	assert_said("or its map is stored");
+	assert_said("or whose map is stored");
 }
 
 /* Each member where the kernel has it, programs as descriptors, and nothing else. */
@@ -121,7 +121,7 @@ static void test_module(void **state)
 #endif
 	fake.data.flags = 1;
 	assert_int_equal(bpfring_struct_ops_store(ops), -EINVAL);
-	assert_said("or a member is set that the kernel does not let BPF set");
+	assert_said("or it sets a member that BPF may not set");
 	assert_int_equal(fake.trials, 0); /* maps of modules take more to create */
 	fake.data.flags = 0;
 	assert_int_equal(bpfring_struct_ops_register(ops), 0);
@@ -144,7 +144,7 @@ static void test_register_legacy(void **state)
 {
 	(void)state;
 	assert_int_equal(bpfring_struct_ops_store(ops), -EOPNOTSUPP);
-	assert_said("storing the value is registering");
+	assert_said("cannot be stored without being registered");
 	assert_int_equal(fake.updates, 0);
 	assert_int_equal(bpfring_struct_ops_register(ops), 0);
 	assert_int_equal(fake.updates, 1);
@@ -196,7 +196,7 @@ static void test_no_object(void **state)
 	assert_int_equal(bpfring_struct_ops_open(&bare, MAP_FD, &opts), 0);
 	assert_int_equal(bpfring_struct_ops_store(bare), -ENODATA);
 	assert_int_equal(bpfring_struct_ops_register(bare), -ENODATA);
-	assert_said("has to store it first");
+	assert_said("must store it first");
 	fake.state = BPFRING_STRUCT_OPS_STATE_READY;
 	assert_int_equal(bpfring_struct_ops_store(bare), 0);
 	assert_int_equal(bpfring_struct_ops_register(bare), 0);
@@ -303,7 +303,7 @@ static void test_no_culprit(void **state)
 	fake.data.flags = 0;
 	fake.data.number = 0; /* something is missing */
 	assert_int_equal(bpfring_struct_ops_store(ops), -EINVAL);
-	assert_said("members may be missing that it needs");
+	assert_said("it may lack members that it needs");
 }
 
 static void test_reasons(void **state)

@@ -128,12 +128,12 @@ static void types_that_are_refused(void **state)
 	types_new(&t, false);
 	inner = btf__add_struct(t.btf, "inner", 8);
 	btf__add_field(t.btf, "cell", t.pointer, 0, 0);
-	refused(&t, inner, -EOPNOTSUPP, "'it' has an __uptr inside");
-	refused(&t, btf__add_array(t.btf, t.u32, t.pointer, 2), -EOPNOTSUPP, "an __uptr inside");
-	refused(&t, t.u64, -EINVAL, "no __uptr member");
+	refused(&t, inner, -EOPNOTSUPP, "'it' contains an __uptr");
+	refused(&t, btf__add_array(t.btf, t.u32, t.pointer, 2), -EOPNOTSUPP, "contains an __uptr");
+	refused(&t, t.u64, -EINVAL, "no shared member");
 	refused(&t, btf__add_ptr(t.btf, btf__add_type_tag(t.btf, "kptr", t.cell)), -EINVAL,
-		"no __uptr member");
-	refused(&t, pointer_to(&t, t.u64, false), -EINVAL, "no __uptr member"); /* no struct */
+		"no shared member");
+	refused(&t, pointer_to(&t, t.u64, false), -EINVAL, "no shared member"); /* no struct */
 	refused(&t, 0, -EINVAL, "not a struct");
 	large = btf__add_struct(t.btf, "large", PAGE + 8);
 	btf__add_field(t.btf, "a", t.u64, 0, 0);
@@ -217,7 +217,7 @@ static void as_the_caller_says(void **state)
 	for (unsigned int i = 0; i < ARRAY_SIZE(many); i++)
 		many[i] = good;
 	assert_int_equal(declare(&other, many, ARRAY_SIZE(many)), -EINVAL);
-	assert_logged("more than 11 __uptr members");
+	assert_logged("more than 11 shared members");
 
 	bpfring_task_layout_free(&layout);
 }
@@ -325,7 +325,7 @@ static void types_that_are_bombs(void **state)
 	loop = (int)btf__type_cnt(t.btf);
 	assert_int_equal(btf__add_typedef(t.btf, "loop", loop), loop);
 	refused(&t, loop, -EINVAL, "broken, or nested too deeply");
-	refused(&t, pointer_to(&t, loop, false), -EINVAL, "no __uptr member");
+	refused(&t, pointer_to(&t, loop, false), -EINVAL, "no shared member");
 	assert_int_equal(read_types(&layout, &t, loop, false), -EINVAL);
 	assert_logged("not a struct");
 	btf__free(t.btf);
