@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
-/* What everybody who reads BTF needs. */
+/* What all readers of BTF need. */
 #ifndef BPFRING_BTF_H
 #define BPFRING_BTF_H
 

@@ -50,7 +50,7 @@ void bpfring_sys_unlock_byte(int fd, uint64_t offset);
 int bpfring_sys_lock_query(int fd, uint64_t offset, uint64_t *start, uint64_t *size);
 /* This process, as another one in its PID namespace can check it. */
 int bpfring_sys_self(struct process *ret);
-/* 1: it runs; 0: it has ended; or an error: it cannot be told from here. */
+/* 1: it runs; 0: it has ended; or an error: this process cannot find out. */
 int bpfring_sys_process_runs(const struct process *process);
 
 int bpfring_sys_eventfd(void);
@@ -78,7 +78,7 @@ uint32_t bpfring_sys_cpu(void); /* that this thread runs on, just now */
 int32_t bpfring_sys_thread(
 	void); /* kernel's number of this thread; in a forked child that of the parent's */
 bool bpfring_sys_thread_lives(int32_t thread);
-bool bpfring_sys_on_stack(uintptr_t at); /* of this thread; true too if nothing tells */
+bool bpfring_sys_on_stack(uintptr_t at); /* of this thread; also true if it is unknown */
 bool bpfring_sys_readable(int fd);
 int64_t bpfring_sys_now(void);
 

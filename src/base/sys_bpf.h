@@ -46,7 +46,7 @@ struct bpf_map_create_opts;
 int bpfring_sys_map_create(enum bpf_map_type type, uint32_t key_size, uint32_t value_size,
 			   uint32_t max_entries, const struct bpf_map_create_opts *opts);
 
-/* A program that returns 0 at once; of operations also their type and the number of one. */
+/* A program that only returns 0; of operations also their type and the number of one. */
 int bpfring_sys_prog_load_empty(uint32_t type, uint32_t btf_id, uint32_t member);
 
 struct privileges {

@@ -52,7 +52,7 @@ static int take_link(struct bpfring_struct_ops *ops, int fd)
 	ops->link_id = info.id;
 	err = bpfring_ops_open_linked(ops, no_others, &map);
 	if (err == -ENOLINK ||
-	    err == -EPERM) /* detached; or no CAP_SYS_ADMIN: without the map, then */
+	    err == -EPERM) /* detached, or no CAP_SYS_ADMIN: go on without the map */
 		return 0;
 	return err ? err : bpfring_ops_set_map(ops, &map);
 }
@@ -77,7 +77,7 @@ static int take_fd(struct bpfring_struct_ops **ret, int fd,
 		bpfring_sys_close(fd);
 		if (!err)
 			err = bpfring_ops_set_map(ops, &map);
-		if (!err) /* what can be learned from /proc alone is of no use */
+		if (!err) /* what /proc shows is not enough */
 			err = bpfring_ops_read_type_ids(ops, &value_id, &btf_id);
 	}
 	if (err)
@@ -128,7 +128,10 @@ int bpfring_struct_ops_open_object(struct bpfring_struct_ops **ret, struct bpf_o
 	return err;
 }
 
-/* Closing the last descriptor of a link unregisters; who only looks does not have the last. */
+/*
+ * Closing the last descriptor of a link unregisters the map. A handle that only looks does not have
+ * the last one.
+ */
 static void close_link(struct bpfring_struct_ops *ops)
 {
 	if (!ops->owns_link || !bpfring_scx_ends_another(ops)) {

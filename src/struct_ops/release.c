@@ -11,7 +11,7 @@
 #define LOOK_MIN_NS 1000000LL
 #define LOOK_MAX_NS 16000000LL
 
-/* Before 6.11 a link cannot be detached, only given up; that unregisters if nobody else has it. */
+/* Before 6.11 a link cannot be detached. Closing it unregisters if no other reference is left. */
 static int give_up_link(struct bpfring_struct_ops *ops)
 {
 	int fd;
@@ -19,7 +19,7 @@ static int give_up_link(struct bpfring_struct_ops *ops)
 	bpfring_sys_close(ops->link_fd);
 	ops->link_fd = -1;
 	fd = bpfring_sys_link_by_id(ops->link_id);
-	if (fd < 0) /* gone; or, without CAP_SYS_ADMIN, nobody can say */
+	if (fd < 0) /* gone; or unknown without CAP_SYS_ADMIN */
 		return 0;
 	bpfring_sys_close(fd);
 	log_error("struct_ops '%s': another descriptor or a pin keeps link id %u alive, and "
@@ -40,7 +40,7 @@ static int detach(struct bpfring_struct_ops *ops)
 	return err;
 }
 
-/* The handle goes on with the map that is in the link, if somebody has replaced the one it had. */
+/* If the handle's map has been replaced, the handle goes on with the map that is in the link. */
 static int follow_link(struct bpfring_struct_ops *ops, uint32_t map_id)
 {
 	const struct map *const no_others[] = {NULL};

@@ -12,7 +12,7 @@
 #include "base/sys_struct_ops.h"
 #include "struct_ops/struct_ops.h"
 
-#define TRIES 1000 /* each that fails is one in which somebody else succeeded */
+#define TRIES 1000 /* one fails only if another replacement succeeded meanwhile */
 
 /* Opens the map of @expected; fd -1 if there is no such condition. */
 static int open_expected(const struct bpfring_struct_ops *expected, struct map *ret)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
-/* Sets members of a map in a BPF object that is not loaded yet, and says which are optional. */
+/* Sets members of a map in a BPF object that is not loaded yet, and marks optional ones. */
 #include <errno.h>
 #include <string.h>
 
@@ -52,7 +52,7 @@ static int find_slot(struct bpfring_struct_ops *ops, const char *name,
 	return index;
 }
 
-/* What the caller sets is no longer what prepare() left out. */
+/* A member that the caller sets is no longer one that prepare() dropped. */
 static int was_set(struct bpfring_struct_ops *ops, int index)
 {
 	ops->source.members[index] &= (unsigned char)~MEMBER_DROPPED;

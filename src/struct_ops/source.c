@@ -176,9 +176,9 @@ enum member_difference bpfring_source_compare(const struct ops_source *source, u
 	return bpfring_compare_member(&mine, &kernels);
 }
 
-void bpfring_source_tell_difference(const struct ops_source *source, enum bpfring_log_level level,
-				    unsigned int own, const struct bpfring_struct_ops_type *type,
-				    unsigned int index, const char *so)
+void bpfring_source_log_difference(const struct ops_source *source, enum bpfring_log_level level,
+				   unsigned int own, const struct bpfring_struct_ops_type *type,
+				   unsigned int index, const char *so)
 {
 	const struct member_ref mine = own_member(source, own);
 	const struct member_ref kernels = kernel_member(type, index);

@@ -138,7 +138,7 @@ void bpfring_task_element_refer(struct bpfring_task_storage *ts, const struct bi
 		       &b->cell.ref[i], sizeof(b->cell.ref[i]));
 }
 
-/* What it does not take for a pointer of ours it shows. */
+/* It shows all that it does not take for an uptr. */
 int bpfring_task_element_check(struct bpfring_task_storage *ts, struct task_id id)
 {
 	int err;

@@ -191,7 +191,7 @@ void bpfring_slots_end_claims(struct slots *s)
 			bpfring_claim_end_part(slot_claim(s, chunk), s->claim_fd, s->claims[chunk]);
 }
 
-/* 32 bits, never 0: that is a slot that nobody has used yet. */
+/* 32 bits, never 0, which marks a slot that was never used. */
 void bpfring_slots_next_generation(const struct slots *s, uint32_t slot)
 {
 	uint32_t next = s->generation[slot] ? s->generation[slot] + 1 : s->first;

@@ -166,7 +166,7 @@ int bpfring_task_layout_from_btf(struct task_layout *ret, const struct btf *btf,
 	return err;
 }
 
-/* Those who do not say how long theirs are have those of version 0.1. */
+/* Members without a size have that of version 0.1. */
 #define FIRST_SIZE (offsetof(struct bpfring_task_member, flags) + sizeof(uint32_t))
 
 static int read_declared(struct bpfring_task_member *ret,

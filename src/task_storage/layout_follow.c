@@ -12,7 +12,7 @@
 
 #define TAKEN (1U << 31) /* flag of a member of the new map, while it is compared */
 
-/* Members without a name are told apart by where they are. */
+/* Members without a name are identified by their offset. */
 static struct bpfring_task_member *find(const struct task_layout *in,
 					const struct bpfring_task_member *like)
 {

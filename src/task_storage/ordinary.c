@@ -50,7 +50,7 @@ static int change(struct bpfring_task_storage *ts, struct task_id id, const stru
 	return bpfring_task_element_write(ts, id, flags);
 }
 
-/* The same, again if somebody made the element in between. */
+/* The same, again if the element was made in between. */
 static int change_any(struct bpfring_task_storage *ts, struct task_id id, const struct binding *b,
 		      const struct bpfring_task_member *m, const void *data)
 {

@@ -96,7 +96,7 @@ static int prepare_map(const struct bpf_object *obj, const struct bpf_map *map, 
 	int err;
 
 	if (!bind)
-		return 0; /* not declared with BPFRING_TASK_STORAGE(): none of ours */
+		return 0; /* not declared with BPFRING_TASK_STORAGE(): not of this library */
 	err = declared(&layout, obj, map);
 	if (err)
 		return err;
@@ -312,7 +312,7 @@ int bpfring_task_storage_pin(const struct bpf_object *obj, const char *name, con
 		log_error("map '%s': cannot pin it: is the object loaded?\n", name);
 		return -EBADF;
 	}
-	/* The map last: who finds it finds the rest. */
+	/* The map comes last, so that a process that finds it finds the rest. */
 	if (bpfring_task_object_is_fallback(obj))
 		err = pin_parts(obj, map, path);
 	else
