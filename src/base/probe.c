@@ -111,10 +111,10 @@ static void judge_types(struct bpfring_probe_result *now)
 	bpfring_sys_close(sys);
 	now->state = BPFRING_PROBE_NOT_PERMITTED;
 	if (now->err != -ENOENT) {
-		now->reason = "cannot tell: the kernel's types, /sys/kernel/btf/vmlinux, cannot be "
+		now->reason = "unknown: the kernel's types, /sys/kernel/btf/vmlinux, cannot be "
 			      "read";
 	} else if (sys < 0) {
-		now->reason = "cannot tell: the kernel's types are in /sys/kernel/btf/vmlinux, but "
+		now->reason = "unknown: the kernel's types are in /sys/kernel/btf/vmlinux, but "
 			      "/sys is not mounted";
 	} else {
 		now->state = BPFRING_PROBE_NO;
