@@ -138,20 +138,8 @@ int main(void)
 		cmocka_unit_test(test_replace),
 		cmocka_unit_test(test_replace_by_other_type),
 	};
-	struct bpfring_struct_ops_types *types;
-	const struct bpfring_struct_ops_type *type;
-	int err;
 
-	err = bpfring_struct_ops_types_load(&types);
-	if (err) {
-		printf("skipped: cannot read the kernel's types: %s\n", bpfring_errname(err));
+	if (!kernel_has_type("Qdisc_ops", "Qdisc_ops"))
 		return 77;
-	}
-	err = bpfring_struct_ops_types_find(types, "Qdisc_ops", &type);
-	bpfring_struct_ops_types_free(types);
-	if (err) {
-		printf("skipped: this kernel has no Qdisc_ops\n");
-		return 77;
-	}
 	return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -267,20 +267,8 @@ int main(void)
 		cmocka_unit_test(test_leave_namesake_alone),
 		cmocka_unit_test(test_register_again),
 	};
-	struct bpfring_struct_ops_types *types;
-	const struct bpfring_struct_ops_type *type;
-	int err;
 
-	err = bpfring_struct_ops_types_load(&types);
-	if (err) {
-		printf("skipped: cannot read the kernel's types: %s\n", bpfring_errname(err));
+	if (!kernel_has_type("sched_ext_ops", "sched_ext"))
 		return 77;
-	}
-	err = bpfring_struct_ops_types_find(types, "sched_ext_ops", &type);
-	bpfring_struct_ops_types_free(types);
-	if (err) {
-		printf("skipped: this kernel has no sched_ext\n");
-		return 77;
-	}
 	return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -154,6 +154,23 @@ bool kernel_can(enum bpfring_feature feature)
 	return can[feature];
 }
 
+bool kernel_has_type(const char *type, const char *what)
+{
+	struct bpfring_struct_ops_types *types;
+	const struct bpfring_struct_ops_type *found;
+	int err = bpfring_struct_ops_types_load(&types);
+
+	if (err) {
+		printf("skipped: cannot read the kernel's types: %s\n", bpfring_errname(err));
+		return false;
+	}
+	err = bpfring_struct_ops_types_find(types, type, &found);
+	bpfring_struct_ops_types_free(types);
+	if (err)
+		printf("skipped: this kernel has no %s\n", what);
+	return !err;
+}
+
 void need_links(void)
 {
 	if (kernel_can(BPFRING_FEATURE_STRUCT_OPS_LINK))

@@ -21,6 +21,8 @@ int teardown(void **state); /* group tear-down */
 /* libbpf >= 1.4: can set members, and knows which a kernel lacks. */
 bool libbpf_is_new(void);
 bool kernel_can(enum bpfring_feature feature);
+/* Else prints that the test is skipped for want of @what; before the group set-up. */
+bool kernel_has_type(const char *type, const char *what);
 void need_links(void); /* skips the test before Linux 6.4 */
 
 /* Opens, prepares @map in @mode and loads. */
