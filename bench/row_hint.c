@@ -43,7 +43,7 @@ static void hint_close(struct hint_session *s)
 static int hint_open(struct hint_session *s, const struct impl *impl)
 {
 	BPFRING_OPTS(bpfring_task_prepare_opts, opts,
-		     .path = impl->no_wakeup ? BPFRING_TASK_FALLBACK : BPFRING_TASK_UPTR);
+		     .path = impl->no_wakeup ? BPFRING_TASK_PATH_FALLBACK : BPFRING_TASK_PATH_UPTR);
 	int err;
 
 	*s = (struct hint_session){.pidfd = -1};

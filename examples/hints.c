@@ -157,7 +157,7 @@ static void print_table(const struct worker *workers)
 static int load(struct hints_bpf **ret)
 {
 	BPFRING_OPTS(bpfring_task_prepare_opts, opts,
-		     .path = env.fallback ? BPFRING_TASK_FALLBACK : BPFRING_TASK_AUTO);
+		     .path = env.fallback ? BPFRING_TASK_PATH_FALLBACK : BPFRING_TASK_PATH_AUTO);
 	struct hints_bpf *skel = hints_bpf__open();
 	int err = skel ? bpfring_task_storage_prepare(skel->obj, "hints", &opts) : -errno;
 
@@ -194,6 +194,7 @@ static int run_all(struct worker *workers, struct bpfring_task_storage *ts)
 int main(int argc, char **argv)
 {
 	static struct worker workers[MAX_THREADS];
+	BPFRING_OPTS(bpfring_task_storage_stats, stats);
 	struct bpfring_task_storage *ts = NULL;
 	struct hints_bpf *skel = NULL;
 	int err;
@@ -202,8 +203,10 @@ int main(int argc, char **argv)
 	err = load(&skel);
 	if (!err)
 		err = bpfring_task_storage_open_object(&ts, skel->obj, "hints", NULL);
+	if (!err)
+		err = bpfring_task_storage_stats(ts, &stats);
 	if (!err) {
-		printf("path: %s\n", bpfring_task_storage_path(ts) == BPFRING_TASK_UPTR
+		printf("path: %s\n", stats.path == BPFRING_TASK_PATH_UPTR
 					     ? "memory pinned by the kernel (uptr)"
 					     : "slots of a memory-mapped array (fall-back)");
 		err = run_all(workers, ts);

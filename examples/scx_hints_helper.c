@@ -88,6 +88,7 @@ static int load(struct helper *h)
 	const struct scheduler_opts opts = {
 		.types = h->types, .number = h->loads + 1, .fallback = h->fallback};
 	const struct scheduler_handler handler = {.answer = on_answer, .ended = on_ended, .ctx = h};
+	BPFRING_OPTS(bpfring_task_storage_stats, stats);
 	int err;
 
 	memset(&h->exit, 0, sizeof(h->exit));
@@ -101,7 +102,8 @@ static int load(struct helper *h)
 	h->loads++;
 	if (h->loads == 1)
 		printf("scheduler 1 is loaded; hints: %s\n",
-		       bpfring_task_storage_path(h->ts) == BPFRING_TASK_UPTR
+		       !bpfring_task_storage_stats(h->ts, &stats) &&
+				       stats.path == BPFRING_TASK_PATH_UPTR
 			       ? "memory pinned by the kernel (uptr)"
 			       : "slots of a memory-mapped array (fall-back)");
 	else

@@ -75,7 +75,7 @@ static int on_watch(void *ctx, struct bpfring_struct_ops *ops,
 static int load(struct scheduler *s, const struct scheduler_opts *opts)
 {
 	BPFRING_OPTS(bpfring_task_prepare_opts, task_opts,
-		     .path = opts->fallback ? BPFRING_TASK_FALLBACK : BPFRING_TASK_AUTO);
+		     .path = opts->fallback ? BPFRING_TASK_PATH_FALLBACK : BPFRING_TASK_PATH_AUTO);
 	BPFRING_OPTS(bpfring_struct_ops_opts, ops_opts, .types = opts->types);
 	int err;
 

@@ -1,19 +1,23 @@
 /* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
 /*
- * Named values: small values of each thread, declared by name at run time, over task storage.
+ * Named values: small values of each thread that programs declare by name at run time. They live in
+ * task storage.
  *
- * The libraries of a process need not know each other, nor the BPF program: each declares the
- * values that it can tell ("gc.active", 4 bytes), the BPF program asks for those that it can use,
- * and where both know a name they share it. The BPF half is bpf/names.bpf.h: it defines the two
- * __uptr members that the map's value needs and looks a name up once per thread.
+ * The libraries of a process need to know neither each other nor the BPF program. Each library
+ * declares the values that it can provide ("gc.active", 4 bytes), and the BPF program asks for
+ * those that it can use. A value that both know is shared. The BPF half, bpf/names.bpf.h, defines
+ * the two shared members that the map's value needs, and looks a name up once per thread.
  *
  *	bpfring_names_open(&names, ts);
  *	gc = bpfring_names_declare(names, "gc.active", sizeof(uint32_t));
  *	bpfring_names_bind(names, gc, (void **)&active);            in every thread
  *	*active = 1;
  *
- * Names are of the process, values of the thread. Declarations last as long as the task storage
- * handle is open. Threads: everything may be called from any thread, except close.
+ * All threads of a process have the same names, and each has its own values. Declarations last as
+ * long as the task storage handle is open. Needs Linux 6.1 on the fall-back and 6.13 on uptr, as
+ * all of task storage.
+ *
+ * Threads: any thread may make any call, except that close() must be alone.
  */
 #ifndef BPFRING_NAMES_H
 #define BPFRING_NAMES_H
@@ -28,30 +32,30 @@ struct bpfring_task_storage;
 struct bpfring_names;
 
 /**
- * bpfring_names_open() - the named values of a task storage map.
- * @ret: bpfring_names_close()
- * @ts:  whose value has the members of BPFRING_NAMED_MEMBERS; it must stay open
+ * bpfring_names_open() - use the named values of a task storage map.
+ * @ret: free it with bpfring_names_close()
+ * @ts:  a map whose value has the members of BPFRING_NAMED_MEMBERS; it must stay open
  *
- * Return: 0; -EINVAL: NULL; -ENOENT: the map's value has no such members; -ENOMEM; -ENOSYS: no
- * getrandom().
+ * Return: 0; -EINVAL: NULL; -ENOENT: the map's value has no such members; -ENOMEM; -ENOSYS: the
+ * kernel has no getrandom().
  */
 BPFRING_API int bpfring_names_open(struct bpfring_names **ret, struct bpfring_task_storage *ts);
 
-/* Names that were declared stay. NULL is fine. */
+/** bpfring_names_close() - free the handle; declared names stay. NULL is fine. */
 BPFRING_API void bpfring_names_close(struct bpfring_names *names);
 
 /**
- * bpfring_names_declare() - a value that this process can tell.
- * @name: at most 55 bytes; of the form "library.value" by convention
+ * bpfring_names_declare() - declare a value that this process provides.
+ * @name: at most 55 bytes; by convention "library.value"
  * @size: bytes; BPF programs must ask for the same size
  *
- * Declaring a name again, also by another library in the process, gives the same value.
+ * If the name is declared already, even by another library in the process, this gives the same
+ * value.
  *
- * Linux 6.1 on the fall-back, 6.13 on uptr, as all of task storage.
- *
- * Return: a handle for bpfring_names_bind() (>= 0), or -EINVAL: NULL, an empty name, size 0 or >
- * 65535; -ENAMETOOLONG; -EEXIST: declared with another size; -ENOSPC: 63 names, or all bytes that
- * the BPF program provides, are taken; what bpfring_task_storage_bind() says of memory.
+ * Return: a number for bpfring_names_bind() (>= 0), or -EINVAL: NULL, an empty name, or a size that
+ * is 0 or above 65535; -ENAMETOOLONG; -EEXIST: the name is declared with another size; -ENOSPC: 63
+ * names, or all bytes that the BPF program provides, are taken; -ENOMEM, and -ENOSPC as for
+ * bpfring_task_storage_bind().
  */
 BPFRING_API int bpfring_names_declare(struct bpfring_names *names, const char *name, size_t size);
 

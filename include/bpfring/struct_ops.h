@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
 /*
- * struct_ops: kernel operations written in BPF (a congestion control, a scheduler, ...): prepared,
- * registered, replaced, watched, inspected and unregistered.
+ * struct_ops: kernel operations written in BPF, such as a congestion control or a scheduler. These
+ * calls prepare, register, replace, watch, inspect and unregister them.
  *
- * A handle stands for one struct_ops map, for a link that registers it, or for both. It comes from
- * a BPF object that is about to be loaded, or from a descriptor, an id or a pin of what another
- * process loaded. The usual life:
+ * A handle stands for one struct_ops map, for a link that registers a map, or for both. It is
+ * opened from a BPF object before that is loaded, or from a descriptor or a pin of something that
+ * any process has loaded. For an id, bpf_map_get_fd_by_id() or bpf_link_get_fd_by_id() of libbpf
+ * gives the descriptor. The usual life:
  *
  *	obj = bpf_object__open(...);
  *	bpfring_struct_ops_open_object(&ops, obj, "my_cc", NULL);
@@ -13,23 +14,25 @@
  *	bpfring_struct_ops_prepare(ops, BPFRING_STRUCT_OPS_MODE_AUTO);
  *	bpf_object__load(obj);
  *	bpfring_struct_ops_register(ops);
- *	bpfring_struct_ops_pin_link(ops, "/sys/fs/bpf/my_cc");      to outlive this process
+ *	bpf_obj_pin(bpfring_struct_ops_link_fd(ops), "/sys/fs/bpf/my_cc"); // to outlive the process
  *	...
  *	bpfring_struct_ops_unregister(ops);
  *	bpfring_struct_ops_wait_released(ops, -1);
  *	bpfring_struct_ops_close(ops);
  *
- * Two modes of registration. With a link (Linux 6.4) it lasts as long as the link: a descriptor or
- * a pin of it; it can be replaced at once, without a gap. Without one (legacy) storing the map's
- * value registers it, and it stays, also after the process, until it is deleted.
+ * There are two modes of registration. In link mode (Linux 6.4) the registration lasts as long as
+ * the link, which a descriptor or a pin keeps alive, and another map can replace the first one
+ * without a gap. In legacy mode, storing the map's value registers it. It stays registered, even
+ * after the process has ended, until the value is deleted.
  *
- * States of a map: INIT (no value yet) -> READY (link mode: has its value, links may register it),
- * or INIT -> INUSE (legacy: registered) -> TOBEFREE (unregistered, the kernel may still use it). A
- * value is stored once and never changes: to change something, load another map and replace.
+ * A map in link mode goes from INIT (it has no value yet) to READY (it has one, and links may
+ * register it). A legacy map goes from INIT to INUSE (registered) and from there to TOBEFREE
+ * (unregistered, but the kernel may still use it). A value is stored once and never changes. To
+ * change something, load another map and replace the first one.
  *
- * Threads: one thread at a time uses a handle. Needs: Linux 5.6, CAP_BPF for loading; the other
- * calls need only descriptors, by id also CAP_SYS_ADMIN. docs/struct_ops.md has the table of
- * operations by mode and kernel version.
+ * Threads: use a handle from one thread at a time. Needs Linux 5.6, and CAP_BPF to load the object.
+ * All other calls work with descriptors alone. docs/struct_ops.md has a table of operations by mode
+ * and kernel version. The kernel's side is kernel/bpf/bpf_struct_ops.c.
  */
 #ifndef BPFRING_STRUCT_OPS_H
 #define BPFRING_STRUCT_OPS_H
@@ -48,8 +51,8 @@ struct bpfring_struct_ops;
 /**
  * struct bpfring_struct_ops_opts - how a handle is opened.
  * @sz:    sizeof(struct bpfring_struct_ops_opts)
- * @types: the kernel's types, to share among handles; must outlive the handle. NULL: the handle
- *         loads them when it needs them
+ * @types: the kernel's types, if several handles are to share them; they must outlive the handle.
+ *         NULL: the handle loads its own when it first needs them
  */
 struct bpfring_struct_ops_opts {
 	size_t sz;
@@ -59,107 +62,97 @@ struct bpfring_struct_ops_opts {
 /* ---- Open and close ---- */
 
 /**
- * bpfring_struct_ops_open() - a handle on a map or a link by its descriptor.
+ * bpfring_struct_ops_open() - open a map or a link by its descriptor.
  * @ret:  the handle; free it with bpfring_struct_ops_close()
- * @fd:   a struct_ops map or a struct_ops link; it is duplicated
+ * @fd:   a struct_ops map or a struct_ops link; the library duplicates it
  * @opts: NULL for defaults
  *
- * From a link the handle learns the map by its id; without CAP_SYS_ADMIN it goes on without the
- * map: detaching and watching work, replacing if the caller names the map that is in the link, and
- * what needs the map gives -ENOENT.
+ * A handle of a link opens the map in that link by its id, which needs CAP_SYS_ADMIN. Without this
+ * capability the handle has no map: it can detach and watch the link, and it can replace the map if
+ * the caller says which map is in the link. Calls that need the map return -ENOENT.
  *
- * Return: 0, or -EINVAL: @ret is NULL, or neither a map nor a link of struct_ops; -E2BIG: @opts is
- * from a newer library; -EBADF: @fd is closed; -ENOMEM, -EMFILE, -ENFILE.
+ * Return: 0, or -EINVAL: @ret is NULL, or @fd is neither a map nor a link of struct_ops; -E2BIG:
+ * @opts is from a newer library; -EBADF: @fd is closed; -ENOMEM, -EMFILE, -ENFILE; -EPERM: bpf() is
+ * refused.
  */
 BPFRING_API int bpfring_struct_ops_open(struct bpfring_struct_ops **ret, int fd,
 					const struct bpfring_struct_ops_opts *opts);
 
 /**
- * bpfring_struct_ops_open_pinned() - the same for a map or a link pinned in a BPF file system.
- * Return: as bpfring_struct_ops_open(), and -ENOENT: no such pin; -EACCES, -EPERM.
+ * bpfring_struct_ops_open_pinned() - open a map or a link that is pinned in a BPF file system.
+ * Return: as bpfring_struct_ops_open(), and -ENOENT: there is no such pin; -EACCES, -EPERM.
  */
 BPFRING_API int bpfring_struct_ops_open_pinned(struct bpfring_struct_ops **ret, const char *path,
 					       const struct bpfring_struct_ops_opts *opts);
 
 /**
- * bpfring_struct_ops_open_id() - the same for a map by its id. Needs CAP_SYS_ADMIN.
- * Return: as bpfring_struct_ops_open(), and -ENOENT: no such map; -EPERM.
- */
-BPFRING_API int bpfring_struct_ops_open_id(struct bpfring_struct_ops **ret, uint32_t map_id,
-					   const struct bpfring_struct_ops_opts *opts);
-
-/**
- * bpfring_struct_ops_open_link_id() - the same for a link by its id. Needs CAP_SYS_ADMIN.
- * Return: as bpfring_struct_ops_open(), and -ENOENT: no such link; -EPERM.
- */
-BPFRING_API int bpfring_struct_ops_open_link_id(struct bpfring_struct_ops **ret, uint32_t link_id,
-						const struct bpfring_struct_ops_opts *opts);
-
-/**
- * bpfring_struct_ops_open_object() - a handle on a map of a BPF object, loaded or still to be
- * loaded.
- * @obj:  must stay open until the map is stored, registered or replaces another; then the handle
- *        forgets it
- * @name: the variable in SEC(".struct_ops") or SEC(".struct_ops.link")
+ * bpfring_struct_ops_open_object() - open a map of a BPF object, before or after it is loaded.
+ * @obj:  stays the caller's, and open until the map is stored, registered or replaces another one;
+ *        the handle then forgets it
+ * @name: of the variable in SEC(".struct_ops") or SEC(".struct_ops.link")
  *
- * Return: 0, or -ENOENT: the object has no such map (libbpf before 1.2 does not see the section
- * ".struct_ops.link": use ".struct_ops", bpfring_struct_ops_prepare() chooses the mode); -EINVAL:
- * NULL, a map of another type, or BTF that does not describe it; -E2BIG: @opts; -ENOMEM.
+ * libbpf before 1.2 does not see the section ".struct_ops.link". Use ".struct_ops" then;
+ * bpfring_struct_ops_prepare() chooses the mode anyway.
+ *
+ * Return: 0, or -ENOENT: the object has no such map; -EINVAL: NULL, a map of another type, or the
+ * object's BTF does not describe the map; -E2BIG: @opts is from a newer library; -ENOMEM.
  */
 BPFRING_API int bpfring_struct_ops_open_object(struct bpfring_struct_ops **ret,
 					       struct bpf_object *obj, const char *name,
 					       const struct bpfring_struct_ops_opts *opts);
 
 /**
- * bpfring_struct_ops_close() - close the handle's descriptors and free it.
+ * bpfring_struct_ops_close() - end the watch, close the handle's descriptors and free it.
  * @ops: NULL is fine
  *
- * If it has the last reference of an unpinned link, this unregisters. Ends its watch.
+ * If the handle holds the last reference of a link, closing it unregisters the map.
  *
- * A scheduler that sched_ext has ejected keeps its link. If another scheduler runs by now, some
- * kernels (6.18 and 6.19; 7.2 no longer) would end that one when the link is closed. Then the
- * descriptor stays open, with a warning, if this handle registered it or was to unregister it.
+ * A scheduler that sched_ext has ejected keeps its link. If another scheduler runs by then, some
+ * kernels (6.18 and 6.19, but no longer 7.2) end that one when the link is closed. If this handle
+ * registered the ejected scheduler, or was asked to unregister it, the library therefore leaves the
+ * descriptor open and logs a warning.
  */
 BPFRING_API void bpfring_struct_ops_close(struct bpfring_struct_ops *ops);
 
-/** bpfring_struct_ops_map_fd() - the handle's own descriptor of the map, -1 if it has none. */
+/**
+ * bpfring_struct_ops_map_fd() - the handle's descriptor of the map.
+ * Return: the descriptor, which stays the handle's; -1: it has no map yet; -EINVAL: NULL.
+ */
 BPFRING_API int bpfring_struct_ops_map_fd(const struct bpfring_struct_ops *ops);
-/** bpfring_struct_ops_link_fd() - the handle's own descriptor of the link, -1 if it has none. */
+
+/**
+ * bpfring_struct_ops_link_fd() - the handle's descriptor of the link.
+ * Return: the descriptor, which stays the handle's; -1: it has no link; -EINVAL: NULL.
+ */
 BPFRING_API int bpfring_struct_ops_link_fd(const struct bpfring_struct_ops *ops);
-/** bpfring_struct_ops_map_id() - id of the map, 0 if it has none. */
-BPFRING_API uint32_t bpfring_struct_ops_map_id(const struct bpfring_struct_ops *ops);
-/** bpfring_struct_ops_link_id() - id of the link, 0 if it has none. */
-BPFRING_API uint32_t bpfring_struct_ops_link_id(const struct bpfring_struct_ops *ops);
 
 /* ---- Prepare: handles of bpfring_struct_ops_open_object(), before bpf_object__load() ---- */
 
 /**
  * bpfring_struct_ops_set_int() - set an integer, boolean, enum or flags member.
  * @member: its name in the object's struct
+ * @value:  an unsigned member of 64 bits takes its bits, so that -1 sets them all
  *
- * Return: 0, or -ERANGE: @value does not fit the member; -EINVAL: NULL, or not a member of that
- * kind (pointers to data are always refused); -ENOENT: the object's struct has no such member;
- * -EBUSY: the handle is not of an object, or the object is loaded already; -EOPNOTSUPP: needs
- * libbpf 1.4.
+ * Return: 0, or -ERANGE: @value does not fit the member; -EINVAL: NULL, or a member of another kind
+ * (pointers to data cannot be set at all); -ENOENT: the object's struct has no such member; -EBUSY:
+ * the handle is not of an object, or the object is loaded already; -EOPNOTSUPP: libbpf is older
+ * than 1.4.
  */
 BPFRING_API int bpfring_struct_ops_set_int(struct bpfring_struct_ops *ops, const char *member,
 					   int64_t value);
 
-/** bpfring_struct_ops_set_uint() - the same for values above INT64_MAX too. */
-BPFRING_API int bpfring_struct_ops_set_uint(struct bpfring_struct_ops *ops, const char *member,
-					    uint64_t value);
-
 /**
- * bpfring_struct_ops_set_string() - set an array of char; the rest of it becomes zero.
- * Return: as bpfring_struct_ops_set_int(); -ERANGE: too long for the member, final NUL included.
+ * bpfring_struct_ops_set_string() - set an array of char. Zeros fill the rest of it.
+ * Return: as bpfring_struct_ops_set_int(); -ERANGE: @value and its NUL are too long for the member.
  */
 BPFRING_API int bpfring_struct_ops_set_string(struct bpfring_struct_ops *ops, const char *member,
 					      const char *value);
 
 /**
  * bpfring_struct_ops_set_program() - choose the program of a function member.
- * @prog: a SEC("struct_ops") program of the same object; NULL: none. A program that then has no
- *        member left is not loaded.
+ * @prog: a SEC("struct_ops") program of the same object; NULL: none
+ *
+ * libbpf does not load a program that no member uses.
  *
  * Return: as bpfring_struct_ops_set_int(); -EINVAL also for a program of another type.
  */
@@ -167,11 +160,12 @@ BPFRING_API int bpfring_struct_ops_set_program(struct bpfring_struct_ops *ops, c
 					       struct bpf_program *prog);
 
 /**
- * bpfring_struct_ops_set_optional() - what if a member is set that does not fit the running kernel?
+ * bpfring_struct_ops_set_optional() - say what to do with a member that the kernel cannot take.
  * @member:   its name; NULL: all members
- * @optional: non-zero: bpfring_struct_ops_prepare() drops it; 0, the default: it fails
+ * @optional: non-zero: bpfring_struct_ops_prepare() drops the member; 0, the default: it fails
  *
- * A member does not fit if the kernel's struct lacks it, or has another prototype for it.
+ * The kernel cannot take a member if its own struct lacks it, or has another prototype for it.
+ * Members that are not set never matter.
  *
  * Return: as bpfring_struct_ops_set_int(), but never -EOPNOTSUPP.
  */
@@ -179,43 +173,47 @@ BPFRING_API int bpfring_struct_ops_set_optional(struct bpfring_struct_ops *ops, 
 						int optional);
 
 enum bpfring_struct_ops_mode {
-	BPFRING_STRUCT_OPS_MODE_AUTO = 0,   /* a link where kernel and type take one, else legacy */
-	BPFRING_STRUCT_OPS_MODE_LINK = 1,   /* a link or nothing */
+	BPFRING_STRUCT_OPS_MODE_AUTO = 0,   /* a link if kernel and type take one, else legacy */
+	BPFRING_STRUCT_OPS_MODE_LINK = 1,   /* a link; fail if the kernel has none */
 	BPFRING_STRUCT_OPS_MODE_LEGACY = 2, /* without a link */
 };
 
 /**
- * bpfring_struct_ops_prepare() - fit the map to the running kernel. The last step before
+ * bpfring_struct_ops_prepare() - fit the map to the running kernel, right before
  * bpf_object__load().
  * @mode: enum bpfring_struct_ops_mode
  *
- * Compares the object's struct with the kernel's, drops members that do not fit if they are set
- * and optional, and chooses the mode. The log says of each member that does not fit what the
- * object and the kernel declare. Prototypes fit if they have the same number of arguments, and
- * each argument and the result is an integer of the same size, a pointer to the same thing
- * (structs by name; void * fits every pointer), or the same struct. Neither libbpf nor the kernel
- * compares them.
+ * This compares the object's struct with the kernel's, drops optional members that are set and do
+ * not fit, and chooses the mode. For each member that does not fit, the log shows both
+ * declarations. Neither libbpf nor the kernel compares prototypes. Two prototypes fit if they have
+ * the same number of arguments, and if each argument and the result is an integer of the same size,
+ * a pointer to the same thing (structs are compared by name; void * fits every pointer), or the
+ * same struct.
  *
- * From then on the map is left out when a skeleton attaches what it has (libbpf 1.5); storing and
- * registering do the same. It can be called again: what was dropped stays dropped and counts
- * again, unless it has been set since. If it fails, the map is as it was.
+ * Afterwards a skeleton's attach leaves the map out (libbpf 1.5), as it does after storing and
+ * registering. The call may be repeated. A member that was dropped stays dropped and is counted
+ * again, unless it has been set since. If the call fails, the map is as it was before.
  *
- * Return: number of members dropped, see bpfring_struct_ops_dropped(), or
- * -ENOENT: the kernel lacks the type, or a member that is set and not optional; -EINVAL: NULL,
- * unknown mode, a member that is set and not optional has another prototype in the kernel, or a
- * member that is no function has another kind or size there, set or not (libbpf loads no such
- * object); -EOPNOTSUPP: the kernel knows no links, or a member does not fit and libbpf is older
- * than 1.4, which neither drops members nor shows whether they are set; -EBUSY: not of an object,
- * or loaded already; -ENOMEM, or as bpfring_struct_ops_types_load(). Of several the first.
+ * Return: the number of members dropped, see bpfring_struct_ops_dropped(), or the first of these
+ * errors. -ENOENT: the kernel lacks the type, or lacks a member that is set and not optional;
+ * -EINVAL: NULL; an unknown mode; the kernel has another prototype for a member that is set and not
+ * optional; or a member that is no function has another kind or size in the kernel, set or not,
+ * since libbpf loads no such object; -EOPNOTSUPP: the kernel has no links, or a member does not fit
+ * and libbpf is older than 1.4, which can neither drop members nor show whether they are set;
+ * -EBUSY: the handle is not of an object, or the object is loaded already; -ENOMEM; or an error of
+ * bpfring_struct_ops_types_load().
  */
 BPFRING_API int bpfring_struct_ops_prepare(struct bpfring_struct_ops *ops,
 					   enum bpfring_struct_ops_mode mode);
 
 /**
- * bpfring_struct_ops_dropped() - names of what bpfring_struct_ops_prepare() dropped, from 0. Ask
- * before the map is stored or registered: the handle then forgets the object.
- * @ret: lives as long as the object
- * Return: 0; -ENOENT: there are not so many; -EINVAL: NULL.
+ * bpfring_struct_ops_dropped() - name a member that bpfring_struct_ops_prepare() dropped.
+ * @index: from 0
+ * @ret:   the name, which lives as long as the object
+ *
+ * Call it before the map is stored or registered, because the handle then forgets the object.
+ *
+ * Return: 0; -ENOENT: fewer members were dropped; -EINVAL: NULL.
  */
 BPFRING_API int bpfring_struct_ops_dropped(const struct bpfring_struct_ops *ops, unsigned int index,
 					   const char **ret);
@@ -223,126 +221,114 @@ BPFRING_API int bpfring_struct_ops_dropped(const struct bpfring_struct_ops *ops,
 /* ---- Register, replace, unregister ---- */
 
 /**
- * bpfring_struct_ops_store() - give a link-mode map its value without registering it: INIT ->
- * READY.
+ * bpfring_struct_ops_store() - give a map in link mode its value, without registering it.
  *
- * For maps that another process is to register, or that are to replace another. Registering and
- * replacing do this by themselves if the handle is of an object.
+ * The map goes from INIT to READY. Use this for a map that another process registers, or that
+ * replaces another one later. Registering and replacing store the value themselves if the handle is
+ * of an object. libbpf 1.2 and 1.3 cannot store without registering: with them the map is
+ * registered, and the handle has the link.
  *
- * Return: 0, also if it is READY already; -ENODATA: the handle is not of an object, so nobody here
- * knows the value; -EOPNOTSUPP: a legacy map, where storing is registering; -EINVAL: NULL, the
- * object is not loaded, or was loaded without the map (bpf_map__set_autocreate()), the kernel
- * refuses a member (the log says which), or has another prototype for one that is set; -E2BIG,
- * -EPERM, -ENOMEM; libbpf 1.2 and 1.3 cannot store alone: they register too, and the handle then
- * has the link.
+ * Return: 0, also if the map was READY already; -ENODATA: the handle is not of an object, so the
+ * value is not known here; -EOPNOTSUPP: a legacy map, for which storing means registering; -EINVAL:
+ * NULL; the object is not loaded, or was loaded without the map (bpf_map__set_autocreate()); the
+ * kernel refuses a member, which the log names if it can; or the kernel has another prototype for a
+ * member that is set; -E2BIG: the programs need more trampolines than the kernel has room for;
+ * -EPERM, -ENOMEM.
  */
 BPFRING_API int bpfring_struct_ops_store(struct bpfring_struct_ops *ops);
 
 /**
- * bpfring_struct_ops_register() - make the kernel offer it.
+ * bpfring_struct_ops_register() - register the map, so that the kernel offers its operations.
  *
- * In link mode the handle gets a link; it lasts while a descriptor or a pin of it does. The map
- * may have been loaded by another process, which then has to have stored its value. After the link
- * was detached, the handle can register its map again and gets another link; a watch goes on with
- * that. A legacy map is registered once: after unregistering it, the kernel takes neither it nor
- * another value for it.
+ * In link mode the handle gets a link, and the registration lasts as long as a descriptor or a pin
+ * of that link. Another process may have loaded the map, but it must have stored the value. After
+ * the link has been detached, the handle can register its map again and gets another link; a watch
+ * goes on with the new one. A legacy map can be registered only once: after it has been
+ * unregistered, the kernel takes neither this map nor another value for it.
  *
- * Blocks for as long as the kernel takes. A scheduler (sched_ext_ops) takes over one thread after
- * the other meanwhile, and on a loaded machine the caller may starve half-way, with everything
- * else: be a real-time thread for this call (docs/sched_ext.md, "Loading under load").
+ * Blocks for as long as the kernel takes. Registering a scheduler (sched_ext_ops) moves all threads
+ * to it one by one. On a loaded machine this may starve the caller half-way, and with it the whole
+ * system. Make the calling thread a real-time thread meanwhile (docs/sched_ext.md, "Loading under
+ * load").
  *
  * Return: 0, or
- * -EEXIST: the kernel has operations of that name; -EBUSY: this handle has a link that is not
- * detached, a legacy map is or was registered, or, for types of which there is one at a time,
- * another one is in use;
- * -EINVAL: as for bpfring_struct_ops_store(); -EOPNOTSUPP: the type cannot be registered, or not
- * in this mode;
- * -ENODATA: the map has no value, and the handle is not of an object; -ENOENT: the handle has no
- * map;
- * -E2BIG: the programs need more trampolines than the kernel has room for; -EPERM, -ENOMEM, or
- * another error of the subsystem. The log explains each.
+ * -EEXIST: the kernel has operations of that name;
+ * -EBUSY: this handle has a link that is not detached; a legacy map is registered or was; or the
+ * type allows one registration at a time, and there is one;
+ * -EINVAL: as for bpfring_struct_ops_store();
+ * -EOPNOTSUPP: the type cannot be registered, or not in this mode;
+ * -ENODATA: the map has no value, and the handle is not of an object;
+ * -ENOENT: the handle has no map;
+ * -E2BIG: the programs need more trampolines than the kernel has room for;
+ * -EPERM, -ENOMEM, or another error of the subsystem. The log explains each.
  */
 BPFRING_API int bpfring_struct_ops_register(struct bpfring_struct_ops *ops);
 
 /**
- * bpfring_struct_ops_replace() - put another map into a link: at every moment one of both is
- * registered.
+ * bpfring_struct_ops_replace() - put another map into a link. One of the two is always registered.
  * @ops:      has the link
- * @with:     the new map, in link mode and READY, or of a loaded object
- * @expected: replace only if the link has this map now; NULL: whatever it has
+ * @with:     the new map: in link mode and READY, or of a loaded object
+ * @expected: replace only if this map is in the link; NULL: replace whichever map is in it
  *
- * What counts is what the link has when the kernel acts, also if other handles or processes
- * replace it: without @expected it is replaced again and again until one of the attempts is not
- * overtaken.
+ * The map that is in the link when the kernel acts counts, even if other handles or processes
+ * replace it meanwhile. Without @expected the call tries again until no one gets in between.
  *
- * On success @ops has the link and the new map, @with the map that was in the link before and is
- * no longer registered; wait for it with bpfring_struct_ops_wait_released(), or close it. If the
- * new map is in the link already, nothing is done, the kernel is not asked (up to Linux 7.3 it
- * would panic), and both handles have that map.
+ * On success @ops has the link and the new map, and @with has the map that was in the link and is
+ * no longer registered. Wait for it with bpfring_struct_ops_wait_released(), or close it. If the
+ * new map is in the link already, both handles have that map afterwards, and the library does not
+ * call the kernel, which would panic (up to Linux 7.3).
  *
- * To know the map that is in the link, and to tell the kernel which one to replace, it has to be
- * opened: it is the one of @ops or of @expected, or is opened by its id, which needs
- * CAP_SYS_ADMIN.
+ * The library must open the map that is in the link, to tell the kernel which one to replace. It is
+ * the map of @ops or of @expected; any other is opened by its id, which needs CAP_SYS_ADMIN.
  *
  * Return: 0, also if there was nothing to do; -EPERM: the link has another map than @expected, or
- * one that cannot be opened; also if a thousand attempts were overtaken; -ENOLINK: it was
- * detached; -EINVAL: NULL, @with is @ops, not READY or of another type, or the subsystem refuses
- * (congestion controls: another name);
- * -EOPNOTSUPP: the type cannot be replaced (the kernel asks that of @with first, also where it is
- * another one); -ENOENT: @ops has no link, or @with or @expected no map; -EMFILE, -ENFILE; or as
- * bpfring_struct_ops_store().
+ * one that cannot be opened, or others got in between a thousand times; -ENOLINK: the link was
+ * detached; -EINVAL: NULL; @with is @ops, is not READY or is of another type; or the subsystem
+ * refuses it (a congestion control must keep its name); -EOPNOTSUPP: the type cannot be replaced
+ * (the kernel checks the type of @with first, even if it differs); -ENOENT: @ops has no link, or
+ * @with or @expected has no map; -EMFILE, -ENFILE; or as bpfring_struct_ops_store().
  */
 BPFRING_API int bpfring_struct_ops_replace(struct bpfring_struct_ops *ops,
 					   struct bpfring_struct_ops *with,
 					   const struct bpfring_struct_ops *expected);
 
 /**
- * bpfring_struct_ops_unregister() - take it out of the kernel, whoever else holds it.
+ * bpfring_struct_ops_unregister() - take the map out of the kernel, no matter who else holds it.
  *
- * With a link: detaches it; before Linux 6.11 it can only close the handle's descriptor. If
- * somebody has put another map into the link, the handle goes on with that one, or without a map
- * where it cannot open it (CAP_SYS_ADMIN). Legacy: deletes the value. The kernel may go on using
- * it for what began before (connections).
+ * In link mode this detaches the link; before Linux 6.11 it can only close the handle's descriptor.
+ * If another map has been put into the link, the handle goes on with that one, or without a map if
+ * it cannot open it (CAP_SYS_ADMIN). In legacy mode this deletes the value. The kernel may go on
+ * using the map for whatever began before, such as connections.
  *
- * A scheduler that sched_ext has ejected is out already, but still has its link, or its value. If
- * another scheduler runs by now, some kernels (6.18 and 6.19; 7.2 no longer) would end that one.
- * There nothing is done, with a warning. A handle that was used while its scheduler ran knows which
- * one runs. Other handles go by the scheduler's name and the ids of links (CAP_SYS_ADMIN); one
- * without a map goes by nothing.
+ * A scheduler that sched_ext has ejected no longer runs, but still has its link, or its value. If
+ * another scheduler runs by then, some kernels (6.18 and 6.19, but no longer 7.2) would end that
+ * one. There the call logs a warning and leaves the registration as it is. A handle that was used
+ * while its scheduler ran knows which scheduler runs. Any other handle compares the scheduler's
+ * name and the ids of links (CAP_SYS_ADMIN); a handle without a map cannot do even that.
  *
  * Return: 0, also if the link was detached or the scheduler ejected already; -EBUSY: before 6.11,
- * and another descriptor or a pin keeps the link (the handle's own is closed); -ENOENT: it was
- * never registered;
- * -EINPROGRESS: a legacy map that was unregistered already; -ENOLINK: a link-mode map, and the
- * handle has no link: open the link; -EINVAL: NULL.
+ * another descriptor or a pin keeps the link alive (the handle's own is closed); -ENOENT: the map
+ * was never registered; -EINPROGRESS: a legacy map that was unregistered before; -ENOLINK: the map
+ * is in link mode and the handle has no link; open the link; -EINVAL: NULL.
  */
 BPFRING_API int bpfring_struct_ops_unregister(struct bpfring_struct_ops *ops);
 
 /**
- * bpfring_struct_ops_wait_released() - wait until the kernel has let go of an unregistered map.
- * @timeout_ns: -1 for ever; 0 to look once
+ * bpfring_struct_ops_wait_released() - wait until the kernel no longer uses an unregistered map.
+ * @timeout_ns: -1: wait for ever; 0: look once
  *
- * There is no event; it looks every 1 to 16 ms. What an ejected scheduler of sched_ext is
- * registered by does not count, if it is the handle's own.
+ * The kernel has no event for this, so the call looks every 1 to 16 ms. If sched_ext has ejected
+ * the scheduler, the registration that the handle itself keeps does not count as use.
  *
- * Return: 0; -ETIMEDOUT: still in use, or still registered by a link; -EBUSY: a legacy map that
- * is registered; -ENOENT: the handle has no map; -EINVAL: NULL, a time-out below -1.
+ * Return: 0; -ETIMEDOUT: the map is still in use, or still registered by a link; -EBUSY: a legacy
+ * map that is registered; -ENOENT: the handle has no map; -EINVAL: NULL, or a time-out below -1.
  */
 BPFRING_API int bpfring_struct_ops_wait_released(struct bpfring_struct_ops *ops,
 						 int64_t timeout_ns);
 
-/**
- * bpfring_struct_ops_pin_link() - pin the link, so that the registration outlives the process.
- * Return: 0; -ENOENT: the handle has no link, or no such directory; -EEXIST: the file exists;
- * -EINVAL: NULL; -EPERM, -EACCES: not on a BPF file system, or not permitted. Unpin with unlink().
- */
-BPFRING_API int bpfring_struct_ops_pin_link(struct bpfring_struct_ops *ops, const char *path);
-
-/** bpfring_struct_ops_pin_map() - the same for the map. */
-BPFRING_API int bpfring_struct_ops_pin_map(struct bpfring_struct_ops *ops, const char *path);
-
 /* ---- Look ---- */
 
+/* As enum bpf_struct_ops_state of the kernel. */
 enum bpfring_struct_ops_map_state {
 	BPFRING_STRUCT_OPS_STATE_INIT = 0,
 	BPFRING_STRUCT_OPS_STATE_INUSE = 1,
@@ -351,14 +337,13 @@ enum bpfring_struct_ops_map_state {
 };
 
 /**
- * struct bpfring_struct_ops_status - where a handle's map and link stand now.
+ * struct bpfring_struct_ops_status - the state of a handle's map and link.
  * @sz:          set by the caller: sizeof(struct bpfring_struct_ops_status)
  * @state:       enum bpfring_struct_ops_map_state
- * @refcnt:      references that are not descriptors or pins: registrations, and users such as
- * sockets
+ * @refcnt:      references besides descriptors and pins: registrations, and users such as sockets
  * @map_id:      the handle's map
- * @link_id:     the handle's link, 0: none
- * @link_map_id: the map that is in the link; 0: no link, or detached
+ * @link_id:     the handle's link; 0: none
+ * @link_map_id: the map that is in the link; 0: there is no link, or it was detached
  */
 struct bpfring_struct_ops_status {
 	size_t sz;
@@ -372,9 +357,11 @@ struct bpfring_struct_ops_status {
 
 BPFRING_PRIV_NAMESAKE_BEGIN
 /**
- * bpfring_struct_ops_status() - read them.
+ * bpfring_struct_ops_status() - ask the kernel for the state of the map and the link.
+ * @ret: set @ret->sz before
+ *
  * Return: 0; -ENOENT: the handle has no map, or the kernel no such type; -EPERM: the descriptor
- * does not allow reading; -EINVAL: NULL, bad size, or the object is not loaded; or as
+ * does not allow reading; -EINVAL: NULL, @ret->sz is too small, or the object is not loaded; or as
  * bpfring_struct_ops_types_load().
  */
 BPFRING_API int bpfring_struct_ops_status(struct bpfring_struct_ops *ops,
@@ -384,15 +371,7 @@ BPFRING_PRIV_NAMESAKE_END
 /** bpfring_struct_ops_state_name() - "init", "inuse", "tobefree", "ready"; "?" for other values. */
 BPFRING_API const char *bpfring_struct_ops_state_name(uint32_t state);
 
-/**
- * bpfring_struct_ops_next_id() - walk all struct_ops maps of the system. Needs CAP_SYS_ADMIN.
- * @after: 0 at first, then the id of the last one
- *
- * Return: 0; -ENOENT: that was the last one; -EPERM; -EINVAL: NULL.
- */
-BPFRING_API int bpfring_struct_ops_next_id(uint32_t after, uint32_t *ret);
-
-/* struct_ops_report.h and struct_ops_watch.h continue: everything about a map, and its end. */
+/* struct_ops_report.h shows all that is known of a map; struct_ops_watch.h waits for its end. */
 
 #ifdef __cplusplus
 }

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
 /*
- * The struct_ops types of the running kernel: which structs of operations a BPF program may
- * implement here (tcp_congestion_ops, sched_ext_ops, ...), and which members they have.
+ * The struct_ops types of the running kernel are the structs of operations that BPF programs may
+ * implement there (tcp_congestion_ops, sched_ext_ops, ...). This lists them and their members.
  *
- * All of it is read from BTF in /sys/kernel/btf, of the kernel and of its modules. A type that a
- * module brings is found while the module is loaded.
+ * It reads the BTF of the kernel and of its modules in /sys/kernel/btf. It finds a module's types
+ * while the module is loaded.
  *
- * Threads: what was loaded does not change and may be used by any number of threads.
+ * Threads: types do not change once they are loaded, so any number of threads may use them.
  *
- * Needs: a kernel with BTF (CONFIG_DEBUG_INFO_BTF); no capability.
+ * Needs a kernel with BTF (CONFIG_DEBUG_INFO_BTF), and no capability.
  */
 #ifndef BPFRING_STRUCT_OPS_TYPES_H
 #define BPFRING_STRUCT_OPS_TYPES_H
@@ -23,17 +23,18 @@ extern "C" {
 struct bpfring_struct_ops_types;
 
 /**
- * struct bpfring_struct_ops_type - one struct of operations; belongs to the types it was found in.
+ * struct bpfring_struct_ops_type - one struct of operations.
  * @name:          "tcp_congestion_ops"
- * @module:        "vmlinux", or the module that has it
+ * @module:        "vmlinux", or the module that defines it
  * @type_id:       BTF id of `struct @name` in that BTF
  * @value_type_id: BTF id of `struct bpf_struct_ops_@name`, the value of its maps
  * @value_size:    bytes of such a value
- * @data_offset:   where in the value `struct @name` begins
+ * @data_offset:   bytes from the start of the value to `struct @name`
  * @data_size:     bytes of `struct @name`
  * @member_count:  number of its members
  *
- * Later versions may append members: never copy or allocate one.
+ * It lives as long as the types that it was found in. Never copy it: later versions may append
+ * members.
  */
 struct bpfring_struct_ops_type {
 	const char *name;
@@ -50,17 +51,19 @@ enum bpfring_struct_ops_kind {
 	BPFRING_STRUCT_OPS_KIND_FUNCTION = 0, /* a BPF program implements it */
 	BPFRING_STRUCT_OPS_KIND_INTEGER = 1,  /* integer, boolean, enum, flags */
 	BPFRING_STRUCT_OPS_KIND_STRING = 2,   /* array of char */
-	BPFRING_STRUCT_OPS_KIND_POINTER = 3,  /* to data: the kernel's own, cannot be set */
+	BPFRING_STRUCT_OPS_KIND_POINTER = 3,  /* to data of the kernel; cannot be set */
 	BPFRING_STRUCT_OPS_KIND_OTHER = 4,    /* struct, union, array, bit field, ... */
 };
 
 /**
- * struct bpfring_struct_ops_member - one member of such a struct.
+ * struct bpfring_struct_ops_member - one member of a struct of operations.
  * @name:    "ssthresh"
  * @kind:    enum bpfring_struct_ops_kind
  * @offset:  bytes from the start of the struct
  * @size:    bytes
  * @type_id: BTF id of its type
+ *
+ * Never copy it: later versions may append members.
  */
 struct bpfring_struct_ops_member {
 	const char *name;
@@ -74,26 +77,25 @@ struct bpfring_struct_ops_member {
  * bpfring_struct_ops_types_load() - read the kernel's BTF.
  * @ret: the types; free them with bpfring_struct_ops_types_free()
  *
- * Takes some tens of milliseconds and some megabytes: load once, hand it to every handle.
+ * This takes some tens of milliseconds and some megabytes, so load the types once and pass them to
+ * every handle. A module whose BTF cannot be read is skipped with a warning.
  *
- * Return: 0, or -EINVAL: @ret is NULL; -ENOENT, or what libbpf says: the kernel has no BTF;
- * -ENOMEM. BTF of a module that cannot be read is skipped with a warning.
+ * Return: 0, or -EINVAL: @ret is NULL; -ENOENT, or another error of libbpf: the kernel has no BTF
+ * that can be read; -ENOMEM.
  */
 BPFRING_API int bpfring_struct_ops_types_load(struct bpfring_struct_ops_types **ret);
 
 /**
- * bpfring_struct_ops_types_free() - free them, after the last handle and report that uses them.
+ * bpfring_struct_ops_types_free() - free the types. No handle or report may still use them.
  * @types: NULL is fine
  */
 BPFRING_API void bpfring_struct_ops_types_free(struct bpfring_struct_ops_types *types);
 
-/** bpfring_struct_ops_types_count() - how many there are. */
-BPFRING_API unsigned int
-bpfring_struct_ops_types_count(const struct bpfring_struct_ops_types *types);
-
 /**
- * bpfring_struct_ops_types_get() - a type by its number, from 0.
- * Return: 0; -ENOENT: there are not so many; -EINVAL: NULL.
+ * bpfring_struct_ops_types_get() - a type by its number.
+ * @index: from 0
+ *
+ * Return: 0; -ENOENT: there are fewer types; -EINVAL: NULL.
  */
 BPFRING_API int bpfring_struct_ops_types_get(const struct bpfring_struct_ops_types *types,
 					     unsigned int index,
@@ -101,7 +103,8 @@ BPFRING_API int bpfring_struct_ops_types_get(const struct bpfring_struct_ops_typ
 
 /**
  * bpfring_struct_ops_types_find() - a type by its name.
- * @name: "sched_ext_ops"; a suffix "___v2" is not looked at, as in CO-RE
+ * @name: "sched_ext_ops"; a suffix such as "___v2" is ignored, as in CO-RE
+ *
  * Return: 0; -ENOENT: this kernel has no such type; -EINVAL: NULL.
  */
 BPFRING_API int bpfring_struct_ops_types_find(const struct bpfring_struct_ops_types *types,
@@ -109,8 +112,10 @@ BPFRING_API int bpfring_struct_ops_types_find(const struct bpfring_struct_ops_ty
 					      const struct bpfring_struct_ops_type **ret);
 
 /**
- * bpfring_struct_ops_type_get_member() - a member by its number, from 0.
- * Return: 0; -ENOENT: there are not so many; -EINVAL: NULL.
+ * bpfring_struct_ops_type_get_member() - a member by its number.
+ * @index: from 0
+ *
+ * Return: 0; -ENOENT: the type has fewer members; -EINVAL: NULL.
  */
 BPFRING_API int bpfring_struct_ops_type_get_member(const struct bpfring_struct_ops_type *type,
 						   unsigned int index,
@@ -123,18 +128,6 @@ BPFRING_API int bpfring_struct_ops_type_get_member(const struct bpfring_struct_o
 BPFRING_API int bpfring_struct_ops_type_find_member(const struct bpfring_struct_ops_type *type,
 						    const char *name,
 						    const struct bpfring_struct_ops_member **ret);
-
-enum {
-	BPFRING_STRUCT_OPS_CAN_LINK = 1U << 0,	 /* registration by BPF links: since Linux 6.4 */
-	BPFRING_STRUCT_OPS_CAN_DETACH = 1U << 1, /* detaching such links, with an event: 6.11 */
-};
-
-/**
- * bpfring_struct_ops_types_features() - what this kernel can do with struct_ops at all.
- * Return: a combination of BPFRING_STRUCT_OPS_CAN_*.
- */
-BPFRING_API unsigned int
-bpfring_struct_ops_types_features(const struct bpfring_struct_ops_types *types);
 
 #ifdef __cplusplus
 }

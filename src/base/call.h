@@ -36,7 +36,7 @@ enum call_state {
 	CALL_NONE,
 	CALL_LEFT,  /* there was one, and it will not come back: clean up, and bpfring_call_end() */
 	CALL_OURS,  /* this is a callback of it */
-	CALL_MAYBE, /* perhaps it is: this stack, or its unwind tables, do not tell */
+	CALL_MAYBE, /* perhaps it is; this stack or its unwind tables do not show it */
 	CALL_THEIRS, /* another thread is in it */
 };
 

@@ -98,7 +98,7 @@ static int holder_runs(struct claim_page *page, uint64_t word)
 	return load(&page->holder) == word ? bpfring_sys_process_runs(&holder) : -ESRCH;
 }
 
-/* Does somebody have the claim of this word? 1, 0 or an error. */
+/* Is the claim of this word held? 1, 0 or an error. */
 static int is_held(int fd, struct claim_page *page, uint64_t word, const struct map *map)
 {
 	int kind = word & CLAIM_LOCKED ? lock_kind(fd, byte_of(word)) : LOCK_WIDE;
@@ -111,8 +111,8 @@ static int is_held(int fd, struct claim_page *page, uint64_t word, const struct 
 		return !(word & CLAIM_LOCKED) && holder_runs(page, word) > 0;
 	if (holder_runs(page, word))
 		return 1;
-	log_warn("map '%s' id %u: who had claimed it is gone, but something still has its lock: a "
-		 "child of that process, or a stranger; it is not minded\n",
+	log_warn("map '%s' id %u: the process that claimed it is gone, but its lock is still held, "
+		 "by a child or by a stranger; this lock is ignored\n",
 		 map->name, map->id);
 	return 0;
 }
@@ -158,11 +158,10 @@ static int write_claim(struct claim *claim, const struct map *map, uint64_t old)
 	}
 	write_holder(claim->page, claim->word);
 	if (kind == LOCK_WIDE)
-		log_warn(
-			"map '%s' id %u: a process that has nothing to do with it has locked the "
-			"inode of all anonymous files (/proc/locks shows it): the claim is kept by "
-			"process number, which other PID namespaces do not see\n",
-			map->name, map->id);
+		log_warn("map '%s' id %u: a stranger has locked the inode of all anonymous files "
+			 "(see /proc/locks), so the claim goes by process number, which other PID "
+			 "namespaces do not see\n",
+			 map->name, map->id);
 	return 0;
 }
 
@@ -175,7 +174,7 @@ static int try_claim(struct claim *claim, const struct map *map, bool handed_ove
 	/* Of a descriptor that has the lock already this is so: nothing changes. */
 	if (handed_over && (old & CLAIM_LOCKED) && try_lock(claim->fd, byte_of(old)) == LOCK_NONE) {
 		claim->word = old;
-		bpfring_claim_share(claim); /* with those who have a copy, too */
+		bpfring_claim_share(claim); /* also with the owners of copies */
 		return 0;
 	}
 	held = old ? is_held(claim->fd, claim->page, old, map) : 0;
@@ -231,7 +230,7 @@ int bpfring_claim_take(struct claim *ret, const struct map *map, struct claim_pa
 
 void bpfring_claim_share(const struct claim *claim)
 {
-	/* Without a lock it is the process that has it, whoever has the descriptor. */
+	/* Without a lock the process has the claim, no matter who has the descriptor. */
 	if (claim->fd >= 0 && (claim->word & CLAIM_LOCKED))
 		store(&claim->page->holder, 0);
 }

@@ -16,7 +16,7 @@ struct map;
  */
 struct claim_page {
 	uint64_t word;	 /* 0: none. CLAIM_LOCKED, and the byte that is locked */
-	uint64_t holder; /* that word, if the rest describes who has it */
+	uint64_t holder; /* that word, if the rest describes its holder */
 	uint64_t pid;
 	uint64_t pid_ns;
 	uint64_t started;

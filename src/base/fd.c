@@ -18,7 +18,7 @@ int bpfring_fd_dup(int fd)
 		log_error("fd %d: cannot duplicate the descriptor: %s%s\n", fd,
 			  bpfring_errname(own),
 			  own != -EBADF ? ""
-			  : fd < 0	? "; it is none: is the object loaded?"
+			  : fd < 0	? "; it is negative: is the object loaded?"
 					: "; it is not open");
 	return own;
 }
@@ -27,14 +27,14 @@ const char *bpfring_fd_refusal(int err)
 {
 	switch (err) {
 	case -EPERM:
-		return "; bpf() is refused to this process, for want of privileges or by a seccomp "
-		       "filter";
+		return "; this process may not call bpf(): it lacks privileges, or a seccomp "
+		       "filter forbids it";
 	case -ENOSYS:
-		return "; bpf() is refused to this process by a seccomp filter, or this kernel has "
-		       "none";
+		return "; this process may not call bpf(): a seccomp filter forbids it, or this "
+		       "kernel has none";
 	case -EACCES:
-		return "; bpf() is refused to this process by the permissions of the file or by a "
-		       "seccomp filter";
+		return "; this process may not call bpf(): the permissions of the file or a "
+		       "seccomp filter forbid it";
 	default:
 		return "";
 	}
@@ -105,4 +105,13 @@ bool bpfring_fd_is_link(int fd)
 		return strstr(text, "\nlink_type:");
 	return !bpfring_sys_is_map(fd) && !bpfring_sys_link_info(fd, &info) &&
 	       info.type == SYS_LINK_STRUCT_OPS;
+}
+
+int bpfring_fd_prog_type(int fd, uint32_t *ret)
+{
+	char text[1024];
+
+	if (bpfring_fdinfo_read(fd, text, sizeof(text)) < 0)
+		return bpfring_sys_prog_type(fd, ret);
+	return bpfring_fdinfo_number(text, "prog_type", ret) ? 0 : -EINVAL;
 }

@@ -19,6 +19,7 @@ const char *bpfring_fd_refusal(int err);
 int bpfring_fdinfo_read(int fd, char *ret, size_t size);
 bool bpfring_fdinfo_number(const char *text, const char *key, uint32_t *ret);
 
-bool bpfring_fd_is_link(int fd); /* without /proc those of struct_ops only */
+bool bpfring_fd_is_link(int fd);		 /* without /proc those of struct_ops only */
+int bpfring_fd_prog_type(int fd, uint32_t *ret); /* -EINVAL: no program */
 
 #endif /* BPFRING_FD_H */

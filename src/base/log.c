@@ -71,7 +71,7 @@ void bpfring_log(enum bpfring_log_level level, const char *fmt, ...)
 
 	if (!fn)
 		return;
-	/* Printing is a cancellation point, and whoever logs is in the middle of something. */
+	/* Printing is a cancellation point, and callers log in the middle of their work. */
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
 	va_start(args, fmt);
 	fn(level, fmt, args);

@@ -18,7 +18,7 @@ bool bpfring_log_wants(enum bpfring_log_level level);
 #define log_error(...) bpfring_log(BPFRING_LOG_ERROR, "libbpfring: " __VA_ARGS__)
 #define log_warn(...)  bpfring_log(BPFRING_LOG_WARN, "libbpfring: " __VA_ARGS__)
 #define log_info(...)  bpfring_log(BPFRING_LOG_INFO, "libbpfring: " __VA_ARGS__)
-/* Its arguments are not evaluated unless somebody wants to know. */
+/* Its arguments are evaluated only if the message is printed. */
 #define log_debug(...)                                                              \
 	do {                                                                        \
 		if (bpfring_log_wants(BPFRING_LOG_DEBUG))                           \

@@ -47,7 +47,7 @@ bool bpfring_map_parse_fdinfo(struct map *ret, const char *text)
 	return true;
 }
 
-/* 0; -EINVAL: no map; another error: /proc does not tell. */
+/* 0; -EINVAL: no map; another error: /proc does not show it. */
 static int ask_fdinfo(struct map *ret)
 {
 	char text[1024];
@@ -74,7 +74,7 @@ static int ask_bpf(struct map *ret)
 	return 0;
 }
 
-/* Takes over the descriptor @fd, or the error that it is, which is logged by now. */
+/* Takes over the descriptor @fd, or the error in its place, which has been logged. */
 static int identify(struct map *ret, int fd, const char *what)
 {
 	struct map map = {.fd = fd};
@@ -95,8 +95,8 @@ static int identify(struct map *ret, int fd, const char *what)
 		return 0;
 	}
 	if (from_bpf == -EINVAL)
-		log_error("%s is not a BPF map; libbpf gives out such a descriptor for a map that "
-			  "it does not create: is the map's autocreate on?\n",
+		log_error("%s is not a BPF map; libbpf returns such a descriptor for a map that it "
+			  "does not create: is the map's autocreate on?\n",
 			  what);
 	else
 		log_error("cannot learn what %s is: bpf() says %s, /proc/self/fdinfo %s; is /proc "

@@ -31,7 +31,7 @@ int bpfring_guard_new(uint32_t **ret)
 	*ret = page;
 	return 0;
 fail:
-	log_error("cannot make a page that a forked child finds empty (MADV_WIPEONFORK): %s\n",
+	log_error("cannot create a page that the kernel wipes on fork (MADV_WIPEONFORK): %s\n",
 		  bpfring_errname(err));
 	return err;
 }
@@ -81,8 +81,8 @@ int bpfring_mapping_new(struct mapping *ret, const struct map *map)
 	int err;
 
 	if (mapping.size > (SIZE_MAX - mapping.page) / 2) {
-		log_error("map '%s' id %u: a ring of %u bytes does not fit this address space "
-			  "twice\n",
+		log_error("map '%s' id %u: the address space has no room for a ring of %u bytes "
+			  "that is mapped twice\n",
 			  map->name, map->id, map->max_entries);
 		return -E2BIG;
 	}

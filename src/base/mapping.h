@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
-/* The memory of a ring in this process, and the word that tells a forked child that it is one. */
+/* The memory of a ring in this process, and the word that is zero in a forked child. */
 #ifndef BPFRING_MAPPING_H
 #define BPFRING_MAPPING_H
 

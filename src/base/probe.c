@@ -17,26 +17,25 @@ static const struct feature {
 } features[BPFRING_FEATURE_COUNT] = {
 	[BPFRING_FEATURE_RINGBUF] = {"ringbuf", bpfring_attempt_ringbuf,
 				     "this kernel has no BPF ring buffers (Linux 5.8)",
-				     "creating maps needs CAP_BPF here; a map that is handed over "
-				     "can be consumed without"},
+				     "creating maps needs CAP_BPF here; a process that is handed a "
+				     "map can consume it without"},
 	[BPFRING_FEATURE_USER_RINGBUF] = {"user_ringbuf", bpfring_attempt_user_ringbuf,
 					  "this kernel has no user ring buffers (Linux 6.1)",
-					  "creating maps needs CAP_BPF here; a map that is handed "
-					  "over can be produced into without"},
+					  "creating maps needs CAP_BPF here; a process that is "
+					  "handed a map can produce into it without"},
 	[BPFRING_FEATURE_OVERWRITE] = {"overwrite", bpfring_attempt_overwrite,
 				       "ring buffers of this kernel cannot overwrite (Linux 6.19)",
 				       "creating maps needs CAP_BPF here"},
-	[BPFRING_FEATURE_STRUCT_OPS] =
-		{"struct_ops", bpfring_attempt_struct_ops,
-		 "this kernel has no struct_ops, or none that is known (Linux 5.6)",
-		 "struct_ops maps need CAP_BPF"},
+	[BPFRING_FEATURE_STRUCT_OPS] = {"struct_ops", bpfring_attempt_struct_ops,
+					"this kernel has no struct_ops (Linux 5.6)",
+					"struct_ops maps need CAP_BPF"},
 	[BPFRING_FEATURE_STRUCT_OPS_LINK] = {"struct_ops_link", bpfring_attempt_struct_ops_link,
 					     "struct_ops of this kernel have no links (Linux 6.4)",
 					     "struct_ops maps need CAP_BPF"},
 	[BPFRING_FEATURE_STRUCT_OPS_DETACH] = {"struct_ops_detach",
 					       bpfring_attempt_struct_ops_detach,
-					       "links of this kernel do not tell of their "
-					       "detachment (Linux 6.11)",
+					       "struct_ops links of this kernel do not report that "
+					       "they were detached (Linux 6.11)",
 					       "struct_ops maps need CAP_BPF"},
 	[BPFRING_FEATURE_TASK_STORAGE] = {"task_storage", bpfring_attempt_task_storage,
 					  "this kernel has no task storage (Linux 5.11)",
@@ -83,13 +82,12 @@ static const char *why_no_bpf(const struct feature *f)
 	if (!p.bpf)
 		return f->forbidden;
 	if (p.user_namespace > 0)
-		return "in a user namespace CAP_BPF does not count: it takes a BPF token, or an "
-		       "object "
-		       "that is handed over";
+		return "CAP_BPF does not count in a user namespace; use a BPF token, or have the "
+		       "object handed over";
 	if (p.user_namespace < 0)
 		return "bpf() is refused in spite of CAP_BPF: is this a user namespace, or does a "
-		       "seccomp filter or a security module forbid it? (/proc is not there to "
-		       "tell)";
+		       "seccomp filter or a security module forbid it? (/proc, which would show "
+		       "it, is missing)";
 	return "bpf() is refused in spite of CAP_BPF: a seccomp filter or a security module "
 	       "forbids "
 	       "it, or, before Linux 5.11, RLIMIT_MEMLOCK is too low";
@@ -113,10 +111,10 @@ static void judge_types(struct bpfring_probe_result *now)
 	bpfring_sys_close(sys);
 	now->state = BPFRING_PROBE_NOT_PERMITTED;
 	if (now->err != -ENOENT) {
-		now->reason = "cannot tell: the kernel's types, /sys/kernel/btf/vmlinux, cannot be "
+		now->reason = "unknown: the kernel's types, /sys/kernel/btf/vmlinux, cannot be "
 			      "read";
 	} else if (sys < 0) {
-		now->reason = "cannot tell: the kernel's types are in /sys/kernel/btf/vmlinux, but "
+		now->reason = "unknown: the kernel's types are in /sys/kernel/btf/vmlinux, but "
 			      "/sys is not mounted";
 	} else {
 		now->state = BPFRING_PROBE_NO;

@@ -23,7 +23,7 @@ int bpfring_attempt_pidfd_thread(enum probe_step *at);
 int bpfring_attempt_token(enum probe_step *at);
 int bpfring_attempt_sched_ext(enum probe_step *at);
 
-/* The same from the kernel's types, for those who may not try: 1, 0, or why they cannot be read. */
+/* The same from the kernel's types, if trying is forbidden: 1, 0, or why they cannot be read. */
 int bpfring_kernel_knows_uptr(void);
 
 #endif /* BPFRING_SRC_PROBE_H */

@@ -5,7 +5,6 @@
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -15,7 +14,6 @@
 /* Younger than the headers of Linux 6.1. */
 #define F_LINK		  (1U << 13)
 #define F_RB_OVERWRITE	  (1U << 19)
-#define PIDFD_THREAD	  O_EXCL
 #define TOKEN_CREATE	  36
 #define TOKEN_CREATE_SIZE 8
 
@@ -316,7 +314,7 @@ int bpfring_attempt_uptr(enum probe_step *at)
 int bpfring_attempt_pidfd_thread(enum probe_step *at)
 {
 	*at = STEP_PIDFD;
-	return made(bpfring_sys_pidfd(bpfring_sys_gettid(), PIDFD_THREAD));
+	return made(bpfring_sys_pidfd(bpfring_sys_gettid(), SYS_PIDFD_THREAD));
 }
 
 /* The kernel looks at the descriptor of a bpffs before anything else, if it knows the command. */

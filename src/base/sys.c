@@ -156,8 +156,7 @@ int bpfring_sys_pin(int fd, const char *path)
 	return ret_or_errno(bpf_obj_pin(fd, path));
 }
 
-/* Without /proc: any type that is not a map's. */
-static int prog_type_by_bpf(int fd, uint32_t *ret)
+int bpfring_sys_prog_type(int fd, uint32_t *ret)
 {
 	struct bpf_prog_info info;
 	__u32 size = sizeof(info);
@@ -168,30 +167,6 @@ static int prog_type_by_bpf(int fd, uint32_t *ret)
 	if (bpf_obj_get_info_by_fd(fd, &info, &size))
 		return errno == EBADFD ? -EBADF : -errno; /* for what is not open */
 	*ret = info.type;
-	return 0;
-}
-
-/* -EINVAL if it is none. */
-int bpfring_sys_prog_type(int fd, uint32_t *ret)
-{
-	static const char key[] = "\nprog_type:";
-	char path[64], text[1024];
-	const char *line;
-	int fdinfo, size;
-
-	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
-	fdinfo = bpfring_sys_open(path);
-	if (fdinfo < 0)
-		return prog_type_by_bpf(fd, ret);
-	size = bpfring_sys_read(fdinfo, text, sizeof(text) - 1);
-	bpfring_sys_close(fdinfo);
-	if (size < 0)
-		return size;
-	text[size] = '\0';
-	line = strstr(text, key);
-	if (!line)
-		return -EINVAL;
-	*ret = (uint32_t)strtoul(line + sizeof(key) - 1, NULL, 10);
 	return 0;
 }
 

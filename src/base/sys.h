@@ -39,6 +39,7 @@ int bpfring_sys_map_info(int fd, struct bpf_map_info *ret);
 int bpfring_sys_map_by_id(uint32_t id);
 int bpfring_sys_map_by_path(const char *path);
 int bpfring_sys_pin(int fd, const char *path);
+/* By bpf(), which describes links too and does not say so: see bpfring_fd_prog_type(). */
 int bpfring_sys_prog_type(int fd, uint32_t *ret);
 /* Runs a SEC("syscall") program; @ret is what it returned. */
 int bpfring_sys_prog_run(int fd, int *ret);
@@ -49,7 +50,7 @@ void bpfring_sys_unlock_byte(int fd, uint64_t offset);
 int bpfring_sys_lock_query(int fd, uint64_t offset, uint64_t *start, uint64_t *size);
 /* This process, as another one in its PID namespace can check it. */
 int bpfring_sys_self(struct process *ret);
-/* 1: it runs; 0: it has ended; or an error: it cannot be told from here. */
+/* 1: it runs; 0: it has ended; or an error: this process cannot find out. */
 int bpfring_sys_process_runs(const struct process *process);
 
 int bpfring_sys_eventfd(void);
@@ -77,9 +78,16 @@ uint32_t bpfring_sys_cpu(void); /* that this thread runs on, just now */
 int32_t bpfring_sys_thread(
 	void); /* kernel's number of this thread; in a forked child that of the parent's */
 bool bpfring_sys_thread_lives(int32_t thread);
-bool bpfring_sys_on_stack(uintptr_t at); /* of this thread; true too if nothing tells */
+bool bpfring_sys_on_stack(uintptr_t at); /* of this thread; also true if it is unknown */
 bool bpfring_sys_readable(int fd);
 int64_t bpfring_sys_now(void);
+
+/* When a time-out that began at @now is over; INT64_MAX: never, for a negative one. */
+static inline int64_t bpfring_deadline(int64_t now, int64_t timeout_ns)
+{
+	return timeout_ns < 0 || timeout_ns > INT64_MAX - now ? INT64_MAX : now + timeout_ns;
+}
+
 unsigned int bpfring_sys_kernel_word_size(void);
 size_t bpfring_sys_page_size(void);
 

@@ -3,6 +3,7 @@
 #ifndef BPFRING_SYS_TASK_H
 #define BPFRING_SYS_TASK_H
 
+#include <fcntl.h>
 #include <linux/bpf.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -14,6 +15,7 @@ struct btf;
 pid_t bpfring_sys_gettid(void);
 pid_t bpfring_sys_getpid(void);
 bool bpfring_sys_is_our_thread(pid_t tid);
+#define SYS_PIDFD_THREAD O_EXCL /* of a thread, not a process: Linux 6.9 */
 int bpfring_sys_pidfd(pid_t tid, unsigned int flags);
 bool bpfring_sys_pidfd_ended(int pidfd);
 /* Of the thread, and of no other until the next boot; 0: this kernel has none (before 6.9). */
@@ -44,7 +46,7 @@ struct bpf_map_create_opts;
 int bpfring_sys_map_create(enum bpf_map_type type, uint32_t key_size, uint32_t value_size,
 			   uint32_t max_entries, const struct bpf_map_create_opts *opts);
 
-/* A program that returns 0 at once; of operations also their type and the number of one. */
+/* A program that only returns 0; of operations also their type and the number of one. */
 int bpfring_sys_prog_load_empty(uint32_t type, uint32_t btf_id, uint32_t member);
 
 struct privileges {

@@ -71,11 +71,6 @@ int bpfring_sys_link_by_id(uint32_t id)
 	return bpfring_sys_fd_or_errno(bpf_link_get_fd_by_id(id));
 }
 
-int bpfring_sys_next_map(uint32_t after, uint32_t *ret)
-{
-	return ret_or_errno(bpf_map_get_next_id(after, ret));
-}
-
 int bpfring_sys_next_link(uint32_t after, uint32_t *ret)
 {
 	return ret_or_errno(bpf_link_get_next_id(after, ret));

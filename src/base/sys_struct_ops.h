@@ -41,7 +41,6 @@ int bpfring_sys_link_detach(int link_fd);
 int bpfring_sys_link_info(int link_fd, struct sys_link_info *ret);
 int bpfring_sys_link_by_id(uint32_t id);
 
-int bpfring_sys_next_map(uint32_t after, uint32_t *ret);
 int bpfring_sys_next_link(uint32_t after, uint32_t *ret);
 int bpfring_sys_prog_by_id(uint32_t id);
 int bpfring_sys_prog_info(int fd, struct bpf_prog_info *ret);

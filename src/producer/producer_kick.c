@@ -10,7 +10,7 @@
 static int take_program(int *ret, int fd)
 {
 	uint32_t type;
-	int err = bpfring_sys_prog_type(fd, &type);
+	int err = bpfring_fd_prog_type(fd, &type);
 
 	if (!err && type != BPF_PROG_TYPE_SYSCALL)
 		err = -EINVAL;

@@ -143,9 +143,7 @@ static void end_wait(void *arg)
 static int wait_in_queue(struct waiting *w, size_t size, int64_t timeout_ns, void **ret)
 {
 	struct wait_queue *q = &w->p->queue;
-	int64_t deadline = timeout_ns < 0 || timeout_ns > INT64_MAX - w->start
-				   ? INT64_MAX
-				   : w->start + timeout_ns;
+	int64_t deadline = bpfring_deadline(w->start, timeout_ns);
 	int err = bpfring_queue_join(q, &w->wait);
 
 	if (!err)

@@ -95,8 +95,7 @@ static void tell_sleep(struct bpfring_consumer *c, int64_t now, int64_t until)
 static int sleep_for_record(struct bpfring_consumer *c, struct waiter *w, int64_t timeout_ns)
 {
 	int64_t now = bpfring_sys_now(), tick = BUSY_TICK_MIN_NS;
-	int64_t deadline = timeout_ns < 0 || timeout_ns > INT64_MAX - now ? INT64_MAX
-									  : now + timeout_ns;
+	int64_t deadline = bpfring_deadline(now, timeout_ns);
 	int notified = 0;
 
 	for (;;) {

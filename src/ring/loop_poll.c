@@ -30,8 +30,7 @@ static void hasten(struct bpfring_loop *l, int64_t now)
 
 static void poll_until(struct bpfring_loop *l, struct turn *t, int64_t timeout_ns)
 {
-	int64_t deadline = timeout_ns < 0 || timeout_ns > INT64_MAX - t->now ? INT64_MAX
-									     : t->now + timeout_ns;
+	int64_t deadline = bpfring_deadline(t->now, timeout_ns);
 
 	for (;;) {
 		int err = bpfring_loop_wait(l, t, deadline);

@@ -8,21 +8,6 @@
 #include "base/sys.h"
 
 #define VALUE_PREFIX "bpf_struct_ops_"
-#define MAX_TYPEDEFS 32 /* of typedefs, const and the like */
-
-const struct btf_type *bpfring_btf_skip(const struct btf *btf, uint32_t *id)
-{
-	const struct btf_type *type = btf__type_by_id(btf, *id);
-
-	/* BTF of an object may be wrong, and go in circles. */
-	for (int i = 0; type && (btf_is_mod(type) || btf_is_typedef(type)); i++) {
-		if (i == MAX_TYPEDEFS)
-			return NULL;
-		*id = type->type;
-		type = btf__type_by_id(btf, *id);
-	}
-	return type;
-}
 
 size_t bpfring_btf_essential_len(const char *name)
 {
@@ -151,15 +136,10 @@ int bpfring_btf_read_ops_type(struct ops_type *ret, const struct btf *btf, uint3
 	return 1;
 }
 
-unsigned int bpfring_btf_features(const struct btf *btf, uint32_t id)
+bool bpfring_btf_shows_links(const struct btf *btf, uint32_t id)
 {
 	const struct btf_type *type = btf__type_by_id(btf, id);
-	unsigned int features = BPFRING_STRUCT_OPS_CAN_LINK;
 
-	if (!btf_is_struct(type) ||
-	    strcmp(btf__name_by_offset(btf, type->name_off), VALUE_PREFIX "link"))
-		return 0;
-	if (find_member(btf, type, "wait_hup") >= 0) /* what those who wait for a detach wait on */
-		features |= BPFRING_STRUCT_OPS_CAN_DETACH;
-	return features;
+	return btf_is_struct(type) &&
+	       !strcmp(btf__name_by_offset(btf, type->name_off), VALUE_PREFIX "link");
 }

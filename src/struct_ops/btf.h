@@ -7,12 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/btf.h"
 #include "struct_ops/types.h"
-
-/*
- * Without typedefs, const and the like; *@id becomes the id of what is returned. NULL: wrong BTF.
- */
-const struct btf_type *bpfring_btf_skip(const struct btf *btf, uint32_t *id);
 
 /* Length of a type's name without "___suffix". */
 size_t bpfring_btf_essential_len(const char *name);
@@ -30,7 +26,7 @@ void bpfring_btf_read_member(struct bpfring_struct_ops_member *ret, const struct
  */
 int bpfring_btf_read_ops_type(struct ops_type *ret, const struct btf *btf, uint32_t value_id);
 
-/* BPFRING_STRUCT_OPS_CAN_* that the existence of this type shows. */
-unsigned int bpfring_btf_features(const struct btf *btf, uint32_t id);
+/* Is this the type by which a kernel registers struct_ops with links (Linux 6.4)? */
+bool bpfring_btf_shows_links(const struct btf *btf, uint32_t id);
 
 #endif /* BPFRING_STRUCT_OPS_BTF_H */

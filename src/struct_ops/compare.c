@@ -85,7 +85,7 @@ static enum member_difference compare_pointers(struct type_ref own, struct type_
 {
 	own = type_of(own.btf, own.type->type);
 	kernel = type_of(kernel.btf, kernel.type->type);
-	/* Pointers to data are nobody's to set. */
+	/* Pointers to data cannot be set. */
 	if (!btf_is_func_proto(own.type) && !btf_is_func_proto(kernel.type))
 		return MEMBER_SAME;
 	return btf_kind(own.type) == btf_kind(kernel.type) && same_prototype(own, kernel)

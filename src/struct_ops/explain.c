@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
-/* Says in the log why the kernel refused something; it gives one error for many causes. */
+/* Logs why the kernel refused a call, because it has one error for many causes. */
 #include <errno.h>
 #include <string.h>
 
@@ -10,7 +10,7 @@
 
 #define KERNEL_ENOTSUPP 524
 
-/* What subsystems insist on when a value is stored. */
+/* What subsystems check when a value is stored. */
 static const char *requirements(const struct bpfring_struct_ops_type *type)
 {
 	static const struct {
@@ -25,7 +25,7 @@ static const char *requirements(const struct bpfring_struct_ops_type *type)
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
 		if (!strcmp(type->name, known[i].type))
 			return known[i].text;
-	return "members may be missing that it needs";
+	return "it may lack members that it needs";
 }
 
 /* Would the kernel take this value? A link-mode map stores without registering. */
@@ -43,8 +43,8 @@ static bool accepted(const struct bpfring_struct_ops *ops, const void *value)
 }
 
 /*
- * The member without which the kernel would have taken the value, NULL if it is no single one. The
- * kernel does not say; try each on a map of its own.
+ * The member without which the kernel would have taken the value; NULL if no single member is at
+ * fault. The kernel does not name it, so try each on a map of its own.
  */
 static const char *find_culprit(const struct bpfring_struct_ops *ops, const void *value)
 {
@@ -67,20 +67,18 @@ static const char *find_culprit(const struct bpfring_struct_ops *ops, const void
 
 static void explain_invalid(struct bpfring_struct_ops *ops, const void *value)
 {
-	/* Maps of module types take more to create; only their values are not tried. */
-	bool can_try =
-		value && !strcmp(ops->type->module, "vmlinux") &&
-		(bpfring_struct_ops_types_features(ops->types) & BPFRING_STRUCT_OPS_CAN_LINK);
+	/* Maps of module types need more to be created, so their values are not tried. */
+	bool can_try = value && !strcmp(ops->type->module, "vmlinux") &&
+		       bpfring_struct_ops_types_have_links(ops->types);
 	const char *culprit = can_try ? find_culprit(ops, value) : NULL;
 
 	if (culprit)
 		log_error("struct_ops '%s': the kernel refuses member '%s' of its %s: -EINVAL\n",
 			  bpfring_ops_name(ops), culprit, ops->type->name);
 	else
-		log_error(
-			"struct_ops '%s': the kernel refuses this %s: -EINVAL; %s, or a member is "
-			"set that the kernel does not let BPF set\n",
-			bpfring_ops_name(ops), ops->type->name, requirements(ops->type));
+		log_error("struct_ops '%s': the kernel refuses this %s: -EINVAL; %s, or it sets a "
+			  "member that BPF may not set\n",
+			  bpfring_ops_name(ops), ops->type->name, requirements(ops->type));
 }
 
 void bpfring_ops_explain_store(struct bpfring_struct_ops *ops, const void *value, int err)

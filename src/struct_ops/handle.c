@@ -52,8 +52,8 @@ int bpfring_ops_need_map(struct bpfring_struct_ops *ops)
 	if (!ops->source.obj)
 		return -ENOENT;
 	if (!bpf_map__autocreate(ops->source.map)) { /* its descriptor would be that of no map */
-		log_error("struct_ops '%s': loading the object does not create it; "
-			  "bpf_map__set_autocreate() before\n",
+		log_error("struct_ops '%s': the object was loaded without this map; call "
+			  "bpf_map__set_autocreate() before loading\n",
 			  bpfring_ops_name(ops));
 		return -EINVAL;
 	}
@@ -100,7 +100,7 @@ int bpfring_ops_need_type(struct bpfring_struct_ops *ops)
 		err = bpfring_ops_read_type_ids(ops, &value_id, &btf_id);
 	if (err)
 		return err;
-	/* Ids of modules begin where the kernel's own end: only these have to be told apart. */
+	/* Ids of modules begin where the kernel's own end, so only modules can have the same ids. */
 	ops->type = bpfring_struct_ops_types_of_value(ops->types, value_id, module);
 	if (!ops->type && btf_id) {
 		err = bpfring_sys_btf_name(btf_id, module, sizeof(module));

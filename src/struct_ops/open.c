@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
-/* Opens and closes handles of struct_ops, and pins what they hold. */
+/* Opens and closes handles of struct_ops. */
 #include <bpfring/struct_ops_watch.h>
 #include <errno.h>
 #include <string.h>
@@ -52,7 +52,7 @@ static int take_link(struct bpfring_struct_ops *ops, int fd)
 	ops->link_id = info.id;
 	err = bpfring_ops_open_linked(ops, no_others, &map);
 	if (err == -ENOLINK ||
-	    err == -EPERM) /* detached; or no CAP_SYS_ADMIN: without the map, then */
+	    err == -EPERM) /* detached, or no CAP_SYS_ADMIN: go on without the map */
 		return 0;
 	return err ? err : bpfring_ops_set_map(ops, &map);
 }
@@ -77,7 +77,7 @@ static int take_fd(struct bpfring_struct_ops **ret, int fd,
 		bpfring_sys_close(fd);
 		if (!err)
 			err = bpfring_ops_set_map(ops, &map);
-		if (!err) /* what can be learned from /proc alone is of no use */
+		if (!err) /* what /proc shows is not enough */
 			err = bpfring_ops_read_type_ids(ops, &value_id, &btf_id);
 	}
 	if (err)
@@ -109,28 +109,6 @@ int bpfring_struct_ops_open_pinned(struct bpfring_struct_ops **ret, const char *
 	return fd < 0 ? fd : take_fd(ret, fd, opts);
 }
 
-int bpfring_struct_ops_open_id(struct bpfring_struct_ops **ret, uint32_t map_id,
-			       const struct bpfring_struct_ops_opts *opts)
-{
-	int fd;
-
-	if (!ret)
-		return -EINVAL;
-	fd = bpfring_fd_by_id("map", map_id, bpfring_sys_map_by_id);
-	return fd < 0 ? fd : take_fd(ret, fd, opts);
-}
-
-int bpfring_struct_ops_open_link_id(struct bpfring_struct_ops **ret, uint32_t link_id,
-				    const struct bpfring_struct_ops_opts *opts)
-{
-	int fd;
-
-	if (!ret)
-		return -EINVAL;
-	fd = bpfring_fd_by_id("link", link_id, bpfring_sys_link_by_id);
-	return fd < 0 ? fd : take_fd(ret, fd, opts);
-}
-
 int bpfring_struct_ops_open_object(struct bpfring_struct_ops **ret, struct bpf_object *obj,
 				   const char *name, const struct bpfring_struct_ops_opts *opts)
 {
@@ -150,17 +128,19 @@ int bpfring_struct_ops_open_object(struct bpfring_struct_ops **ret, struct bpf_o
 	return err;
 }
 
-/* Closing the last descriptor of a link unregisters; who only looks does not have the last. */
+/*
+ * Closing the last descriptor of a link unregisters the map. A handle that only looks does not have
+ * the last one.
+ */
 static void close_link(struct bpfring_struct_ops *ops)
 {
 	if (!ops->owns_link || !bpfring_scx_ends_another(ops)) {
 		bpfring_sys_close(ops->link_fd);
 		return;
 	}
-	log_warn(
-		"struct_ops '%s': sched_ext has ejected it, and another scheduler runs, which this "
-		"kernel may end (7.2 does not) when link id %u is closed; fd %d stays open\n",
-		bpfring_ops_name(ops), ops->link_id, ops->link_fd);
+	log_warn("struct_ops '%s': sched_ext has ejected it, and another scheduler runs. Closing "
+		 "link id %u may end that one on this kernel (not on 7.2), so fd %d stays open\n",
+		 bpfring_ops_name(ops), ops->link_id, ops->link_fd);
 }
 
 void bpfring_struct_ops_close(struct bpfring_struct_ops *ops)
@@ -184,42 +164,4 @@ int bpfring_struct_ops_map_fd(const struct bpfring_struct_ops *ops)
 int bpfring_struct_ops_link_fd(const struct bpfring_struct_ops *ops)
 {
 	return ops ? ops->link_fd : -EINVAL;
-}
-
-uint32_t bpfring_struct_ops_map_id(const struct bpfring_struct_ops *ops)
-{
-	return ops ? ops->map.id : 0;
-}
-
-uint32_t bpfring_struct_ops_link_id(const struct bpfring_struct_ops *ops)
-{
-	return ops ? ops->link_id : 0;
-}
-
-static int pin(const struct bpfring_struct_ops *ops, int fd, const char *path)
-{
-	int err;
-
-	if (fd < 0)
-		return -ENOENT;
-	err = bpfring_sys_pin(fd, path);
-	if (err)
-		log_error("struct_ops '%s': cannot pin to %s: %s\n", bpfring_ops_name(ops), path,
-			  bpfring_errname(err));
-	return err;
-}
-
-int bpfring_struct_ops_pin_link(struct bpfring_struct_ops *ops, const char *path)
-{
-	return ops && path ? pin(ops, ops->link_fd, path) : -EINVAL;
-}
-
-int bpfring_struct_ops_pin_map(struct bpfring_struct_ops *ops, const char *path)
-{
-	int err;
-
-	if (!ops || !path)
-		return -EINVAL;
-	err = bpfring_ops_need_map(ops);
-	return err ? err : pin(ops, ops->map.fd, path);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /*
- * Fits a map of a BPF object to the running kernel before it is loaded. First it is decided what
- * is to be done, then all of it is done: a map that cannot be fitted stays as it was.
+ * Fits a map of a BPF object to the running kernel before it is loaded. It decides about all
+ * members before it changes any, so a map that cannot be fitted stays as it was.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -20,17 +20,17 @@ struct candidate {
 	enum member_difference difference;
 };
 
-/* What of the member does not fit, and what follows from it. */
-static void tell(const struct ops_source *source, enum bpfring_log_level level,
-		 const struct candidate *c, const char *so)
+/* Logs why the member does not fit, and the consequence. */
+static void log_misfit(const struct ops_source *source, enum bpfring_log_level level,
+		       const struct candidate *c, const char *so)
 {
 	if (c->kernel_index < 0)
 		bpfring_log(level,
 			    "libbpfring: struct_ops '%s': this kernel's %s has no '%s': %s\n",
 			    bpf_map__name(source->map), c->type->name, c->member.name, so);
 	else
-		bpfring_source_tell_difference(source, level, c->index, c->type,
-					       (unsigned int)c->kernel_index, so);
+		bpfring_source_log_difference(source, level, c->index, c->type,
+					      (unsigned int)c->kernel_index, so);
 }
 
 /* Marks a member that does not fit to be dropped, if it may be. */
@@ -40,27 +40,27 @@ static int decide(struct ops_source *source, const struct candidate *c)
 	char so[128];
 
 	if (c->difference == MEMBER_OTHER_DATA) {
-		tell(source, BPFRING_LOG_ERROR, c,
-		     "libbpf loads no such object; declare it as the kernel does");
+		log_misfit(source, BPFRING_LOG_ERROR, c,
+			   "libbpf loads no such object; declare it as the kernel does");
 		return -EINVAL;
 	}
 	if (!data) {
 		snprintf(so, sizeof(so), "libbpf %s %s; needs libbpf 1.4", libbpf_version_string(),
 			 c->kernel_index < 0 ? "loads no such object"
 					     : "does not show whether it is set");
-		tell(source, BPFRING_LOG_ERROR, c, so);
+		log_misfit(source, BPFRING_LOG_ERROR, c, so);
 		return -EOPNOTSUPP;
 	}
-	/* What an earlier call dropped was set. */
+	/* A member that an earlier call dropped was set. */
 	if (!(source->members[c->index] & MEMBER_DROPPED) &&
 	    !bpfring_source_is_set(&c->member, data))
 		return 0;
 	if (!(source->members[c->index] & MEMBER_OPTIONAL)) {
-		tell(source, BPFRING_LOG_ERROR, c, "it is set and not optional");
+		log_misfit(source, BPFRING_LOG_ERROR, c, "it is set and not optional");
 		return c->kernel_index < 0 ? -ENOENT : -EINVAL;
 	}
 	source->members[c->index] |= MEMBER_TO_DROP;
-	tell(source, BPFRING_LOG_INFO, c, "it is set, but optional");
+	log_misfit(source, BPFRING_LOG_INFO, c, "it is set, but optional");
 	return 0;
 }
 
@@ -112,11 +112,11 @@ static int choose_flags(const struct bpfring_struct_ops *ops,
 			const struct bpfring_struct_ops_type *type,
 			enum bpfring_struct_ops_mode mode, uint32_t *ret)
 {
-	unsigned int features = bpfring_struct_ops_types_features(ops->types);
-	bool can = features & BPFRING_STRUCT_OPS_CAN_LINK;
+	bool can = bpfring_struct_ops_types_have_links(ops->types);
 
 	if (mode == BPFRING_STRUCT_OPS_MODE_LINK && !can) {
-		log_error("struct_ops '%s': links need Linux 6.4\n", bpfring_ops_name(ops));
+		log_error("struct_ops '%s': this kernel has no struct_ops links (Linux 6.4)\n",
+			  bpfring_ops_name(ops));
 		return -EOPNOTSUPP;
 	}
 	/* The one type of the kernel that takes no links at all; BTF does not say so. */

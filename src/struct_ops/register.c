@@ -65,8 +65,8 @@ int bpfring_struct_ops_register(struct bpfring_struct_ops *ops)
 		    ops->link_fd < 0) /* libbpf may have made it */
 			err = create_link(ops);
 	} else if (state != BPFRING_STRUCT_OPS_STATE_INIT) {
-		log_error("struct_ops '%s' id %u is %s: a map without links is registered once; "
-			  "load another\n",
+		log_error("struct_ops '%s' id %u is %s: a legacy map can be registered only once; "
+			  "load another map\n",
 			  bpfring_ops_name(ops), ops->map.id, bpfring_struct_ops_state_name(state));
 		err = -EBUSY;
 	}

@@ -11,7 +11,7 @@
 #define LOOK_MIN_NS 1000000LL
 #define LOOK_MAX_NS 16000000LL
 
-/* Before 6.11 a link cannot be detached, only given up; that unregisters if nobody else has it. */
+/* Before 6.11 a link cannot be detached. Closing it unregisters if no other reference is left. */
 static int give_up_link(struct bpfring_struct_ops *ops)
 {
 	int fd;
@@ -19,11 +19,11 @@ static int give_up_link(struct bpfring_struct_ops *ops)
 	bpfring_sys_close(ops->link_fd);
 	ops->link_fd = -1;
 	fd = bpfring_sys_link_by_id(ops->link_id);
-	if (fd < 0) /* gone; or, without CAP_SYS_ADMIN, nobody can say */
+	if (fd < 0) /* gone; or unknown without CAP_SYS_ADMIN */
 		return 0;
 	bpfring_sys_close(fd);
-	log_error("struct_ops '%s': another descriptor or a pin keeps link id %u; this kernel "
-		  "cannot detach it (6.11 can)\n",
+	log_error("struct_ops '%s': another descriptor or a pin keeps link id %u alive, and "
+		  "kernels before 6.11 cannot detach it\n",
 		  bpfring_ops_name(ops), ops->link_id);
 	return -EBUSY;
 }
@@ -40,7 +40,7 @@ static int detach(struct bpfring_struct_ops *ops)
 	return err;
 }
 
-/* The handle goes on with the map that is in the link, if somebody has replaced the one it had. */
+/* If the handle's map has been replaced, the handle goes on with the map that is in the link. */
 static int follow_link(struct bpfring_struct_ops *ops, uint32_t map_id)
 {
 	const struct map *const no_others[] = {NULL};
@@ -56,10 +56,10 @@ static int follow_link(struct bpfring_struct_ops *ops, uint32_t map_id)
 static int leave_ejected(struct bpfring_struct_ops *ops)
 {
 	ops->owns_link = true;
-	log_warn(
-		"struct_ops '%s': sched_ext has ejected it, and another scheduler runs, which this "
-		"kernel may end (7.2 does not); what registered it stays until that has ended\n",
-		bpfring_ops_name(ops));
+	log_warn("struct_ops '%s': sched_ext has ejected it, and another scheduler runs. "
+		 "Unregistering may end that one on this kernel (not on 7.2), so the registration "
+		 "stays\n",
+		 bpfring_ops_name(ops));
 	return 0;
 }
 
@@ -122,8 +122,8 @@ int bpfring_struct_ops_unregister(struct bpfring_struct_ops *ops)
 		return err;
 	if (!ops_in_link_mode(ops))
 		return unregister_map(ops);
-	log_error("struct_ops '%s' id %u is registered by links, and this handle has none; open "
-		  "the link by its pin or id\n",
+	log_error("struct_ops '%s' id %u is in link mode, and this handle has no link; open the "
+		  "link\n",
 		  bpfring_ops_name(ops), ops->map.id);
 	return -ENOLINK;
 }
@@ -161,20 +161,20 @@ static int is_released(struct bpfring_struct_ops *ops)
 
 int bpfring_struct_ops_wait_released(struct bpfring_struct_ops *ops, int64_t timeout_ns)
 {
-	const int64_t start = bpfring_sys_now();
+	const int64_t deadline = bpfring_deadline(bpfring_sys_now(), timeout_ns);
 	int64_t pause = LOOK_MIN_NS;
 
 	if (!ops || timeout_ns < -1)
 		return -EINVAL;
 	for (;;) {
-		int64_t left = timeout_ns - (bpfring_sys_now() - start);
+		int64_t left = deadline - bpfring_sys_now();
 		int released = is_released(ops);
 
 		if (released)
 			return released < 0 ? released : 0;
-		if (timeout_ns >= 0 && left <= 0)
+		if (left <= 0)
 			return -ETIMEDOUT;
-		bpfring_sys_sleep(timeout_ns >= 0 && left < pause ? left : pause);
+		bpfring_sys_sleep(left < pause ? left : pause);
 		if (pause < LOOK_MAX_NS)
 			pause *= 2;
 	}

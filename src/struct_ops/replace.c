@@ -12,7 +12,7 @@
 #include "base/sys_struct_ops.h"
 #include "struct_ops/struct_ops.h"
 
-#define TRIES 1000 /* each that fails is one in which somebody else succeeded */
+#define TRIES 1000 /* one fails only if another replacement succeeded meanwhile */
 
 /* Opens the map of @expected; fd -1 if there is no such condition. */
 static int open_expected(const struct bpfring_struct_ops *expected, struct map *ret)
@@ -26,7 +26,7 @@ static int open_expected(const struct bpfring_struct_ops *expected, struct map *
 	fd = expected->source.obj ? bpf_map__fd(expected->source.map) : expected->map.fd;
 	if (fd >= 0)
 		return bpfring_map_open(ret, fd);
-	log_error("the struct_ops that is expected in the link has no map\n");
+	log_error("the handle that is expected in the link has no map\n");
 	return -ENOENT;
 }
 
@@ -42,7 +42,7 @@ static int open_old(const struct bpfring_struct_ops *ops, const struct bpfring_s
 			  bpfring_ops_name(ops), ops->link_id);
 	else if (err == -EPERM)
 		log_error("struct_ops '%s': link id %u has a map that cannot be opened without "
-			  "CAP_SYS_ADMIN; give a handle of it as the one expected\n",
+			  "CAP_SYS_ADMIN; pass a handle of that map as @expected\n",
 			  bpfring_ops_name(ops), ops->link_id);
 	if (err)
 		return err;
@@ -121,7 +121,7 @@ int bpfring_struct_ops_replace(struct bpfring_struct_ops *ops, struct bpfring_st
 		return -EINVAL;
 	}
 	if (ops->link_fd < 0) {
-		log_error("struct_ops '%s': there is no link in which to replace it\n",
+		log_error("struct_ops '%s': the handle has no link, so no map can be replaced\n",
 			  bpfring_ops_name(ops));
 		return -ENOENT;
 	}

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
-/* sched_ext ejects a scheduler without touching its link or map: who is it that schedules now? */
+/* sched_ext ejects a scheduler without touching its link or map. Which scheduler runs now? */
 #ifndef BPFRING_STRUCT_OPS_SCHED_EXT_H
 #define BPFRING_STRUCT_OPS_SCHED_EXT_H
 
 #include "struct_ops/struct_ops.h"
 
 enum scx_standing {
-	SCX_RUNNING = 0, /* or nothing to the contrary is known, or it is no scheduler at all */
+	SCX_RUNNING = 0, /* or there is no sign of the contrary, or it is no scheduler at all */
 	SCX_EJECTED,
 	SCX_SUPERSEDED, /* ejected, and another one runs */
 };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
-/* Sets members of a map in a BPF object that is not loaded yet, and says which are optional. */
+/* Sets members of a map in a BPF object that is not loaded yet, and marks optional ones. */
 #include <errno.h>
 #include <string.h>
 
@@ -8,7 +8,7 @@
 #include "struct_ops/struct_ops.h"
 
 static const char *const kind_names[] = {"a function", "a number", "a string", "a pointer to data",
-					 "of no kind that can be set"};
+					 "of a kind that cannot be set"};
 
 static int find_member(const struct bpfring_struct_ops *ops, const char *name,
 		       struct bpfring_struct_ops_member *ret)
@@ -52,7 +52,7 @@ static int find_slot(struct bpfring_struct_ops *ops, const char *name,
 	return index;
 }
 
-/* What the caller sets is no longer what prepare() left out. */
+/* A member that the caller sets is no longer one that prepare() dropped. */
 static int was_set(struct bpfring_struct_ops *ops, int index)
 {
 	ops->source.members[index] &= (unsigned char)~MEMBER_DROPPED;
@@ -85,43 +85,31 @@ static void write_integer(unsigned char *slot, uint32_t size, uint64_t value)
 #endif
 }
 
-/* @negative: @value is two's complement of a negative number. */
-static int set_integer(struct bpfring_struct_ops *ops, const char *name, uint64_t value,
-		       bool negative)
+int bpfring_struct_ops_set_int(struct bpfring_struct_ops *ops, const char *name, int64_t value)
 {
 	struct bpfring_struct_ops_member member;
 	unsigned char *slot;
 	unsigned int bits;
-	uint64_t limit; /* of the magnitude */
 	int index = find_slot(ops, name, BPFRING_STRUCT_OPS_KIND_INTEGER, &member, &slot);
-	bool with_sign, fits;
+	int64_t min, max;
+	bool with_sign;
 
 	if (index < 0)
 		return index;
 	if (!member.size || member.size > sizeof(value))
 		return -EINVAL;
 	with_sign = is_signed(ops, &member, &bits);
-	limit = UINT64_MAX >> (64 - (with_sign ? bits - 1 : bits));
-	fits = negative ? with_sign && ~value <= limit : value <= limit;
-	if (!fits) {
-		log_error("struct_ops '%s': %s%llu does not fit '%s' of %u %s bits\n",
-			  bpfring_ops_name(ops), negative ? "-" : "",
-			  (unsigned long long)(negative ? ~value + 1 : value), name, bits,
+	/* A member of 64 bits holds every @value: an unsigned one takes its bits. */
+	max = (int64_t)(UINT64_MAX >> (bits == 64 || with_sign ? 65 - bits : 64 - bits));
+	min = with_sign || bits == 64 ? -max - 1 : 0;
+	if (value < min || value > max) {
+		log_error("struct_ops '%s': %lld does not fit '%s' of %u %s bits\n",
+			  bpfring_ops_name(ops), (long long)value, name, bits,
 			  with_sign ? "signed" : "unsigned");
 		return -ERANGE;
 	}
-	write_integer(slot, member.size, value);
+	write_integer(slot, member.size, (uint64_t)value);
 	return was_set(ops, index);
-}
-
-int bpfring_struct_ops_set_int(struct bpfring_struct_ops *ops, const char *member, int64_t value)
-{
-	return set_integer(ops, member, (uint64_t)value, value < 0);
-}
-
-int bpfring_struct_ops_set_uint(struct bpfring_struct_ops *ops, const char *member, uint64_t value)
-{
-	return set_integer(ops, member, value, false);
 }
 
 int bpfring_struct_ops_set_string(struct bpfring_struct_ops *ops, const char *member,

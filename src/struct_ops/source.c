@@ -95,9 +95,8 @@ void bpfring_source_fini(struct ops_source *source)
 int bpfring_source_check_open(const struct ops_source *source)
 {
 	if (!source->obj) {
-		log_error("struct_ops: the handle is not of a BPF object, or its map is stored: "
-			  "nothing "
-			  "can be changed\n");
+		log_error("struct_ops: a handle that is not of a BPF object, or whose map is "
+			  "stored, cannot be changed\n");
 		return -EBUSY;
 	}
 	if (bpf_map__fd(source->map) < 0)
@@ -177,9 +176,9 @@ enum member_difference bpfring_source_compare(const struct ops_source *source, u
 	return bpfring_compare_member(&mine, &kernels);
 }
 
-void bpfring_source_tell_difference(const struct ops_source *source, enum bpfring_log_level level,
-				    unsigned int own, const struct bpfring_struct_ops_type *type,
-				    unsigned int index, const char *so)
+void bpfring_source_log_difference(const struct ops_source *source, enum bpfring_log_level level,
+				   unsigned int own, const struct bpfring_struct_ops_type *type,
+				   unsigned int index, const char *so)
 {
 	const struct member_ref mine = own_member(source, own);
 	const struct member_ref kernels = kernel_member(type, index);

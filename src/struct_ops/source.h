@@ -64,8 +64,8 @@ enum member_difference bpfring_source_compare(const struct ops_source *source, u
 					      unsigned int index);
 
 /* Logs both declarations, and what follows from the difference. */
-void bpfring_source_tell_difference(const struct ops_source *source, enum bpfring_log_level level,
-				    unsigned int own, const struct bpfring_struct_ops_type *type,
-				    unsigned int index, const char *so);
+void bpfring_source_log_difference(const struct ops_source *source, enum bpfring_log_level level,
+				   unsigned int own, const struct bpfring_struct_ops_type *type,
+				   unsigned int index, const char *so);
 
 #endif /* BPFRING_STRUCT_OPS_SOURCE_H */

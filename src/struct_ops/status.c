@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
-/* Where struct_ops maps and links stand, and which there are. */
+/* Where a struct_ops map and its link stand. */
 #include <errno.h>
 #include <stddef.h>
 
@@ -33,30 +33,4 @@ const char *bpfring_struct_ops_state_name(uint32_t state)
 	static const char *const names[] = {"init", "inuse", "tobefree", "ready"};
 
 	return state < sizeof(names) / sizeof(names[0]) ? names[state] : "?";
-}
-
-int bpfring_struct_ops_next_id(uint32_t after, uint32_t *ret)
-{
-	struct bpf_map_info info;
-	uint32_t id = after;
-	int err, fd;
-
-	if (!ret)
-		return -EINVAL;
-	for (;;) {
-		err = bpfring_sys_next_map(id, &id);
-		if (err)
-			return err;
-		fd = bpfring_sys_map_by_id(id);
-		if (fd == -ENOENT) /* gone since */
-			continue;
-		if (fd < 0)
-			return fd;
-		err = bpfring_sys_map_info(fd, &info);
-		bpfring_sys_close(fd);
-		if (err || info.type != BPF_MAP_TYPE_STRUCT_OPS)
-			continue;
-		*ret = id;
-		return 0;
-	}
 }

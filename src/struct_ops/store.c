@@ -33,9 +33,9 @@ static int copy_member(struct bpfring_struct_ops *ops, unsigned char *to, unsign
 	if (own_index < 0 || !bpfring_source_is_set(&own, data))
 		return 0;
 	if (bpfring_source_compare(&ops->source, (unsigned int)own_index, ops->type, index)) {
-		bpfring_source_tell_difference(&ops->source, BPFRING_LOG_ERROR,
-					       (unsigned int)own_index, ops->type, index,
-					       "declare it as the kernel does");
+		bpfring_source_log_difference(&ops->source, BPFRING_LOG_ERROR,
+					      (unsigned int)own_index, ops->type, index,
+					      "declare it as the kernel does");
 		return -EINVAL;
 	}
 	if (member->kind != BPFRING_STRUCT_OPS_KIND_FUNCTION) {
@@ -71,8 +71,8 @@ static int build_value(struct bpfring_struct_ops *ops, const unsigned char *data
 }
 
 /*
- * libbpf has the value too, but since 1.2 does not store it without registering it, which is wrong
- * for a map that is to be pinned or to replace another.
+ * libbpf has the value too. But since 1.2 it cannot store the value without registering it, which
+ * would be wrong for a map that is to be pinned or to replace another one.
  */
 static int store_ourselves(struct bpfring_struct_ops *ops, const unsigned char *data)
 {
@@ -97,7 +97,7 @@ static int store_by_libbpf(struct bpfring_struct_ops *ops)
 
 	if (err) {
 		/*
-		 * Of storing and registering the second can have failed; that will be tried again.
+		 * If only registering failed after storing, register() tries it again.
 		 */
 		if (!bpfring_ops_read_state(ops, &state, &refcnt) &&
 		    state != BPFRING_STRUCT_OPS_STATE_INIT)
@@ -123,8 +123,8 @@ static int store_value(struct bpfring_struct_ops *ops)
 	const unsigned char *data;
 
 	if (!ops->source.obj) {
-		log_error("struct_ops '%s' id %u has no value; the process that loaded it has to "
-			  "store it first\n",
+		log_error("struct_ops '%s' id %u has no value; the process that loaded the map "
+			  "must store it first\n",
 			  bpfring_ops_name(ops), ops->map.id);
 		return -ENODATA;
 	}
@@ -157,8 +157,9 @@ int bpfring_struct_ops_store(struct bpfring_struct_ops *ops)
 	if (err)
 		return err;
 	if (!ops_in_link_mode(ops)) {
-		log_error("struct_ops '%s': without links, storing the value is registering\n",
-			  bpfring_ops_name(ops));
+		log_error(
+			"struct_ops '%s': a legacy map cannot be stored without being registered\n",
+			bpfring_ops_name(ops));
 		return -EOPNOTSUPP;
 	}
 	return bpfring_ops_need_value(ops, &state);

@@ -30,7 +30,7 @@ struct bpfring_struct_ops {
 
 	int link_fd; /* -1: none */
 	uint32_t link_id;
-	bool owns_link; /* registered or was to unregister it; others only look at theirs */
+	bool owns_link; /* it registered the map, or was asked to unregister it */
 
 	const struct bpfring_struct_ops_types *types;
 	struct bpfring_struct_ops_types *own_types; /* @types, if they are the handle's own */
@@ -70,9 +70,9 @@ int bpfring_ops_need_map(struct bpfring_struct_ops *ops);
 int bpfring_ops_need_type(struct bpfring_struct_ops *ops);
 
 /*
- * Opens the map that is in the handle's link now, whatever the handle knew before. @known: maps
- * that may be it besides the handle's own, ended by NULL; opening another one needs CAP_SYS_ADMIN
- * (-EPERM). -ENOLINK: the link was detached.
+ * Opens the map that is in the handle's link now, which need not be the handle's. @known: maps that
+ * are open already, ended by NULL. Opening one that is neither of these nor the handle's needs
+ * CAP_SYS_ADMIN (-EPERM). -ENOLINK: the link was detached.
  */
 int bpfring_ops_open_linked(const struct bpfring_struct_ops *ops, const struct map *const *known,
 			    struct map *ret);
@@ -80,8 +80,7 @@ int bpfring_ops_open_linked(const struct bpfring_struct_ops *ops, const struct m
 /* ---- value.c ---- */
 
 /*
- * The map's whole value, of ops->type->value_size bytes, to be freed. As the kernel gives it: with
- * ids of programs.
+ * The map's whole value, of ops->type->value_size bytes, to be freed. Programs are in it as ids.
  */
 int bpfring_ops_read_value(struct bpfring_struct_ops *ops, void **ret);
 uint32_t bpfring_ops_value_state(const struct bpfring_struct_ops *ops, const void *value);
@@ -90,7 +89,7 @@ uint32_t bpfring_ops_value_refcnt(const struct bpfring_struct_ops *ops, const vo
 /* State and references only. */
 int bpfring_ops_read_state(struct bpfring_struct_ops *ops, uint32_t *state, uint32_t *refcnt);
 
-/* ---- explain.c: says in the log why the kernel refused something ---- */
+/* ---- explain.c: logs why the kernel refused a call ---- */
 
 /* @value: NULL if it is not known. */
 void bpfring_ops_explain_store(struct bpfring_struct_ops *ops, const void *value, int err);
@@ -103,15 +102,15 @@ void bpfring_ops_explain_replace(const struct bpfring_struct_ops *ops,
 /* ---- store.c ---- */
 
 /*
- * Gives the map its value if it has none: INIT -> READY, or without links INUSE. Then the handle
- * needs its object no longer and forgets it. *@state: what it was before.
+ * Gives the map its value if it has none: INIT -> READY, or INUSE in legacy mode. The handle then
+ * forgets its object, which it no longer needs. *@state: the state before.
  */
 int bpfring_ops_need_value(struct bpfring_struct_ops *ops, uint32_t *state);
 
 /* ---- watch.c ---- */
 
 /*
- * The handle is about to have another link: a watch that waits for an event of the old one moves.
+ * The handle is about to get another link. A watch that waits for an event of the old one moves.
  */
 int bpfring_ops_move_watch(struct bpfring_struct_ops *ops, int link_fd);
 

@@ -25,7 +25,8 @@ struct bpfring_struct_ops_types {
 	struct btf *vmlinux;
 	struct module *modules;
 	struct item *first, **end;
-	unsigned int count, features;
+	unsigned int count;
+	bool has_links;
 };
 
 struct bpfring_struct_ops_types *bpfring_struct_ops_types_new(void)
@@ -50,7 +51,7 @@ int bpfring_struct_ops_types_add(struct bpfring_struct_ops_types *types, const s
 		if (found < 0)
 			return found;
 		if (!found) {
-			types->features |= bpfring_btf_features(btf, id);
+			types->has_links |= bpfring_btf_shows_links(btf, id);
 			continue;
 		}
 		item = bpfring_sys_alloc(sizeof(*item));
@@ -148,16 +149,6 @@ void bpfring_struct_ops_types_free(struct bpfring_struct_ops_types *types)
 	bpfring_sys_free(types);
 }
 
-unsigned int bpfring_struct_ops_types_count(const struct bpfring_struct_ops_types *types)
-{
-	return types ? types->count : 0;
-}
-
-unsigned int bpfring_struct_ops_types_features(const struct bpfring_struct_ops_types *types)
-{
-	return types ? types->features : 0;
-}
-
 int bpfring_struct_ops_types_get(const struct bpfring_struct_ops_types *types, unsigned int index,
 				 const struct bpfring_struct_ops_type **ret)
 {
@@ -187,6 +178,11 @@ int bpfring_struct_ops_types_find(const struct bpfring_struct_ops_types *types, 
 		return 0;
 	}
 	return -ENOENT;
+}
+
+bool bpfring_struct_ops_types_have_links(const struct bpfring_struct_ops_types *types)
+{
+	return types->has_links;
 }
 
 const struct bpfring_struct_ops_type *

@@ -5,6 +5,7 @@
 
 #include <bpf/btf.h>
 #include <bpfring/struct_ops_types.h>
+#include <stdbool.h>
 
 struct ops_type {
 	struct bpfring_struct_ops_type pub; /* first: the public pointer is one to the whole */
@@ -25,6 +26,9 @@ struct bpfring_struct_ops_types *bpfring_struct_ops_types_new(void);
 /* Adds the types that @btf has beyond its base; it must outlive @types. 0, -ENOMEM. */
 int bpfring_struct_ops_types_add(struct bpfring_struct_ops_types *types, const struct btf *btf,
 				 const char *module);
+
+/* Can this kernel register struct_ops with links? */
+bool bpfring_struct_ops_types_have_links(const struct bpfring_struct_ops_types *types);
 
 /* The type of which a map has values; NULL: none. */
 const struct bpfring_struct_ops_type *

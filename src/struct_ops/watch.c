@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /*
- * Watches registered struct_ops in a loop. A link is watched by its own event where the kernel has
- * one, everything else by looking at it whenever a timer is over.
+ * Watches registered struct_ops in a loop. A link has an event of its own on newer kernels.
+ * Everything else is looked at when a timer expires.
  */
 #include <bpfring/struct_ops_watch.h>
 #include <errno.h>
@@ -23,8 +23,8 @@ struct ops_watch {
 	uint32_t map_id;
 };
 
-static int tell(struct bpfring_struct_ops *ops, enum bpfring_struct_ops_event_kind kind,
-		uint32_t map_id)
+static int report(struct bpfring_struct_ops *ops, enum bpfring_struct_ops_event_kind kind,
+		  uint32_t map_id)
 {
 	const struct ops_watch watch = *ops->watch; /* the callback may end the watch */
 	char text[SCX_STATE_SIZE];
@@ -43,7 +43,7 @@ static int tell(struct bpfring_struct_ops *ops, enum bpfring_struct_ops_event_ki
 static int on_event(void *ctx, int fd, uint32_t events)
 {
 	(void)fd, (void)events;
-	return tell(ctx, BPFRING_STRUCT_OPS_EVENT_DETACHED, 0);
+	return report(ctx, BPFRING_STRUCT_OPS_EVENT_DETACHED, 0);
 }
 
 static int arm(const struct ops_watch *watch)
@@ -51,7 +51,7 @@ static int arm(const struct ops_watch *watch)
 	return bpfring_sys_timerfd_set(watch->timer_fd, bpfring_sys_now() + watch->poll_ns);
 }
 
-/* The map that is registered through this handle now, 0: none, or ejected. */
+/* The map that is registered through this handle now; 0: none, or it was ejected. */
 static int look(struct bpfring_struct_ops *ops, uint32_t *map_id)
 {
 	struct sys_link_info info;
@@ -87,9 +87,9 @@ static int on_timer(void *ctx, int fd, uint32_t events)
 		return err;
 	}
 	if (!map_id)
-		return tell(ops, BPFRING_STRUCT_OPS_EVENT_DETACHED, 0);
+		return report(ops, BPFRING_STRUCT_OPS_EVENT_DETACHED, 0);
 	watch->map_id = map_id;
-	return map_id == before ? 0 : tell(ops, BPFRING_STRUCT_OPS_EVENT_REPLACED, map_id);
+	return map_id == before ? 0 : report(ops, BPFRING_STRUCT_OPS_EVENT_REPLACED, map_id);
 }
 
 static int add_timer(struct bpfring_struct_ops *ops)
@@ -144,7 +144,8 @@ int bpfring_struct_ops_watch(struct bpfring_struct_ops *ops, struct bpfring_loop
 	if (ops->watch)
 		return -EEXIST;
 	if (ops->map.fd >= 0 || ops->source.obj)
-		bpfring_ops_need_type(ops); /* a link can be watched without, but not a scheduler */
+		bpfring_ops_need_type(
+			ops); /* needed for schedulers; other links can be watched without it */
 	err = look(ops, &map_id);
 	if (err)
 		return err;

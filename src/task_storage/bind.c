@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
-/* Threads begin and end to share. */
+/* Binds and unbinds threads. */
 #include <errno.h>
 
 #include "base/log.h"
@@ -11,7 +11,7 @@ static const char *cure(int err)
 {
 	switch (err) {
 	case -EPERM:
-		return "; the descriptor is read-only, or a seccomp filter is in the way";
+		return "; the descriptor is read-only, or a seccomp filter forbids the call";
 	case -EMFILE:
 	case -ENFILE:
 		return "; no descriptor is left for a pidfd";
@@ -45,7 +45,7 @@ static int start(struct bpfring_task_storage *ts, struct binding *b)
 	if (!err) {
 		ts->bound++;
 		ts->binds++;
-		/* T2: release, with T3: who sees it sees the cell. */
+		/* T2: release, with T3: a thread that sees it sees the cell. */
 		atomic_store_explicit(&b->has_cell, true, memory_order_release);
 		return 0;
 	}
@@ -74,14 +74,14 @@ static int catch_up(struct bpfring_task_storage *ts, struct binding *b)
 	return err;
 }
 
-/* A thread that others bound binds itself: from now on its end is noticed without a pidfd. */
+/* A thread that another one bound binds itself: its end is noticed without a pidfd now. */
 static void adopt(struct binding *b)
 {
 	bpfring_sys_close(b->pidfd);
 	b->pidfd = -1;
 }
 
-/* By the program of the fall-back, which says who we are; else by a pidfd, which does so too. */
+/* The fall-back's program identifies the calling thread; without it a pidfd does. */
 static int start_self(struct bpfring_task_storage *ts, struct binding *b)
 {
 	int err;
@@ -242,17 +242,4 @@ int bpfring_task_storage_unbind(struct bpfring_task_storage *ts)
 int bpfring_task_storage_unbind_thread(struct bpfring_task_storage *ts, pid_t tid)
 {
 	return !ts ? -EINVAL : unbind(ts, tid);
-}
-
-int bpfring_task_storage_reap(struct bpfring_task_storage *ts)
-{
-	int count = 0;
-
-	if (!ts)
-		return -EINVAL;
-	bpfring_task_lock();
-	if (!task_forked(ts))
-		count = bpfring_task_reap_dead(ts);
-	bpfring_task_unlock();
-	return count;
 }

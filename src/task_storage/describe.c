@@ -21,7 +21,7 @@ int bpfring_task_opts_read(struct bpfring_task_storage_opts *ret,
 	err = bpfring_options_read(ret, sizeof(*ret), opts, "struct bpfring_task_storage_opts");
 	if (err)
 		return err;
-	if ((ret->flags & ~KNOWN_FLAGS) || ret->packing > BPFRING_TASK_PAGE ||
+	if ((ret->flags & ~KNOWN_FLAGS) || ret->packing > BPFRING_TASK_PACKING_PAGE ||
 	    (ret->member_count && !ret->members)) {
 		log_error("struct bpfring_task_storage_opts: unknown flags %#x or packing %u, or "
 			  "no members\n",
@@ -64,7 +64,7 @@ int bpfring_task_describe(struct task_layout *ret, const struct map *map,
 		if (err) {
 			log_error("map '%s' id %u: cannot read its BTF: %s%s\n", map->name, map->id,
 				  bpfring_errname(err),
-				  err == -EPERM ? "; without CAP_SYS_ADMIN give the members in "
+				  err == -EPERM ? "; without CAP_SYS_ADMIN, declare the members in "
 						  "struct bpfring_task_storage_opts"
 						: "");
 			return err;

@@ -138,12 +138,12 @@ void bpfring_task_element_refer(struct bpfring_task_storage *ts, const struct bi
 		       &b->cell.ref[i], sizeof(b->cell.ref[i]));
 }
 
-/* What it does not take for a pointer of ours it shows. */
+/* It shows all that it does not take for an uptr. */
 int bpfring_task_element_check(struct bpfring_task_storage *ts, struct task_id id)
 {
 	int err;
 
-	if (ts->is_checked || ts->path->name == BPFRING_TASK_FALLBACK)
+	if (ts->is_checked || ts->path->name == BPFRING_TASK_PATH_FALLBACK)
 		return 0;
 	err = bpfring_task_element_read(ts, id);
 	for (unsigned int i = 0; i < ts->layout.uptr_count && !err; i++) {
@@ -153,9 +153,9 @@ int bpfring_task_element_check(struct bpfring_task_storage *ts, struct task_id i
 		memcpy(&shown, (char *)bpfring_task_value(ts) + m->offset, sizeof(shown));
 		if (!shown)
 			continue;
-		log_error("map '%s': what is at offset %u of the value, member '%s', is no __uptr "
-			  "to the kernel; it sees none at all in a value with a bit field within a "
-			  "byte, or a __kptr to what it does not know\n",
+		log_error("map '%s': the kernel sees no __uptr at offset %u of the value, where "
+			  "member '%s' is; it sees none at all if a bit field begins within a "
+			  "byte, or if a __kptr points to an unknown type\n",
 			  ts->map.name, m->offset, m->name);
 		err = -EINVAL;
 	}
@@ -186,7 +186,7 @@ static int prepare_publish(struct bpfring_task_storage *ts, const struct binding
 int bpfring_task_element_publish(struct bpfring_task_storage *ts, struct binding *b)
 {
 	struct task_id id = {b->tid, b->pidfd};
-	bool is_uptr = ts->path->name == BPFRING_TASK_UPTR;
+	bool is_uptr = ts->path->name == BPFRING_TASK_PATH_UPTR;
 	int err, is_new, tries = 0;
 
 	do {

@@ -124,9 +124,9 @@ static int describe_arrays(const struct bpfring_task_storage *ts, struct slots *
 
 static uint32_t slots_apart(const struct bpfring_task_storage *ts, const struct slots *s)
 {
-	size_t least = ts->opts.packing == BPFRING_TASK_PAGE   ? bpfring_sys_page_size()
-		       : ts->opts.packing == BPFRING_TASK_LINE ? CACHE_LINE
-							       : 1;
+	size_t least = ts->opts.packing == BPFRING_TASK_PACKING_PAGE   ? bpfring_sys_page_size()
+		       : ts->opts.packing == BPFRING_TASK_PACKING_LINE ? CACHE_LINE
+								       : 1;
 	size_t step = 1;
 
 	for (unsigned int i = 0; i < ts->layout.uptr_count; i++) {
@@ -191,7 +191,7 @@ void bpfring_slots_end_claims(struct slots *s)
 			bpfring_claim_end_part(slot_claim(s, chunk), s->claim_fd, s->claims[chunk]);
 }
 
-/* 32 bits, never 0: that is a slot that nobody has used yet. */
+/* 32 bits, never 0, which marks a slot that was never used. */
 void bpfring_slots_next_generation(const struct slots *s, uint32_t slot)
 {
 	uint32_t next = s->generation[slot] ? s->generation[slot] + 1 : s->first;

@@ -111,7 +111,7 @@ static int open_part(int *ret, const char *path, const char *suffix)
 	int fd = err ? err : bpfring_sys_map_by_path(part);
 
 	if (fd < 0) {
-		log_error("%s_%s: cannot open what the fall-back needs: %s\n", path, suffix,
+		log_error("%s_%s: cannot open this part of the fall-back: %s\n", path, suffix,
 			  bpfring_errname(fd));
 		return fd;
 	}

@@ -83,7 +83,8 @@ static void put_under(const struct bpfring_task_storage *ts, const struct slots 
 		int err = bpfring_sys_move_mapping(a->mem, a->size, place);
 
 		if (err)
-			log_warn("map '%s': cells have moved: %s; bind tells where they are\n",
+			log_warn("map '%s': cells have moved: %s; bind again to get their "
+				 "addresses\n",
 				 ts->map.name, bpfring_errname(err));
 		else
 			a->mem = place;
@@ -115,7 +116,7 @@ int bpfring_slots_move(struct bpfring_task_storage *ts, const struct task_parts 
 		return err;
 	err = claim_same(ts, from, to);
 	if (err) {
-		log_error("map '%s': cannot have the same slots in the new map: %s\n", ts->map.name,
+		log_error("map '%s': cannot take the same slots in the new map: %s\n", ts->map.name,
 			  bpfring_errname(err));
 		bpfring_slots_end_claims(to);
 		bpfring_slots_unmap(ts, to);

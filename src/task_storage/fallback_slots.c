@@ -49,7 +49,7 @@ static void slots_fini(struct bpfring_task_storage *ts)
 	bpfring_slots_free(s);
 }
 
-/* Slots that nobody has used yet are free at once, others after a grace period. */
+/* Slots that were never used are free, others after a grace period. */
 static void take_chunk(struct slots *s, uint32_t chunk)
 {
 	uint32_t first = chunk * SLOT_CHUNK, end = first + SLOT_CHUNK;
@@ -201,7 +201,7 @@ static void slots_stats(const struct bpfring_task_storage *ts,
 }
 
 const struct task_path bpfring_task_slots = {
-	.name = BPFRING_TASK_FALLBACK,
+	.name = BPFRING_TASK_PATH_FALLBACK,
 	.init = slots_init,
 	.fini = slots_fini,
 	.alloc = slots_alloc,

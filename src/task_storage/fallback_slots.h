@@ -22,7 +22,7 @@ struct slots {
 	int claim_fd;
 	uint32_t *free, *retired; /* stacks; with room for all */
 	uint32_t *generation;	  /* of slots that we have: what others write is not read again */
-	uint32_t first;		  /* generation of a slot that nobody has used yet */
+	uint32_t first;		  /* generation of a slot that was never used */
 	uint32_t free_count, retired_count;
 	uint64_t live, lost;
 	bool no_barrier; /* said in the log */
@@ -68,7 +68,7 @@ static inline uint64_t *slot_owner(const struct slots *s, uint32_t slot)
 	return (uint64_t *)(void *)(s->owner.mem + slot * s->owner.stride);
 }
 
-/* As the one who had it before us left it; anybody may have written there. */
+/* As its last owner left it; any process may have written there. */
 static inline uint32_t slot_read_generation(const struct slots *s, uint32_t slot)
 {
 	return (uint32_t)__atomic_load_n(slot_owner(s, slot), __ATOMIC_RELAXED);

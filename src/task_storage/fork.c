@@ -23,7 +23,7 @@ static void in_child(void)
 
 static int atfork_error;
 
-/* From now on the end of a thread, and a fork, run code of ours. */
+/* From now on the end of a thread, and a fork, run code of the library. */
 static void register_atfork(void)
 {
 	bpfring_sys_stay_loaded();

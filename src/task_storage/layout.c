@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/options.h"
+#include "base/btf.h"
 #include "base/sys.h"
 #include "task_storage/names_abi.h"
 #include "task_storage/task_storage.h"
@@ -14,7 +15,7 @@
 
 #define MAX_MEMBERS 1024U /* each is compared with each when a map is replaced */
 
-static const uint32_t known_flags = BPFRING_TASK_MEMBER_UPTR | BPFRING_TASK_MEMBER_PROCESS |
+static const uint32_t known_flags = BPFRING_TASK_MEMBER_SHARED | BPFRING_TASK_MEMBER_PROCESS |
 				    BPFRING_TASK_MEMBER_OPAQUE | BPFRING_TASK_MEMBER_KPTR |
 				    BPFRING_TASK_MEMBER_GONE;
 
@@ -39,7 +40,7 @@ static uint32_t flags_of(const struct value_types *types, unsigned int inside, u
 		return 0;
 	t = btf__type_by_id(types->btf, target);
 	name = btf__name_by_offset(types->btf, t->name_off);
-	return BPFRING_TASK_MEMBER_UPTR |
+	return BPFRING_TASK_MEMBER_SHARED |
 	       (name && !strcmp(name, NAMES_TABLE_TYPE) ? BPFRING_TASK_MEMBER_PROCESS : 0);
 }
 
@@ -50,7 +51,7 @@ static int read_member(struct task_layout *layout, struct value_types *types,
 	const struct btf_member *m = &btf_members(value)[i];
 	const char *name = btf__name_by_offset(types->btf, m->name_off);
 	uint32_t id = m->type, align, target;
-	const struct btf_type *t = bpfring_value_type_skip(types->btf, &id);
+	const struct btf_type *t = bpfring_btf_skip(types->btf, &id);
 	int inside = bpfring_value_type_inside(types, m->type, &align);
 	long long size;
 
@@ -61,8 +62,8 @@ static int read_member(struct task_layout *layout, struct value_types *types,
 	}
 	target = bpfring_value_type_uptr(types, t);
 	if (!target && (inside & TYPE_UPTR)) {
-		log_error("map '%s': member '%s' has an __uptr inside: only members of the value "
-			  "itself can be shared\n",
+		log_error("map '%s': member '%s' contains an __uptr; only direct members of the "
+			  "value can be shared\n",
 			  map_name, name);
 		return -EOPNOTSUPP;
 	}
@@ -95,7 +96,7 @@ static int finish(struct task_layout *layout, const char *map_name)
 
 	for (unsigned int i = 0; i < layout->count; i++) {
 		struct bpfring_task_member *m = &layout->members[i];
-		bool is_uptr = m->flags & BPFRING_TASK_MEMBER_UPTR;
+		bool is_uptr = m->flags & BPFRING_TASK_MEMBER_SHARED;
 		uint32_t size = is_uptr ? (uint32_t)sizeof(uint64_t) : m->size;
 
 		if (!m->align)
@@ -114,16 +115,16 @@ static int finish(struct task_layout *layout, const char *map_name)
 		if (!is_uptr)
 			continue;
 		if (layout->uptr_count == TASK_MAX_UPTRS) {
-			log_error("map '%s': more than %u __uptr members, which the kernel has "
-				  "not\n",
+			log_error("map '%s': more than %u shared members, which is the limit of "
+				  "the kernel\n",
 				  map_name, TASK_MAX_UPTRS);
 			return -EINVAL;
 		}
 		layout->uptrs[layout->uptr_count++] = i;
 	}
 	if (!layout->uptr_count) {
-		log_error("map '%s' has no __uptr member: nothing to share; was it compiled with "
-			  "clang >= 15, and prepared for the path it is opened with?\n",
+		log_error("map '%s' has no shared member; was the object compiled with clang >= "
+			  "15, and prepared for the path with which it is opened?\n",
 			  map_name);
 		return -EINVAL;
 	}
@@ -133,7 +134,7 @@ static int finish(struct task_layout *layout, const char *map_name)
 int bpfring_task_layout_from_btf(struct task_layout *ret, const struct btf *btf, uint32_t type,
 				 bool fallback, const char *map_name)
 {
-	const struct btf_type *value = bpfring_value_type_skip(btf, &type);
+	const struct btf_type *value = bpfring_btf_skip(btf, &type);
 	struct task_layout layout = {0};
 	struct value_types types;
 	int err;
@@ -165,7 +166,7 @@ int bpfring_task_layout_from_btf(struct task_layout *ret, const struct btf *btf,
 	return err;
 }
 
-/* Those who do not say how long theirs are have those of version 0.1. */
+/* Members without a size have that of version 0.1. */
 #define FIRST_SIZE (offsetof(struct bpfring_task_member, flags) + sizeof(uint32_t))
 
 static int read_declared(struct bpfring_task_member *ret,

@@ -12,7 +12,7 @@
 
 #define TAKEN (1U << 31) /* flag of a member of the new map, while it is compared */
 
-/* Members without a name are told apart by where they are. */
+/* Members without a name are identified by their offset. */
 static struct bpfring_task_member *find(const struct task_layout *in,
 					const struct bpfring_task_member *like)
 {
@@ -28,7 +28,7 @@ static struct bpfring_task_member *find(const struct task_layout *in,
 
 static bool is_uptr(const struct bpfring_task_member *m)
 {
-	return m->flags & BPFRING_TASK_MEMBER_UPTR;
+	return m->flags & BPFRING_TASK_MEMBER_SHARED;
 }
 
 /* Cells stay where they are: what the new map wants of them has to fit there. */
@@ -42,25 +42,23 @@ static bool fits_the_cell(const struct bpfring_task_member *cell,
 
 static int lacks(const char *map_name, const struct bpfring_task_member *before)
 {
-	log_error("map '%s': the new map has no __uptr member '%s'" CURE, map_name, before->name);
+	log_error("map '%s': the new map has no shared member '%s'" CURE, map_name, before->name);
 	return -EINVAL;
 }
 
 static int has_more(const char *map_name, const struct bpfring_task_member *next)
 {
-	log_error(
-		"map '%s': the new map has one more __uptr member, '%s', for which threads have no "
-		"memory" CURE,
-		map_name, next->name);
+	log_error("map '%s': the new map has another shared member, '%s', for which threads have "
+		  "no memory" CURE,
+		  map_name, next->name);
 	return -EINVAL;
 }
 
 static int differs(const char *map_name, const struct bpfring_task_member *before,
 		   const struct bpfring_task_member *next)
 {
-	log_error("map '%s': the __uptr member '%s' has %u bytes, alignment %u, flags %#x, but %u, "
-		  "%u, "
-		  "%#x before" CURE,
+	log_error("map '%s': the shared member '%s' has %u bytes, alignment %u and flags %#x; "
+		  "before it had %u, %u and %#x" CURE,
 		  map_name, before->name, next->size, next->align, next->flags, before->size,
 		  before->align, before->flags);
 	return -EINVAL;
@@ -153,7 +151,7 @@ static bool is_same(const struct task_layout *a, const struct task_layout *b)
 void bpfring_task_layout_convert(const struct task_layout *from, const void *value,
 				 const struct task_layout *to, void *ret)
 {
-	const uint32_t not_copied = BPFRING_TASK_MEMBER_UPTR | BPFRING_TASK_MEMBER_OPAQUE |
+	const uint32_t not_copied = BPFRING_TASK_MEMBER_SHARED | BPFRING_TASK_MEMBER_OPAQUE |
 				    BPFRING_TASK_MEMBER_GONE;
 
 	if (is_same(from, to)) { /* with what is between the members */

@@ -5,7 +5,7 @@
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static int cancel_state; /* of the thread that has the lock */
 
-/* close() and others are cancellation points: a thread that is cancelled would keep the lock. */
+/* close() and others are cancellation points, and a cancelled thread would keep the lock. */
 void bpfring_task_lock(void)
 {
 	int state;

@@ -5,7 +5,7 @@
  * what it has read before the other wrote. On the path UPTR the kernel does not even show what is
  * shared: there the first one must not write at all once the second one has.
  *
- * They tell each other by locks on the inode that all anonymous files share, at bytes that the map
+ * They see each other through locks on the inode that all anonymous files share, at bytes that the map
  * and the thread name:
  * - PUBLISHED, of whoever writes the element while it exists. On the path UPTR the thread's process
  *   keeps it until it unbinds the thread, if it met MADE.
@@ -32,7 +32,7 @@ enum mark {
 
 static bool is_uptr(const struct bpfring_task_storage *ts)
 {
-	return ts->path->name == BPFRING_TASK_UPTR;
+	return ts->path->name == BPFRING_TASK_PATH_UPTR;
 }
 
 /*
@@ -140,10 +140,9 @@ bool bpfring_task_begin_publish(struct bpfring_task_storage *ts, struct binding 
 		return false;
 	err = lock_soon(ts, byte);
 	if (err)
-		log_warn("map '%s': cannot tell other processes that set members of thread %d that "
-			 "it shares memory now: %s; after such a set BPF may see nothing shared "
-			 "until "
-			 "the thread binds anew\n",
+		log_warn("map '%s': other processes cannot see that thread %d is bound: %s; if one "
+			 "sets a member of it, BPF may lose the shared memory until the thread "
+			 "binds again\n",
 			 ts->map.name, (int)b->tid, bpfring_errname(err));
 	bpfring_task_unmark(ts, b);
 	b->mark = err ? 0 : byte;

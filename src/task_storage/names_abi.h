@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
-/* The table of named values as BPF reads it: struct bpfring_names of bpf/names.bpf.h. */
+/* The table of named values as BPF reads it: struct bpfring_names_table of bpf/names.bpf.h. */
 #ifndef BPFRING_NAMES_ABI_H
 #define BPFRING_NAMES_ABI_H
 
 #include <stdint.h>
 
-#define NAMES_TABLE_TYPE  "bpfring_names"
+#define NAMES_TABLE_TYPE  "bpfring_names_table"
 #define NAMES_VALUES_TYPE "bpfring_named_values"
 #define NAMES_MAX	  63
 #define NAMES_LENGTH	  56 /* with the zero */

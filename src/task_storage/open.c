@@ -43,8 +43,8 @@ static int handle_start(struct bpfring_task_storage *ts)
 		goto free_handle;
 	err = -pthread_key_create(&ts->key, bpfring_task_thread_ends);
 	if (err) {
-		log_error("map '%s': no thread-specific key: %s; a process has PTHREAD_KEYS_MAX of "
-			  "them\n",
+		log_error("map '%s': no thread-specific key is left: %s; a process can have "
+			  "PTHREAD_KEYS_MAX\n",
 			  ts->map.name, bpfring_errname(err));
 		goto free_path;
 	}
@@ -85,11 +85,11 @@ static int open_again(struct bpfring_task_storage *ts, struct map *map,
 		bpfring_map_close(map);
 		return 0;
 	}
-	if (ts->path->name == BPFRING_TASK_FALLBACK) {
+	if (ts->path->name == BPFRING_TASK_PATH_FALLBACK) {
 		err = bpfring_task_replace(ts, map, opts, from, &same);
 		return err < 0 ? err : 0;
 	}
-	log_error("map '%s' id %u is open in this process without what belongs to the fall-back: "
+	log_error("map '%s' id %u is open in this process without the parts of the fall-back; "
 		  "close that handle first\n",
 		  map->name, map->id);
 	bpfring_map_close(map);
@@ -173,12 +173,6 @@ int bpfring_task_storage_open(struct bpfring_task_storage **ret, int map_fd,
 		return err;
 	from.fallback = known.owner_fd > 0;
 	return open_from(ret, map_fd, &known, &from);
-}
-
-int bpfring_task_storage_open_map(struct bpfring_task_storage **ret, const struct bpf_map *map,
-				  const struct bpfring_task_storage_opts *opts)
-{
-	return map ? bpfring_task_storage_open(ret, bpf_map__fd(map), opts) : -EINVAL;
 }
 
 int bpfring_task_storage_open_pinned(struct bpfring_task_storage **ret, const char *path,

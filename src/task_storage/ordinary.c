@@ -21,9 +21,9 @@ static int ordinary_member(const struct bpfring_task_storage *ts, int index, siz
 	m = &ts->layout.members[index];
 	if (m->flags) {
 		log_error("map '%s': member '%s' %s\n", ts->map.name, m->name,
-			  m->flags & BPFRING_TASK_MEMBER_UPTR ? "is shared: store into its memory"
+			  m->flags & BPFRING_TASK_MEMBER_SHARED ? "is shared: store into its memory"
 			  : m->flags & BPFRING_TASK_MEMBER_GONE
-				  ? "was of the map before; this one has no such member"
+				  ? "was in the map before; the map that is open now lacks it"
 				  : "is a bit field, a lock or a __kptr, which cannot be reached "
 				    "from here");
 		return -EINVAL;
@@ -50,7 +50,7 @@ static int change(struct bpfring_task_storage *ts, struct task_id id, const stru
 	return bpfring_task_element_write(ts, id, flags);
 }
 
-/* The same, again if somebody made the element in between. */
+/* The same, again if the element was made in between. */
 static int change_any(struct bpfring_task_storage *ts, struct task_id id, const struct binding *b,
 		      const struct bpfring_task_member *m, const void *data)
 {
@@ -93,17 +93,16 @@ static int set_foreign(struct bpfring_task_storage *ts, struct binding *b,
 		bpfring_task_end_change(ts, b);
 		return err;
 	}
-	if (ts->path->name != BPFRING_TASK_UPTR)
+	if (ts->path->name != BPFRING_TASK_PATH_UPTR)
 		return err;
 	bpfring_task_mark_made(ts, b);
 	err = change(ts, id, NULL, m, data, BPF_NOEXIST);
 	if (err)
 		bpfring_task_unmark(ts, b);
 	if (err == -EEXIST)
-		log_error(
-			"map '%s': the element of thread %d was made by its process or by BPF, or "
-			"shares memory of its process, which a write would cut off\n",
-			ts->map.name, (int)b->tid);
+		log_error("map '%s': another process or BPF made the element of thread %d, or the "
+			  "thread is bound; a write could cut off its shared memory\n",
+			  ts->map.name, (int)b->tid);
 	return err;
 }
 

@@ -43,7 +43,7 @@ static const char *kind_of(const char *line)
 	const char *path = strchr(line, '/'), *perms = strchr(line, ' ');
 
 	if (!perms || strlen(++perms) < 4)
-		return "/proc does not tell why";
+		return "/proc does not show why";
 	if (perms[0] != 'r' && perms[1] != 'w')
 		return "it may not be accessed";
 	if (perms[1] != 'w')
@@ -82,9 +82,8 @@ static int check(const struct bpfring_task_storage *ts, const struct bpfring_tas
 {
 	size_t page = bpfring_sys_page_size();
 
-	if (ts->path->name == BPFRING_TASK_FALLBACK) {
-		log_error("map '%s': the fall-back cannot share the caller's own memory\n",
-			  ts->map.name);
+	if (ts->path->name == BPFRING_TASK_PATH_FALLBACK) {
+		log_error("map '%s': memory cannot be lent on the fall-back\n", ts->map.name);
 		return -EOPNOTSUPP;
 	}
 	if ((uintptr_t)mem % m->align) {
@@ -126,7 +125,7 @@ static int lend(struct bpfring_task_storage *ts, unsigned int uptr, void *mem)
 	return err;
 }
 
-int bpfring_task_storage_share(struct bpfring_task_storage *ts, int member, void *mem)
+int bpfring_task_storage_lend(struct bpfring_task_storage *ts, int member, void *mem)
 {
 	int uptr, err;
 

@@ -38,7 +38,7 @@ static int set_path(const struct bpf_object *obj, uint32_t path)
 
 bool bpfring_task_object_is_fallback(const struct bpf_object *obj)
 {
-	return path_of(obj) == BPFRING_TASK_FALLBACK;
+	return path_of(obj) == BPFRING_TASK_PATH_FALLBACK;
 }
 
 static struct bpf_program *bind_of(const struct bpf_object *obj, const char *name)
@@ -96,18 +96,18 @@ static int prepare_map(const struct bpf_object *obj, const struct bpf_map *map, 
 	int err;
 
 	if (!bind)
-		return 0; /* not declared with BPFRING_TASK_STORAGE(): none of ours */
+		return 0; /* not declared with BPFRING_TASK_STORAGE(): not of this library */
 	err = declared(&layout, obj, map);
 	if (err)
 		return err;
 	if (!threads && layout.split_byte)
-		log_warn("map '%s': the bit field '%s' begins within a byte: kernels of today then "
+		log_warn("map '%s': the bit field '%s' begins within a byte: current kernels then "
 			 "see no __uptr in the value; use members of whole bytes\n",
 			 name, layout.split_byte->name);
 	if (threads && (layout.has_kptr || layout.has_lock)) {
-		log_error("map '%s': a value with a __kptr or a lock in it cannot take the "
-			  "fall-back, where a program writes it as a whole; keep them in a map of "
-			  "their own\n",
+		log_error("map '%s': a value with a __kptr or a lock cannot take the fall-back, "
+			  "where a program writes values as a whole; keep these members in another "
+			  "map\n",
 			  name);
 		err = -EOPNOTSUPP;
 	} else if (threads) {
@@ -156,24 +156,24 @@ static int choose(const char *name, uint32_t path)
 	struct bpfring_probe_result uptr = {.sz = sizeof(uptr)};
 	int err, known;
 
-	if (path == BPFRING_TASK_FALLBACK)
-		return BPFRING_TASK_FALLBACK;
+	if (path == BPFRING_TASK_PATH_FALLBACK)
+		return BPFRING_TASK_PATH_FALLBACK;
 	err = bpfring_probe(BPFRING_FEATURE_UPTR, &uptr);
 	if (err)
 		return err;
 	/* Who may not try may still load, say with a BPF token: that is libbpf's to find out. */
 	known = uptr.state == BPFRING_PROBE_NOT_PERMITTED ? bpfring_kernel_knows_uptr()
 							  : uptr.state == BPFRING_PROBE_YES;
-	if (known > 0 || (known < 0 && path == BPFRING_TASK_UPTR))
-		return BPFRING_TASK_UPTR;
+	if (known > 0 || (known < 0 && path == BPFRING_TASK_PATH_UPTR))
+		return BPFRING_TASK_PATH_UPTR;
 	if (known < 0) {
-		log_error("map '%s': cannot find out whether there is uptr: trying: %s; "
-			  "/sys/kernel/btf/vmlinux: %s; ask for one of the paths\n",
+		log_error("map '%s': cannot find out whether the kernel has uptr (trying it: %s; "
+			  "/sys/kernel/btf/vmlinux: %s); ask for one of the paths\n",
 			  name, uptr.reason, bpfring_errname(known));
 		return -EPERM;
 	}
-	if (path == BPFRING_TASK_AUTO)
-		return BPFRING_TASK_FALLBACK;
+	if (path == BPFRING_TASK_PATH_AUTO)
+		return BPFRING_TASK_PATH_FALLBACK;
 	log_error("map '%s': no uptr: %s; use the fall-back\n", name,
 		  uptr.state == BPFRING_PROBE_NO
 			  ? uptr.reason
@@ -198,7 +198,7 @@ int bpfring_task_storage_prepare(struct bpf_object *obj, const char *name,
 	map = bpf_object__find_map_by_name(obj, name);
 	if (!map)
 		return -ENOENT;
-	if (known.path > BPFRING_TASK_FALLBACK || !path_of(obj) ||
+	if (known.path > BPFRING_TASK_PATH_FALLBACK || !path_of(obj) ||
 	    bpf_map__type(map) != BPF_MAP_TYPE_TASK_STORAGE || !bind_of(obj, name)) {
 		log_error("map '%s': not declared with bpf/task_storage.bpf.h of this library\n",
 			  name);
@@ -207,9 +207,9 @@ int bpfring_task_storage_prepare(struct bpf_object *obj, const char *name,
 	if (bpf_map__fd(map) >= 0)
 		return -EBUSY;
 	/* What was made plain for the fall-back stays so. */
-	if (bpfring_task_object_is_fallback(obj) && known.path == BPFRING_TASK_AUTO)
-		known.path = BPFRING_TASK_FALLBACK;
-	if (bpfring_task_object_is_fallback(obj) && known.path == BPFRING_TASK_UPTR) {
+	if (bpfring_task_object_is_fallback(obj) && known.path == BPFRING_TASK_PATH_AUTO)
+		known.path = BPFRING_TASK_PATH_FALLBACK;
+	if (bpfring_task_object_is_fallback(obj) && known.path == BPFRING_TASK_PATH_UPTR) {
 		log_error("map '%s': prepared for the fall-back before; open the object anew\n",
 			  name);
 		return -EBUSY;
@@ -217,7 +217,7 @@ int bpfring_task_storage_prepare(struct bpf_object *obj, const char *name,
 	path = choose(name, known.path);
 	if (path < 0)
 		return path;
-	fallback = path == BPFRING_TASK_FALLBACK;
+	fallback = path == BPFRING_TASK_PATH_FALLBACK;
 	threads = known.max_threads ? known.max_threads : DEFAULT_THREADS;
 	err = prepare_maps(obj, fallback ? threads : 0);
 	if (!err)
@@ -312,7 +312,7 @@ int bpfring_task_storage_pin(const struct bpf_object *obj, const char *name, con
 		log_error("map '%s': cannot pin it: is the object loaded?\n", name);
 		return -EBADF;
 	}
-	/* The map last: who finds it finds the rest. */
+	/* The map comes last, so that a process that finds it finds the rest. */
 	if (bpfring_task_object_is_fallback(obj))
 		err = pin_parts(obj, map, path);
 	else

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
-/* Which threads share: a hash table by thread number. */
+/* The bound threads, in a hash table by thread number. */
 #include <errno.h>
 
 #include "base/log.h"
@@ -92,8 +92,8 @@ void bpfring_task_give_up(struct bpfring_task_storage *ts, struct binding *b)
 }
 
 /*
- * Thread numbers are used again. A thread that did not bind itself is known by its pidfd; one that
- * did has its binding as thread-specific value, unless it ended without running destructors.
+ * Thread numbers are used again. A pidfd identifies a thread that another one bound. A thread that
+ * bound itself has its binding as thread-specific value, unless it ended without destructors.
  */
 static bool is_of_another(const struct bpfring_task_storage *ts, const struct binding *b)
 {
@@ -105,9 +105,9 @@ static bool is_of_another(const struct bpfring_task_storage *ts, const struct bi
 }
 
 /*
- * The number is another thread's now. So it seems: on the fall-back a BPF program is our witness.
- * That must not do harm if it is wrong, so what a thread may still look at stays until its number
- * is gone.
+ * The number seems to be another thread's now. On the fall-back only a BPF program says so, which
+ * may be wrong and must do no harm. So a binding that its thread may still look at stays until no
+ * thread has its number.
  */
 static void strand(struct bpfring_task_storage *ts, struct binding *b)
 {
@@ -170,7 +170,7 @@ int bpfring_task_reap_dead(struct bpfring_task_storage *ts)
 	return reap(ts, true);
 }
 
-/* So rarely that each binding that is added pays for a fraction of a system call. */
+/* Rarely: it costs each new binding a fraction of a system call. */
 void bpfring_task_reap_some(struct bpfring_task_storage *ts)
 {
 	if (ts->added < ts->reap_at)
@@ -194,8 +194,8 @@ int bpfring_task_end(struct bpfring_task_storage *ts, struct binding *b)
 	if (is_other)
 		bpfring_sys_close(id.pidfd);
 	if (err)
-		log_warn("map '%s': cannot delete the element of thread %d: %s; BPF keeps its "
-			 "last values until the thread ends\n",
+		log_warn("map '%s': cannot delete the element of thread %d: %s; BPF sees its last "
+			 "values until the thread ends\n",
 			 ts->map.name, (int)b->tid, bpfring_errname(err));
 	bpfring_task_give_up(ts, b);
 	return err;

@@ -201,8 +201,8 @@ static int find_place(const struct bpfring_task_storage *ts, struct place *to,
 	int err;
 
 	if (other_handle(ts, to->map.id)) {
-		log_error("map '%s' id %u is open in this process by another handle: close one of "
-			  "the two\n",
+		log_error("map '%s' id %u is open in this process with another handle; close one "
+			  "of the two\n",
 			  to->map.name, to->map.id);
 		return -EBUSY;
 	}
@@ -236,7 +236,7 @@ int bpfring_task_replace(struct bpfring_task_storage *ts, struct map *map,
 
 static bool is_fallback(const struct bpfring_task_storage *ts)
 {
-	return ts->path->name == BPFRING_TASK_FALLBACK;
+	return ts->path->name == BPFRING_TASK_PATH_FALLBACK;
 }
 
 static int replace_from(struct bpfring_task_storage *ts, int map_fd,

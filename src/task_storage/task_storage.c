@@ -9,23 +9,6 @@
 #include "base/sys_bpf.h"
 #include "task_storage/task_storage.h"
 
-int bpfring_task_storage_path(const struct bpfring_task_storage *ts)
-{
-	return ts ? (int)ts->path->name : -EINVAL;
-}
-
-int bpfring_task_storage_member_count(const struct bpfring_task_storage *ts)
-{
-	int count;
-
-	if (!ts)
-		return -EINVAL;
-	bpfring_task_lock(); /* replace() may bring more */
-	count = (int)ts->layout.count;
-	bpfring_task_unlock();
-	return count;
-}
-
 int bpfring_task_storage_member(const struct bpfring_task_storage *ts, int index,
 				struct bpfring_task_member *ret)
 {
@@ -79,6 +62,7 @@ int bpfring_task_storage_stats(const struct bpfring_task_storage *ts,
 	if (!ts || !ret)
 		return -EINVAL;
 	bpfring_task_lock();
+	now.path = ts->path->name;
 	now.bound = ts->bound;
 	now.binds = ts->binds;
 	ts->path->stats(ts, &now);

@@ -2,9 +2,9 @@
 /*
  * Task storage as the files of the library see it.
  *
- * Words: an *uptr* is a member of the value that points to memory; a *cell* is memory of ours for
- * all uptrs of a thread; to *publish* is to write the element of a thread so that BPF finds its
- * memory; to *share* is to publish memory of the caller's own in place of the cell.
+ * Words: an *uptr* is a shared member of the value, a pointer tagged __uptr. A *cell* is memory of
+ * the library for all uptrs of a thread. To *publish* is to write the element of a thread so that
+ * BPF finds its memory. To *lend* is to publish the caller's own memory in place of the cell.
  *
  * A file uses those behind it, in this order: open; replace; names, own_memory; bind, ordinary;
  * fork; registry; element; marks, thread; the paths, uptr_slab and fallback_*; prepare, describe;
@@ -54,7 +54,7 @@ struct task_cell {
 	uint32_t number;	      /* of the path */
 };
 
-/* Descriptors of the fall-back; none is owned by who holds this struct, but for ts->parts. */
+/* Descriptors of the fall-back. Only those in ts->parts are closed with their struct. */
 struct task_parts {
 	int owner_fd; /* -1: the path is UPTR */
 	int bind_fd;
@@ -76,7 +76,7 @@ struct task_path {
 	int (*alloc)(struct bpfring_task_storage *ts, struct task_cell *ret);
 	/* Whether alloc() would find nothing, unless something is taken back before. */
 	bool (*is_full)(struct bpfring_task_storage *ts);
-	/* Takes it back. Whoever used it in this process does not any more; BPF may. */
+	/* Takes it back. No thread of this process still uses it; BPF may. */
 	void (*retire)(struct bpfring_task_storage *ts, struct task_cell *cell);
 	/* Memory for members of the process, one for all threads, until fini(). */
 	int (*alloc_process)(struct bpfring_task_storage *ts, struct task_cell *ret);
@@ -93,13 +93,13 @@ struct task_path {
 extern const struct task_path bpfring_task_slab;
 extern const struct task_path bpfring_task_slots;
 
-/* When a thread was looked at, and who it was. */
+/* Identity of a thread, and when it was taken. */
 struct thread_seen {
 	uint64_t inode; /* 0: the kernel did not say */
 	int64_t at;
 };
 
-/* A thread that shares, or a thread of another process whose ordinary members we set. */
+/* A thread that is bound, or a thread of another process whose ordinary members were set. */
 struct binding {
 	struct binding *next; /* of the bucket */
 	pid_t tid;
@@ -107,11 +107,11 @@ struct binding {
 	struct thread_seen seen;
 	uint64_t mark; /* that is locked; 0: none */
 	bool is_self;  /* thread-specific value of its thread, which may look at it at any time */
-	bool is_stranded;      /* its thread has ended, it seems: nobody finds it any more */
+	bool is_stranded;      /* its thread seems to have ended: lookups skip it */
 	atomic_bool has_cell;  /* false: unbound by another thread, or of another process */
 	atomic_bool is_behind; /* the map was replaced, its element is still to be made */
 	struct task_cell cell;
-	void *dealt[TASK_MAX_UPTRS]; /* memory of the cell while the caller's own is shared */
+	void *dealt[TASK_MAX_UPTRS]; /* memory of the cell while the caller's own is lent */
 };
 
 struct bpfring_task_storage {
@@ -241,7 +241,7 @@ struct task_id {
 int bpfring_task_element_read(struct bpfring_task_storage *ts, struct task_id id);
 int bpfring_task_element_write(struct bpfring_task_storage *ts, struct task_id id, uint64_t flags);
 int bpfring_task_element_delete(struct bpfring_task_storage *ts, struct task_id id);
-/* Keeps what ordinary members there are, and shares what @b has. */
+/* Keeps the ordinary members that exist, and publishes the memory of @b. */
 int bpfring_task_element_publish(struct bpfring_task_storage *ts, struct binding *b);
 /* Once a map: that the kernel takes for pointers what we do. */
 int bpfring_task_element_check(struct bpfring_task_storage *ts, struct task_id id);
@@ -277,7 +277,7 @@ bool bpfring_task_begin_publish(struct bpfring_task_storage *ts, struct binding 
 void bpfring_task_end_publish(struct bpfring_task_storage *ts, struct binding *b);
 void bpfring_task_unmark(struct bpfring_task_storage *ts, struct binding *b);
 
-/* task_storage/registry.c: which thread shares what. Under the lock. */
+/* task_storage/registry.c: which threads are bound. Under the lock. */
 struct binding *bpfring_task_find(struct bpfring_task_storage *ts, pid_t tid);
 struct binding *bpfring_task_add(struct bpfring_task_storage *ts, pid_t tid);
 /*
@@ -289,7 +289,7 @@ void bpfring_task_drop(struct bpfring_task_storage *ts, struct binding *b);
 void bpfring_task_give_up(struct bpfring_task_storage *ts, struct binding *b);
 /* The binding of @tid, if it is that of the thread that has this number now. */
 struct binding *bpfring_task_current(struct bpfring_task_storage *ts, pid_t tid);
-/* Takes back what threads had that are no more; returns the number of cells. */
+/* Takes back the cells of dead threads; returns their number. */
 int bpfring_task_reap_dead(struct bpfring_task_storage *ts);
 /* The same now and then, before a binding is added. */
 void bpfring_task_reap_some(struct bpfring_task_storage *ts);

@@ -1,18 +1,15 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /* Which thread a number stands for. Numbers are used again; a thread may end without a word. */
 #include <errno.h>
-#include <fcntl.h>
 
 #include "base/log.h"
 #include "base/sys.h"
 #include "base/sys_bpf.h"
 #include "task_storage/task_storage.h"
 
-#define PIDFD_THREAD O_EXCL /* Linux 6.9 */
-
 static bool threads_have_pidfds(void)
 {
-	int fd = bpfring_sys_pidfd(bpfring_sys_gettid(), PIDFD_THREAD);
+	int fd = bpfring_sys_pidfd(bpfring_sys_gettid(), SYS_PIDFD_THREAD);
 
 	bpfring_sys_close(fd);
 	return fd != -EINVAL;
@@ -20,7 +17,7 @@ static bool threads_have_pidfds(void)
 
 int bpfring_task_try_pidfd(pid_t tid)
 {
-	int fd = tid > 0 ? bpfring_sys_pidfd(tid, PIDFD_THREAD) : -ESRCH;
+	int fd = tid > 0 ? bpfring_sys_pidfd(tid, SYS_PIDFD_THREAD) : -ESRCH;
 
 	if (fd != -EINVAL)
 		return fd;
@@ -35,8 +32,8 @@ int bpfring_task_pidfd(pid_t tid)
 	int fd = bpfring_task_try_pidfd(tid);
 
 	if (fd == -EOPNOTSUPP)
-		log_error("thread %d: this kernel has no descriptors of threads (Linux 6.9), only "
-			  "of processes; on the fall-back the thread itself can do it\n",
+		log_error("thread %d: this kernel has no pidfds of threads (Linux 6.9); on the "
+			  "fall-back the thread itself can bind or set\n",
 			  (int)tid);
 	else if (fd < 0 && fd != -ESRCH)
 		log_error("thread %d: cannot open a pidfd: %s%s\n", (int)tid, bpfring_errname(fd),

@@ -78,9 +78,9 @@ static void lay_out(struct slab *slab, const struct bpfring_task_storage *ts)
 		if (m->align > align)
 			align = m->align;
 	}
-	if (ts->opts.packing == BPFRING_TASK_LINE && align < CACHE_LINE)
+	if (ts->opts.packing == BPFRING_TASK_PACKING_LINE && align < CACHE_LINE)
 		align = CACHE_LINE;
-	if (ts->opts.packing == BPFRING_TASK_PAGE || end > slab->page)
+	if (ts->opts.packing == BPFRING_TASK_PACKING_PAGE || end > slab->page)
 		align = slab->page;
 	slab->stride = end ? round_up(end, align) : align;
 	slab->block_size = round_up(slab->stride, slab->page);
@@ -312,7 +312,7 @@ static void slab_stats(const struct bpfring_task_storage *ts,
 }
 
 const struct task_path bpfring_task_slab = {
-	.name = BPFRING_TASK_UPTR,
+	.name = BPFRING_TASK_PATH_UPTR,
 	.init = slab_init,
 	.fini = slab_fini,
 	.alloc = slab_alloc,

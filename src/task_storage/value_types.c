@@ -9,10 +9,10 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/btf.h"
 #include "base/sys.h"
 
-#define UPTR_TAG  "uptr"
-#define MAX_DEPTH 32 /* MAX_RESOLVE_DEPTH of the kernel, which takes nothing deeper */
+#define UPTR_TAG "uptr"
 
 /* A byte of value_types.known: the alignment in the lower half, TYPE_* above. */
 enum {
@@ -36,19 +36,6 @@ void bpfring_value_types_free(struct value_types *types)
 	types->known = NULL;
 }
 
-const struct btf_type *bpfring_value_type_skip(const struct btf *btf, uint32_t *id)
-{
-	const struct btf_type *t = btf__type_by_id(btf, *id);
-
-	for (int steps = 0; t && (btf_is_mod(t) || btf_is_typedef(t)); steps++) {
-		if (steps == MAX_DEPTH)
-			return NULL;
-		*id = t->type;
-		t = btf__type_by_id(btf, *id);
-	}
-	return t;
-}
-
 static const char *name_of(const struct value_types *types, const struct btf_type *t)
 {
 	const char *name = btf__name_by_offset(types->btf, t->name_off);
@@ -67,7 +54,7 @@ uint32_t bpfring_value_type_uptr(const struct value_types *types, const struct b
 	    strcmp(name_of(types, t), UPTR_TAG))
 		return 0;
 	id = t->type;
-	t = bpfring_value_type_skip(types->btf, &id);
+	t = bpfring_btf_skip(types->btf, &id);
 	return t && btf_is_struct(t) ? id : 0;
 }
 
@@ -150,11 +137,11 @@ static int look_at(struct value_types *types, const struct btf_type *t, int dept
 
 static int look_into(struct value_types *types, uint32_t id, int depth, uint32_t *ret_align)
 {
-	const struct btf_type *t = bpfring_value_type_skip(types->btf, &id);
+	const struct btf_type *t = bpfring_btf_skip(types->btf, &id);
 	uint8_t known = t ? types->known[id] : VISITING;
 	int inside;
 
-	if (known == VISITING || depth > MAX_DEPTH)
+	if (known == VISITING || depth > BTF_MAX_DEPTH)
 		return -EINVAL;
 	if (known == UNKNOWN) {
 		types->known[id] = VISITING;

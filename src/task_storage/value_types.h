@@ -26,9 +26,6 @@ enum {
 int bpfring_value_types_init(struct value_types *ret, const struct btf *btf, bool fallback);
 void bpfring_value_types_free(struct value_types *types);
 
-/* Without typedefs, qualifiers and tags; @id follows. NULL: the types are broken. */
-const struct btf_type *bpfring_value_type_skip(const struct btf *btf, uint32_t *id);
-
 /* The struct behind the pointer @t, if that is an __uptr; else 0. */
 uint32_t bpfring_value_type_uptr(const struct value_types *types, const struct btf_type *t);
 

@@ -250,14 +250,15 @@ LAYOUT_MEMBER(struct bpfring_task_storage_opts, bind_fd, 32, 4);
 LAYOUT_MEMBER(struct bpfring_task_storage_opts, grace_fd, 36, 4);
 LAYOUT_MEMBER(struct bpfring_task_storage_opts, slot_fds, 40, 8);
 
-LAYOUT_STRUCT(struct bpfring_task_storage_stats, 56);
+LAYOUT_STRUCT(struct bpfring_task_storage_stats, 64);
 LAYOUT_MEMBER(struct bpfring_task_storage_stats, sz, 0, 8);
-LAYOUT_MEMBER(struct bpfring_task_storage_stats, bound, 8, 8);
-LAYOUT_MEMBER(struct bpfring_task_storage_stats, binds, 16, 8);
-LAYOUT_MEMBER(struct bpfring_task_storage_stats, cell_size, 24, 8);
-LAYOUT_MEMBER(struct bpfring_task_storage_stats, bytes, 32, 8);
-LAYOUT_MEMBER(struct bpfring_task_storage_stats, retired, 40, 8);
-LAYOUT_MEMBER(struct bpfring_task_storage_stats, lost, 48, 8);
+LAYOUT_MEMBER(struct bpfring_task_storage_stats, path, 8, 4);
+LAYOUT_MEMBER(struct bpfring_task_storage_stats, bound, 16, 8);
+LAYOUT_MEMBER(struct bpfring_task_storage_stats, binds, 24, 8);
+LAYOUT_MEMBER(struct bpfring_task_storage_stats, cell_size, 32, 8);
+LAYOUT_MEMBER(struct bpfring_task_storage_stats, bytes, 40, 8);
+LAYOUT_MEMBER(struct bpfring_task_storage_stats, retired, 48, 8);
+LAYOUT_MEMBER(struct bpfring_task_storage_stats, lost, 56, 8);
 
 #endif
 

@@ -4,18 +4,12 @@
 
 #include <bpf/libbpf.h>
 #include <bpfring/common.h>
-#include <dirent.h>
 #include <errno.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
-
-static struct {
-	unsigned int lines;
-	char text[8192];
-} caught;
 
 const char *own_bpffs(void)
 {
@@ -30,16 +24,6 @@ const char *own_bpffs(void)
 	return reason;
 }
 
-static void catch (enum bpfring_log_level level, const char *fmt, va_list args)
-{
-	size_t used = strlen(caught.text);
-
-	if (level > BPFRING_LOG_WARN)
-		return;
-	caught.lines++;
-	vsnprintf(caught.text + used, sizeof(caught.text) - used, fmt, args);
-}
-
 static int print_warnings(enum libbpf_print_level level, const char *fmt, va_list args)
 {
 	/* Programs of which the verifier complains are worth seeing, expected refusals are not. */
@@ -51,22 +35,7 @@ static int print_warnings(enum libbpf_print_level level, const char *fmt, va_lis
 void catch_logs(void)
 {
 	libbpf_set_print(print_warnings);
-	bpfring_set_log(catch);
-}
-
-unsigned int log_lines(void)
-{
-	return caught.lines;
-}
-
-const char *log_text(void)
-{
-	return caught.text;
-}
-
-void log_forget(void)
-{
-	memset(&caught, 0, sizeof(caught));
+	log_catch();
 }
 
 int slowness(void)
@@ -79,16 +48,4 @@ int slowness(void)
 int64_t limit(int64_t ns)
 {
 	return ns * slowness();
-}
-
-unsigned int count_fds(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	unsigned int count = 0;
-
-	assert_non_null(dir);
-	while (readdir(dir))
-		count++;
-	closedir(dir);
-	return count;
 }

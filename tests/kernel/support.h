@@ -10,6 +10,8 @@
 
 #include <cmocka.h>
 
+#include "test_common.h"
+
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 #define MSEC	      1000000LL
 #define USEC	      1000LL
@@ -42,13 +44,6 @@ const char *own_bpffs(void);
 
 /* From now on log lines are caught, and libbpf is silent unless $TEST_LIBBPF_LOG is set. */
 void catch_logs(void);
-
-/* What the library said since log_forget(). */
-unsigned int log_lines(void);
-const char *log_text(void);
-void log_forget(void);
-
-unsigned int count_fds(void);
 
 /* The factor in $TEST_SLOWNESS, more than 1 where the processor is an emulated one. */
 int slowness(void);

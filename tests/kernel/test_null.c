@@ -198,8 +198,6 @@ static void try_struct_ops_types(struct everything *e)
 	bpfring_struct_ops_types_get(e->types, 0, &type);
 	REFUSES(bpfring_struct_ops_types_load, NULL);
 	ACCEPTS(bpfring_struct_ops_types_free, NULL);
-	GIVES(0, bpfring_struct_ops_types_count, NULL);
-	GIVES(0, bpfring_struct_ops_types_features, NULL);
 	REFUSES(bpfring_struct_ops_types_get, NULL, 0, &type);
 	REFUSES(bpfring_struct_ops_types_get, e->types, 0, NULL);
 	REFUSES(bpfring_struct_ops_types_find, NULL, "tcp_congestion_ops", &type);
@@ -222,20 +220,14 @@ static void try_struct_ops(struct everything *e)
 	REFUSES(bpfring_struct_ops_open, NULL, 0, NULL);
 	REFUSES(bpfring_struct_ops_open_pinned, NULL, BPFFS "/none", NULL);
 	REFUSES(bpfring_struct_ops_open_pinned, &other, NULL, NULL);
-	REFUSES(bpfring_struct_ops_open_id, NULL, 1, NULL);
-	REFUSES(bpfring_struct_ops_open_link_id, NULL, 1, NULL);
 	REFUSES(bpfring_struct_ops_open_object, NULL, obj, "cc_first", NULL);
 	REFUSES(bpfring_struct_ops_open_object, &other, NULL, "cc_first", NULL);
 	REFUSES(bpfring_struct_ops_open_object, &other, obj, NULL, NULL);
 	ACCEPTS(bpfring_struct_ops_close, NULL);
 	REFUSES(bpfring_struct_ops_map_fd, NULL);
 	REFUSES(bpfring_struct_ops_link_fd, NULL);
-	GIVES(0, bpfring_struct_ops_map_id, NULL);
-	GIVES(0, bpfring_struct_ops_link_id, NULL);
 	REFUSES(bpfring_struct_ops_set_int, NULL, "flags", 0);
 	REFUSES(bpfring_struct_ops_set_int, ops, NULL, 0);
-	REFUSES(bpfring_struct_ops_set_uint, NULL, "flags", 0);
-	REFUSES(bpfring_struct_ops_set_uint, ops, NULL, 0);
 	REFUSES(bpfring_struct_ops_set_string, NULL, "name", "x");
 	REFUSES(bpfring_struct_ops_set_string, ops, NULL, "x");
 	REFUSES(bpfring_struct_ops_set_string, ops, "name", NULL);
@@ -251,14 +243,9 @@ static void try_struct_ops(struct everything *e)
 	REFUSES(bpfring_struct_ops_replace, ops, NULL, NULL);
 	REFUSES(bpfring_struct_ops_unregister, NULL);
 	REFUSES(bpfring_struct_ops_wait_released, NULL, 0);
-	REFUSES(bpfring_struct_ops_pin_link, NULL, BPFFS "/none");
-	REFUSES(bpfring_struct_ops_pin_link, ops, NULL);
-	REFUSES(bpfring_struct_ops_pin_map, NULL, BPFFS "/none");
-	REFUSES(bpfring_struct_ops_pin_map, ops, NULL);
 	REFUSES(bpfring_struct_ops_status, NULL, &status);
 	REFUSES(bpfring_struct_ops_status, ops, NULL);
 	ACCEPTS(bpfring_struct_ops_state_name, 0);
-	REFUSES(bpfring_struct_ops_next_id, 0, NULL);
 	REFUSES(bpfring_struct_ops_watch, NULL, e->loop, on_event, NULL, NULL);
 	REFUSES(bpfring_struct_ops_watch, ops, NULL, on_event, NULL, NULL);
 	REFUSES(bpfring_struct_ops_watch, ops, e->loop, NULL, NULL, NULL);
@@ -302,14 +289,10 @@ static void try_task_storage(struct everything *e)
 	REFUSES(bpfring_task_storage_open, NULL, 0, NULL);
 	REFUSES(bpfring_task_storage_open_pinned, NULL, BPFFS "/none", NULL);
 	REFUSES(bpfring_task_storage_open_pinned, &other, NULL, NULL);
-	REFUSES(bpfring_task_storage_open_map, NULL, e->task_map, NULL);
-	REFUSES(bpfring_task_storage_open_map, &other, NULL, NULL);
 	REFUSES(bpfring_task_storage_open_object, NULL, obj, "named", NULL);
 	REFUSES(bpfring_task_storage_open_object, &other, NULL, "named", NULL);
 	REFUSES(bpfring_task_storage_open_object, &other, obj, NULL, NULL);
 	ACCEPTS(bpfring_task_storage_close, NULL);
-	REFUSES(bpfring_task_storage_path, NULL);
-	REFUSES(bpfring_task_storage_member_count, NULL);
 	REFUSES(bpfring_task_storage_member, NULL, 0, &described);
 	REFUSES(bpfring_task_storage_member, ts, 0, NULL);
 	REFUSES(bpfring_task_storage_find, NULL, "values", 512);
@@ -320,7 +303,7 @@ static void try_task_storage(struct everything *e)
 	REFUSES(bpfring_task_storage_bind_thread, ts, getpid(), member, NULL);
 	REFUSES(bpfring_task_storage_unbind, NULL);
 	REFUSES(bpfring_task_storage_unbind_thread, NULL, getpid());
-	REFUSES(bpfring_task_storage_share, NULL, member, &word);
+	REFUSES(bpfring_task_storage_lend, NULL, member, &word);
 	REFUSES(bpfring_task_storage_set, NULL, 0, 0, &word, sizeof(word));
 	REFUSES(bpfring_task_storage_set, ts, 0, 0, NULL, sizeof(word));
 	REFUSES(bpfring_task_storage_get, NULL, 0, 0, &word, sizeof(word));
@@ -330,7 +313,6 @@ static void try_task_storage(struct everything *e)
 	REFUSES(bpfring_task_storage_replace_object, ts, NULL, "named");
 	REFUSES(bpfring_task_storage_replace_object, ts, obj, NULL);
 	REFUSES(bpfring_task_storage_refresh, NULL);
-	REFUSES(bpfring_task_storage_reap, NULL);
 	REFUSES(bpfring_task_storage_stats, NULL, &stats);
 	REFUSES(bpfring_task_storage_stats, ts, NULL);
 }

@@ -227,6 +227,8 @@ WRAP(int, open, const char *path)
 	ENTER("open");
 	if (sscanf(path, "/proc/self/fdinfo/%d", &fd) == 1)
 		map = map_of(fd);
+	if (!map && sys.prog && !strncmp(path, "/proc/self/fdinfo/", 18) && fd == sys.prog_fd)
+		return -ENOENT; /* what it is says prog_type() */
 	return map ? open_fdinfo(map) : __real_bpfring_sys_open(path);
 }
 

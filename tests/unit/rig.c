@@ -1,60 +1,17 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 #include "rig.h"
 
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-static struct {
-	unsigned int lines;
-	char text[8192];
-} caught;
-
 /* What was there before the test: a test that failed does not make the next one fail. */
 static struct {
 	unsigned int fds, ring_mappings;
 	unsigned long allocations, mappings;
 } before;
-
-static void catch (enum bpfring_log_level level, const char *fmt, va_list args)
-{
-	size_t used = strlen(caught.text);
-
-	if (level > BPFRING_LOG_WARN)
-		return;
-	caught.lines++;
-	vsnprintf(caught.text + used, sizeof(caught.text) - used, fmt, args);
-}
-
-unsigned int log_lines(void)
-{
-	return caught.lines;
-}
-
-const char *log_text(void)
-{
-	return caught.text;
-}
-
-void log_forget(void)
-{
-	memset(&caught, 0, sizeof(caught));
-}
-
-unsigned int count_fds(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	unsigned int count = 0;
-
-	assert_non_null(dir);
-	while (readdir(dir))
-		count++;
-	closedir(dir);
-	return count;
-}
 
 unsigned int count_ring_mappings(void)
 {
@@ -75,7 +32,7 @@ int rig_setup(void **state)
 	(void)state;
 	sim_sys_reset();
 	log_forget();
-	bpfring_set_log(catch);
+	log_catch();
 	before.fds = count_fds();
 	before.ring_mappings = count_ring_mappings();
 	before.allocations = sim_sys_live_allocations();

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "sim_sys.h"
+#include "test_common.h"
 #include "unit.h"
 
 struct rig {
@@ -28,15 +29,8 @@ int rig_teardown(void **state);
 
 #define rig_test(fn) cmocka_unit_test_setup_teardown(fn, rig_setup, rig_teardown)
 
-/* Open descriptors of this process. */
-unsigned int count_fds(void);
 /* Mappings of simulated rings in this process, those of the test included. */
 unsigned int count_ring_mappings(void);
-
-/* The caught log: number of lines since the last call of log_forget(), and their text. */
-unsigned int log_lines(void);
-const char *log_text(void);
-void log_forget(void);
 
 /* The only log line must contain these words; then forgets it. */
 #define assert_logged(...)                                                          \

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
 /*
- * For BPF programs: taking samples out of a user ring, typed and checked.
+ * For BPF programs: take samples out of a user ring, typed and checked.
  *
  *	struct {
  *		__uint(type, BPF_MAP_TYPE_USER_RINGBUF);
@@ -21,8 +21,8 @@
  *		return bpf_user_ringbuf_drain(&commands, on_command, &totals, 0);
  *	}
  *
- * Include <linux/bpf.h> or vmlinux.h and <bpf/bpf_helpers.h> before. Needs Linux 6.1. Nothing here
- * defines a map, a variable or a program unless asked.
+ * Include <linux/bpf.h> or vmlinux.h, and <bpf/bpf_helpers.h>, before it. Needs Linux 6.1. This
+ * header defines no map, variable or program until a macro is used.
  */
 #ifndef BPFRING_BPF_H
 #define BPFRING_BPF_H
@@ -31,16 +31,16 @@
  * BPFRING_DRAIN_FN() - define a callback of bpf_user_ringbuf_drain() for samples of one type.
  * @name:     of the callback
  * @type:     of the samples
- * @sample:   name of the pointer to the sample in the body; it points into the ring and may be
- *            written too
- * @ctx_type: what the caller of bpf_user_ringbuf_drain() passes the address of, on its stack, or
- *            void if it passes NULL
- * @ctx:      name of the pointer to it in the body
+ * @sample:   name that the body gives to the pointer to the sample; it points into the ring, and
+ *            the body may also write there
+ * @ctx_type: type of the variable on the stack whose address the caller passes to
+ *            bpf_user_ringbuf_drain(); void if it passes NULL
+ * @ctx:      name that the body gives to the pointer to it
  *
- * The body follows. It returns 0 to go on, or anything else to stop after this sample. Samples that
- * are shorter than the type do not reach it: they are passed over, but the kernel counts them as
- * drained. What user space wrote behind the type is not looked at. User space can write to the
- * sample at any time: read a value once before you check it.
+ * The body follows the macro. It returns 0 to go on, or any other value to stop after this sample.
+ * A sample that is shorter than the type does not reach the body, although the kernel counts it as
+ * drained. Bytes behind the type are ignored. User space can write to the sample at any time, so
+ * read a value once, into a variable, before you check it.
  */
 #define BPFRING_DRAIN_FN(name, type, sample, ctx_type, ctx)                              \
 	static __always_inline int bpfring_priv_##name(type *sample, ctx_type *ctx);     \
@@ -56,7 +56,7 @@
 
 /*
  * BPFRING_DRAIN_VAR_FN() - the same for samples of different types or lengths.
- * @sample: name of the sample in the body, for the two functions below
+ * @sample: name that the body gives to the sample, for the two functions below
  */
 #define BPFRING_DRAIN_VAR_FN(name, sample, ctx_type, ctx)                                         \
 	static __always_inline int bpfring_priv_##name(struct bpf_dynptr *sample, ctx_type *ctx); \
@@ -69,7 +69,7 @@
 	static __always_inline int bpfring_priv_##name(struct bpf_dynptr *sample, ctx_type *ctx)
 
 /*
- * BPFRING_SAMPLE_AT() - look at a part of a sample in place.
+ * BPFRING_SAMPLE_AT() - point to a part of a sample in the ring.
  * @sample: of BPFRING_DRAIN_VAR_FN()
  * @offset: of the part, a constant
  * @type:   of the part
@@ -95,12 +95,13 @@ static __always_inline long bpfring_sample_read(void *dst, __u32 size, struct bp
 }
 
 /*
- * BPFRING_DRAIN_PROG() - define a program to be kicked (bpfring_producer_opts.kick_prog_fd).
+ * BPFRING_DRAIN_PROG() - define a program for the producer to kick
+ * (bpfring_producer_opts.kick_prog_fd).
  * @name:  of the program
  * @map:   the user ring
  * @fn:    the callback; its ctx is NULL
- * @flags: BPF_RB_NO_WAKEUP, BPF_RB_FORCE_WAKEUP or 0: wake who waits for space if something was
- *         drained
+ * @flags: BPF_RB_NO_WAKEUP, BPF_RB_FORCE_WAKEUP, or 0: wake up producers that wait for space if a
+ *         sample was drained
  */
 #define BPFRING_DRAIN_PROG(name, map, fn, flags)                             \
 	SEC("syscall")                                                       \

@@ -4,7 +4,7 @@
  *
  *	struct hint_value {
  *		BPFRING_NAMED_MEMBERS;
- *		struct bpfring_name_cache gc;       one per name
+ *		struct bpfring_name_cache gc;       one for each name
  *	};
  *	BPFRING_TASK_STORAGE(hints, struct hint_value);
  *	BPFRING_NAMED_STORAGE(hints);
@@ -12,8 +12,8 @@
  *	struct hint_value *value = bpf_task_storage_get(&hints, task, 0, 0);
  *	__u32 *active = value ? bpfring_named(hints, value, gc, "gc.active", __u32) : NULL;
  *
- * The name is searched for when the thread is first seen and when its process declares more names;
- * in between the cache in the element answers.
+ * The program searches for the name when it first sees the thread, and again when the thread's
+ * process declares more names. Otherwise the cache in the element has the answer.
  */
 #ifndef BPFRING_NAMES_BPF_H
 #define BPFRING_NAMES_BPF_H
@@ -33,15 +33,15 @@ struct bpfring_names_entry {
 	__u32 offset;
 };
 
-/* One of each process. Written by user space: nothing in it can be trusted. */
-struct bpfring_names {
+/* Each process has one. User space writes it, so nothing in it can be trusted. */
+struct bpfring_names_table {
 	__u32 generation;
 	__u32 count;
 	char reserved[56];
 	struct bpfring_names_entry entries[BPFRING_NAMES_MAX];
 };
 
-/* One of each thread. */
+/* Each thread has one. */
 struct bpfring_named_values {
 	__u64 words[BPFRING_NAMED_BYTES / 8];
 };
@@ -52,12 +52,12 @@ struct bpfring_name_cache {
 	__u16 place;	  /* word in the values plus one; 0: not among them */
 };
 
-#define BPFRING_NAMED_MEMBERS               \
-	struct bpfring_names __uptr *names; \
+#define BPFRING_NAMED_MEMBERS                     \
+	struct bpfring_names_table __uptr *names; \
 	struct bpfring_named_values __uptr *values
 
-#define BPFRING_NAMED_STORAGE(name)                             \
-	BPFRING_TASK_MEMBER(name, names, struct bpfring_names); \
+#define BPFRING_NAMED_STORAGE(name)                                   \
+	BPFRING_TASK_MEMBER(name, names, struct bpfring_names_table); \
 	BPFRING_TASK_MEMBER(name, values, struct bpfring_named_values)
 
 /* Searches @table; the place of the value, or 0. */
@@ -76,44 +76,47 @@ struct bpfring_name_cache {
 	})
 
 /*
- * Makes the compiler check and use one register: Linux 6.1 does not follow bounds through others.
+ * Makes the compiler check and use the same register, because Linux 6.1 does not follow bounds from
+ * one register to another.
  */
 #define bpfring_priv_opaque(word) __asm__ volatile("" : "+r"(word))
 
 /*
- * bpfring_named() - the value of a name; NULL: the thread's process has not declared it, or with
- * another size.
- * @name:   the map
- * @value:  the thread's element, not NULL
- * @cache:  member of the element, of this name only
+ * bpfring_named() - the value of a name.
+ * @name_:   the map
+ * @value:   the thread's element, not NULL
+ * @cache_:  the member of the element that caches this name and no other
  * @literal: the name, a string constant
- * @type:   type of the value, at most 64 bytes
+ * @type:    type of the value, at most 64 bytes
+ *
+ * Return: a pointer to the value; NULL: the thread's process has not declared the name, or has
+ * declared it with another size.
  */
-#define bpfring_named(name_, value, cache_, literal, type)                                   \
-	({                                                                                   \
-		struct bpfring_names *table_ = bpfring_task_member(name_, value, names);     \
-		struct bpfring_name_cache *known_ = &(value)->cache_;                        \
-		type *found_ = (void *)0;                                                    \
-		_Static_assert(sizeof(type) <= 64, "named values are small");                \
-		if (table_) {                                                                \
-			__u32 generation_ = *(volatile __u32 *)&table_->generation;          \
-			__u32 count_ = *(volatile __u32 *)&table_->count;                    \
-			if (known_->generation != generation_ ||                             \
-			    (!known_->place && known_->count != (__u16)count_)) {            \
-				known_->place = (__u16)bpfring_priv_named_search(            \
-					table_, count_, literal, sizeof(type));              \
-				known_->count = (__u16)count_;                               \
-				known_->generation = generation_;                            \
-			}                                                                    \
-			__u64 at_ = *(volatile __u16 *)&known_->place;                       \
-			struct bpfring_named_values *values_ =                               \
-				at_ ? bpfring_task_member(name_, value, values) : (void *)0; \
-			at_--;                                                               \
-			bpfring_priv_opaque(at_);                                            \
-			if (values_ && at_ <= (BPFRING_NAMED_BYTES - sizeof(type)) / 8)      \
-				found_ = (type *)(void *)&values_->words[at_];               \
-		}                                                                            \
-		found_;                                                                      \
+#define bpfring_named(name_, value, cache_, literal, type)                                     \
+	({                                                                                     \
+		struct bpfring_names_table *table_ = bpfring_task_member(name_, value, names); \
+		struct bpfring_name_cache *known_ = &(value)->cache_;                          \
+		type *found_ = (void *)0;                                                      \
+		_Static_assert(sizeof(type) <= 64, "named values are small");                  \
+		if (table_) {                                                                  \
+			__u32 generation_ = *(volatile __u32 *)&table_->generation;            \
+			__u32 count_ = *(volatile __u32 *)&table_->count;                      \
+			if (known_->generation != generation_ ||                               \
+			    (!known_->place && known_->count != (__u16)count_)) {              \
+				known_->place = (__u16)bpfring_priv_named_search(              \
+					table_, count_, literal, sizeof(type));                \
+				known_->count = (__u16)count_;                                 \
+				known_->generation = generation_;                              \
+			}                                                                      \
+			__u64 at_ = *(volatile __u16 *)&known_->place;                         \
+			struct bpfring_named_values *values_ =                                 \
+				at_ ? bpfring_task_member(name_, value, values) : (void *)0;   \
+			at_--;                                                                 \
+			bpfring_priv_opaque(at_);                                              \
+			if (values_ && at_ <= (BPFRING_NAMED_BYTES - sizeof(type)) / 8)        \
+				found_ = (type *)(void *)&values_->words[at_];                 \
+		}                                                                              \
+		found_;                                                                        \
 	})
 
 #endif /* BPFRING_NAMES_BPF_H */

@@ -32,9 +32,9 @@ void rig_begin(struct rig *r, struct fixture *f)
 	assert_return_code(bpfring_struct_ops_register(r->ops), 0);
 	assert_return_code(bpfring_struct_ops_store(r->second), 0);
 	assert_return_code(bpfring_struct_ops_store(r->third), 0);
-	r->first_id = bpfring_struct_ops_map_id(r->ops);
-	r->second_id = bpfring_struct_ops_map_id(r->second);
-	r->third_id = bpfring_struct_ops_map_id(r->third);
+	r->first_id = map_id_of(r->ops);
+	r->second_id = map_id_of(r->second);
+	r->third_id = map_id_of(r->third);
 	update_hook = (struct update_hook){0};
 	last_log();
 }

@@ -69,7 +69,6 @@ WRAP(bpfring_sys_link_by_id, (uint32_t id), (id))
 WRAP(bpfring_sys_next_link, (uint32_t after, uint32_t *ret), (after, ret))
 WRAP(bpfring_sys_prog_by_id, (uint32_t id), (id))
 WRAP(bpfring_sys_prog_info, (int fd, struct bpf_prog_info *ret), (fd, ret))
-WRAP(bpfring_sys_pin, (int fd, const char *path), (fd, path))
 WRAP(bpfring_sys_map_info, (int fd, struct bpf_map_info *ret), (fd, ret))
 WRAP(bpfring_sys_map_by_id, (uint32_t id), (id))
 WRAP(bpfring_sys_dup, (int fd), (fd))
@@ -150,8 +149,7 @@ static int life(struct ops_bpf *skel, const struct bpfring_struct_ops_opts *opts
 	if (!err)
 		err = bpfring_struct_ops_status(ops, &status);
 	if (!err)
-		err = bpfring_struct_ops_open_link_id(&again, bpfring_struct_ops_link_id(ops),
-						      opts);
+		err = open_by_link_id(&again, link_id_of(ops), opts);
 	if (!err)
 		err = inspect(ops);
 	if (!err)
@@ -280,7 +278,6 @@ static void test_explanations(void **state)
 		{"bpfring_sys_link_update", -EOPNOTSUPP, "cannot be replaced"},
 		{"bpfring_sys_link_update", -EXDEV, "subsystem refuses"},
 		{"bpfring_sys_value_lookup", -EPERM, "cannot read the value"},
-		{"bpfring_sys_pin", -EPERM, "cannot pin"},
 	};
 	bool by_libbpf = !libbpf_is_new(); /* which then stores by itself */
 
@@ -299,8 +296,6 @@ static void test_explanations(void **state)
 		err = bpfring_struct_ops_register(ops);
 		if (!err)
 			err = bpfring_struct_ops_replace(ops, with, NULL);
-		if (!err)
-			err = bpfring_struct_ops_pin_link(ops, "/tmp/not-there");
 		new_faults();
 		assert_int_equal(err, cases[i].error);
 		if (!strstr(last_log(), cases[i].text))
@@ -322,35 +317,15 @@ static void test_link_unknown(void **state)
 
 	new_faults();
 	assert_return_code(bpfring_struct_ops_register(ops), 0);
-	id = bpfring_struct_ops_link_id(ops);
+	id = link_id_of(ops);
 	fault.fail_name = "bpfring_sys_link_info";
 	fault.error = -EIO;
 	assert_int_equal(bpfring_struct_ops_register(ops), -EIO);
 	assert_int_equal(bpfring_struct_ops_unregister(ops), -EIO);
 	new_faults();
-	assert_int_equal(bpfring_struct_ops_link_id(ops), id);
+	assert_int_equal(link_id_of(ops), id);
 	assert_true(available(NAME));
 	bpfring_struct_ops_close(ops);
-	ops_bpf__destroy(skel);
-}
-
-/* A map that is gone since is passed over; what keeps maps from being opened ends the walk. */
-static void test_walk(void **state)
-{
-	struct fixture *f = *state;
-	struct ops_bpf *skel = load_all(f, BPFRING_STRUCT_OPS_MODE_LEGACY);
-	uint32_t id = 0;
-
-	new_faults();
-	fault.fail_name = "bpfring_sys_map_by_id";
-	fault.error = -EMFILE;
-	assert_int_equal(bpfring_struct_ops_next_id(0, &id), -EMFILE);
-	fault.error = -ENOENT;
-	assert_int_equal(bpfring_struct_ops_next_id(0, &id), -ENOENT);
-	fault.fail_name = "bpfring_sys_map_info";
-	assert_int_equal(bpfring_struct_ops_next_id(0, &id), -ENOENT);
-	new_faults();
-	assert_int_equal(bpfring_struct_ops_next_id(0, &id), 0);
 	ops_bpf__destroy(skel);
 }
 
@@ -359,7 +334,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_faults),	      cmocka_unit_test(test_faults_of_types),
 		cmocka_unit_test(test_before_detach), cmocka_unit_test(test_explanations),
-		cmocka_unit_test(test_walk),	      cmocka_unit_test(test_link_unknown),
+		cmocka_unit_test(test_link_unknown),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -70,7 +70,7 @@ static void test_print(void **state)
 	transfer(&c, 1 << 20);
 	assert_return_code(bpfring_struct_ops_inspect(ops, &report), 0);
 	assert_int_equal(report->link_count, 1);
-	assert_int_equal(report->link_ids[0], bpfring_struct_ops_link_id(ops));
+	assert_int_equal(report->link_ids[0], link_id_of(ops));
 	assert_true(report->refcnt >= 2); /* the link and the socket */
 
 	text = print(report, bpfring_struct_ops_report_text);
@@ -105,26 +105,6 @@ static void test_print(void **state)
 	bpfring_struct_ops_report_free(NULL);
 	disconnect(&c);
 	close(stats);
-	bpfring_struct_ops_close(ops);
-	ops_bpf__destroy(skel);
-}
-
-static void test_enumerate(void **state)
-{
-	struct fixture *f = *state;
-	struct bpfring_struct_ops *ops;
-	struct ops_bpf *skel = load(f, "cc_first", BPFRING_STRUCT_OPS_MODE_LEGACY, &ops);
-	uint32_t id = 0, expected;
-	bool found = false;
-
-	assert_int_equal(bpfring_struct_ops_next_id(0, NULL), -EINVAL);
-	assert_state(ops, BPFRING_STRUCT_OPS_STATE_INIT); /* opens the map */
-	expected = bpfring_struct_ops_map_id(ops);
-	while (!bpfring_struct_ops_next_id(id, &id)) {
-		assert_int_not_equal(id, 0);
-		found |= id == expected;
-	}
-	assert_true(found);
 	bpfring_struct_ops_close(ops);
 	ops_bpf__destroy(skel);
 }
@@ -222,14 +202,14 @@ static void test_links(void **state)
 	assert_return_code(bpfring_struct_ops_register(ops), 0);
 	report = inspect(ops);
 	assert_int_equal(report->link_count, 1);
-	assert_int_equal(report->link_ids[0], bpfring_struct_ops_link_id(ops));
+	assert_int_equal(report->link_ids[0], link_id_of(ops));
 	assert_int_equal(report->refcnt, 1);
 	bpfring_struct_ops_report_free(report);
 	assert_return_code(bpfring_struct_ops_status(ops, &status), 0);
 	assert_int_equal(status.state, BPFRING_STRUCT_OPS_STATE_READY);
 	assert_int_equal(status.refcnt, 1);
-	assert_int_equal(status.map_id, bpfring_struct_ops_map_id(ops));
-	assert_int_equal(status.link_id, bpfring_struct_ops_link_id(ops));
+	assert_int_equal(status.map_id, map_id_of(ops));
+	assert_int_equal(status.link_id, link_id_of(ops));
 	assert_int_equal(status.link_map_id, status.map_id);
 
 	assert_return_code(bpfring_struct_ops_replace(ops, with, NULL), 0);
@@ -256,7 +236,6 @@ static int inspect_as_nobody(struct bpfring_struct_ops *ops)
 {
 	struct bpfring_struct_ops_report *report;
 	const struct bpfring_struct_ops_value *v;
-	uint32_t id;
 	int err;
 
 	if (setuid(65534))
@@ -273,7 +252,7 @@ static int inspect_as_nobody(struct bpfring_struct_ops *ops)
 	if (report->link_count != -EPERM || report->state != BPFRING_STRUCT_OPS_STATE_INUSE)
 		return 3;
 	bpfring_struct_ops_report_free(report);
-	return bpfring_struct_ops_next_id(0, &id) == -EPERM ? 0 : 4;
+	return 0;
 }
 
 static void test_without_privileges(void **state)
@@ -297,32 +276,6 @@ static void test_without_privileges(void **state)
 	ops_bpf__destroy(skel);
 }
 
-/* Maps of all kinds are walked over, and nothing stays open. */
-static void test_enumerate_leaves_nothing(void **state)
-{
-	struct fixture *f = *state;
-	struct ops_bpf *skel = load_all(f, BPFRING_STRUCT_OPS_MODE_LEGACY);
-	BPFRING_OPTS(bpfring_struct_ops_opts, opts, .types = f->types);
-	unsigned int fds = count_fds(), found = 0;
-	uint32_t id = 0, last = 0;
-
-	while (!bpfring_struct_ops_next_id(id, &id)) {
-		struct bpfring_struct_ops *ops;
-
-		assert_true(id > last);
-		last = id;
-		found++;
-		assert_int_equal(count_fds(), fds);
-		/* -ENOENT: somebody else's, and gone since */
-		if (!bpfring_struct_ops_open_id(&ops, id, &opts))
-			bpfring_struct_ops_close(ops);
-	}
-	assert_int_equal(bpfring_struct_ops_next_id(id, &id), -ENOENT);
-	assert_int_equal(count_fds(), fds);
-	assert_true(found >= 6); /* those of the object, and not its data */
-	ops_bpf__destroy(skel);
-}
-
 static void test_state_names(void **state)
 {
 	(void)state;
@@ -341,8 +294,6 @@ int main(void)
 		cmocka_unit_test(test_programs),
 		cmocka_unit_test(test_links),
 		cmocka_unit_test(test_without_privileges),
-		cmocka_unit_test(test_enumerate),
-		cmocka_unit_test(test_enumerate_leaves_nothing),
 		cmocka_unit_test(test_state_names),
 	};
 

@@ -2,6 +2,7 @@
 /* What links add: replacing, detaching, outliving a process, acting from a second process. */
 #include "util.h"
 
+#include <bpf/bpf.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,9 +39,10 @@ static void pin(struct bpfring_struct_ops *ops, const char *name, bool link)
 	char path[128];
 
 	snprintf(path, sizeof(path), BPFFS "/%s", name);
-	assert_return_code(link ? bpfring_struct_ops_pin_link(ops, path)
-				: bpfring_struct_ops_pin_map(ops, path),
-			   0);
+	assert_return_code(
+		bpf_obj_pin(link ? bpfring_struct_ops_link_fd(ops) : bpfring_struct_ops_map_fd(ops),
+			    path),
+		errno);
 }
 
 static void unpin(const char *name)
@@ -62,16 +64,16 @@ static void test_replace(void **state)
 	uint64_t calls_1;
 
 	assert_return_code(bpfring_struct_ops_register(ops), 0);
-	first_id = bpfring_struct_ops_map_id(ops);
+	first_id = map_id_of(ops);
 	connect_with(&c, NAME);
 	transfer(&c, 1 << 20);
 	assert_true(skel->bss->calls_1 > 0);
 	assert_int_equal(skel->bss->calls_2, 0);
 
 	assert_return_code(bpfring_struct_ops_replace(ops, with, NULL), 0);
-	assert_int_equal(bpfring_struct_ops_map_id(with), first_id);
+	assert_int_equal(map_id_of(with), first_id);
 	assert_int_equal(bpfring_struct_ops_link_fd(with), -1);
-	second_id = bpfring_struct_ops_map_id(ops);
+	second_id = map_id_of(ops);
 	assert_int_not_equal(second_id, first_id);
 	assert_true(available(NAME));
 
@@ -108,7 +110,7 @@ static void test_compare_and_replace(void **state)
 	assert_return_code(bpfring_struct_ops_store(with), 0);
 	assert_int_equal(bpfring_struct_ops_replace(ops, with, with), -EPERM);
 	assert_non_null(strstr(last_log(), "another map than expected"));
-	assert_int_equal(bpfring_struct_ops_map_id(ops), bpfring_struct_ops_map_id(first));
+	assert_int_equal(map_id_of(ops), map_id_of(first));
 
 	assert_return_code(bpfring_struct_ops_replace(ops, with, first), 0);
 	assert_int_equal(bpfring_struct_ops_replace(ops, first, first), -EPERM);
@@ -144,7 +146,7 @@ static void test_replace_refused(void **state)
 	assert_int_equal(bpfring_struct_ops_replace(ops, bare, NULL), -ENODATA);
 	bpfring_struct_ops_close(bare);
 
-	if (kernel_can(f, BPFRING_STRUCT_OPS_CAN_DETACH)) {
+	if (kernel_can(BPFRING_FEATURE_STRUCT_OPS_DETACH)) {
 		assert_return_code(bpfring_struct_ops_unregister(ops), 0);
 		assert_int_equal(bpfring_struct_ops_replace(ops, second, NULL), -ENOLINK);
 		assert_non_null(strstr(last_log(), "was detached"));
@@ -219,7 +221,7 @@ static bool gone_soon(const char *name)
 
 static void test_death_with_link(void **state)
 {
-	need_links(*state);
+	need_links();
 	run_child(register_and_die, *state);
 	assert_true(gone_soon(NAME));
 }
@@ -234,10 +236,10 @@ static void test_death_without_link(void **state)
 	run_child(register_legacy_and_die, f);
 	usleep(50000);
 	assert_true(available(NAME)); /* it stays: find it and take it out */
-	while (!bpfring_struct_ops_next_id(id, &id)) {
+	while (next_struct_ops(&id)) {
 		struct bpfring_struct_ops_report *report;
 
-		if (bpfring_struct_ops_open_id(&ops, id, &opts))
+		if (open_by_id(&ops, id, &opts))
 			continue;
 		assert_return_code(bpfring_struct_ops_inspect(ops, &report), 0);
 		if (!strcmp(report->map_name, "cc_first") &&
@@ -264,7 +266,7 @@ static void test_second_process(void **state)
 	struct bpfring_struct_ops_report *report;
 	BPFRING_OPTS(bpfring_struct_ops_status, status);
 
-	need_links(f);
+	need_links();
 	run_child(register_pin_and_die, f);
 	run_child(load_pin_and_die, f);
 	usleep(50000);
@@ -280,12 +282,12 @@ static void test_second_process(void **state)
 	assert_return_code(bpfring_struct_ops_inspect(ops, &report), 0);
 	assert_string_equal(report->map_name, "cc_first");
 	assert_int_equal(report->link_count, 1);
-	assert_int_equal(report->link_ids[0], bpfring_struct_ops_link_id(ops));
+	assert_int_equal(report->link_ids[0], link_id_of(ops));
 	bpfring_struct_ops_report_free(report);
 	assert_int_equal(bpfring_struct_ops_register(with), -EEXIST);
 	assert_return_code(bpfring_struct_ops_replace(ops, with, NULL), 0);
 	assert_true(available(NAME));
-	if (kernel_can(f, BPFRING_STRUCT_OPS_CAN_DETACH)) {
+	if (kernel_can(BPFRING_FEATURE_STRUCT_OPS_DETACH)) {
 		assert_return_code(bpfring_struct_ops_unregister(ops), 0);
 		assert_false(available(NAME));
 		assert_return_code(bpfring_struct_ops_status(ops, &status), 0);
@@ -334,8 +336,6 @@ static void test_open_errors(void **state)
 	BPFRING_OPTS(bpfring_struct_ops_opts, opts, .types = f->types);
 
 	assert_int_equal(bpfring_struct_ops_open(NULL, 0, NULL), -EINVAL);
-	assert_int_equal(bpfring_struct_ops_open_id(NULL, 1, NULL), -EINVAL);
-	assert_int_equal(bpfring_struct_ops_open_link_id(NULL, 1, NULL), -EINVAL);
 	assert_int_equal(bpfring_struct_ops_open_pinned(NULL, BPFFS "/x", NULL), -EINVAL);
 	assert_int_equal(bpfring_struct_ops_open_pinned(&ops, NULL, NULL), -EINVAL);
 	assert_int_equal(bpfring_struct_ops_open_object(&ops, skel->obj, NULL, NULL), -EINVAL);
@@ -346,18 +346,12 @@ static void test_open_errors(void **state)
 	assert_int_equal(bpfring_struct_ops_open_object(&ops, skel->obj,
 							bpf_map__name(skel->maps.bss), NULL),
 			 -EINVAL);
-	assert_int_equal(bpfring_struct_ops_open_id(&ops, UINT32_MAX, NULL), -ENOENT);
-	assert_int_equal(bpfring_struct_ops_open_link_id(&ops, UINT32_MAX, NULL), -ENOENT);
 	assert_int_equal(bpfring_struct_ops_open_pinned(&ops, BPFFS "/nothing", NULL), -ENOENT);
 
 	opts.sz = 1;
 	assert_int_equal(bpfring_struct_ops_open(&ops, bpf_map__fd(skel->maps.cc_first), &opts),
 			 -EINVAL);
 	bpfring_struct_ops_close(NULL);
-	ops = handle(f, skel, "cc_first");
-	assert_int_equal(bpfring_struct_ops_pin_link(ops, BPFFS "/nothing"), -ENOENT);
-	assert_int_equal(bpfring_struct_ops_pin_map(ops, "/nowhere/at/all"), -ENOENT);
-	bpfring_struct_ops_close(ops);
 	ops_bpf__destroy(skel);
 }
 

@@ -110,7 +110,7 @@ static void assert_forgotten(struct bpfring_struct_ops *ops)
 {
 	last_log();
 	assert_int_equal(bpfring_struct_ops_prepare(ops, BPFRING_STRUCT_OPS_MODE_AUTO), -EBUSY);
-	assert_non_null(strstr(last_log(), "or its map is stored"));
+	assert_non_null(strstr(last_log(), "or whose map is stored"));
 	assert_int_equal(bpfring_struct_ops_set_optional(ops, NULL, 1), -EBUSY);
 }
 

@@ -59,7 +59,6 @@ static void test_wrong_use(void **state)
 	assert_non_null(strstr(last_log(), "is a string, not a number"));
 	assert_int_equal(bpfring_struct_ops_set_int(ops, "init", 1), -EINVAL);
 	assert_int_equal(bpfring_struct_ops_set_int(ops, "pointer", 0), -EINVAL);
-	assert_int_equal(bpfring_struct_ops_set_uint(ops, "pointer", 0), -EINVAL);
 	assert_int_equal(bpfring_struct_ops_set_string(ops, "pointer", ""), -EINVAL);
 	assert_int_equal(bpfring_struct_ops_set_int(ops, "array", 1), -EINVAL);
 	assert_int_equal(bpfring_struct_ops_set_string(ops, "flags", "x"), -EINVAL);
@@ -106,7 +105,7 @@ static void test_ranges(void **state)
 		{"boolean", -1, -ERANGE}, {"mode", 200, 0},
 		{"mode", UINT32_MAX, 0},  {"mode", (int64_t)UINT32_MAX + 1, -ERANGE},
 		{"flags", UINT32_MAX, 0}, {"flags", (int64_t)UINT32_MAX + 1, -ERANGE},
-		{"big", INT64_MAX, 0},	  {"big", INT64_MIN, -ERANGE},
+		{"big", INT64_MAX, 0},	  {"big", -1, 0}, /* its bits */
 	};
 
 	need_new_libbpf();
@@ -118,8 +117,6 @@ static void test_ranges(void **state)
 	last_log();
 	assert_int_equal(bpfring_struct_ops_set_int(ops, "byte", -7), -ERANGE);
 	assert_non_null(strstr(last_log(), "-7 does not fit 'byte' of 8 unsigned bits"));
-	assert_return_code(bpfring_struct_ops_set_uint(ops, "big", UINT64_MAX), 0);
-	assert_int_equal(bpfring_struct_ops_set_uint(ops, "signed_byte", 128), -ERANGE);
 	assert_return_code(bpfring_struct_ops_set_string(ops, "name", "fifteen letters"), 0);
 	assert_int_equal(bpfring_struct_ops_set_string(ops, "name", "sixteen letters!"), -ERANGE);
 	close_future(ops, skel);
@@ -292,7 +289,7 @@ static void test_modes(void **state)
 	struct fixture *f = *state;
 	struct ops_bpf *skel = ops_bpf__open();
 	struct bpfring_struct_ops *ops = handle(f, skel, "cc_first");
-	uint32_t link = kernel_can(f, BPFRING_STRUCT_OPS_CAN_LINK) ? 1U << 13 : 0;
+	uint32_t link = kernel_can(BPFRING_FEATURE_STRUCT_OPS_LINK) ? 1U << 13 : 0;
 	static const enum bpfring_struct_ops_mode modes[] = {
 		BPFRING_STRUCT_OPS_MODE_AUTO, BPFRING_STRUCT_OPS_MODE_LEGACY,
 		BPFRING_STRUCT_OPS_MODE_LINK, BPFRING_STRUCT_OPS_MODE_LEGACY,

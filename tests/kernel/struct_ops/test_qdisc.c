@@ -62,7 +62,7 @@ static void test_register(void **state)
 	assert_return_code(bpfring_struct_ops_inspect(first, &report), 0);
 	assert_string_equal(report->map_name, "qdisc_first");
 	assert_int_equal(report->link_count, 1);
-	assert_int_equal(report->link_ids[0], bpfring_struct_ops_link_id(first));
+	assert_int_equal(report->link_ids[0], link_id_of(first));
 	bpfring_struct_ops_report_free(report);
 
 	last_log();
@@ -96,11 +96,11 @@ static void test_replace(void **state)
 	uint32_t id;
 
 	assert_return_code(bpfring_struct_ops_register(first), 0);
-	id = bpfring_struct_ops_map_id(first);
+	id = map_id_of(first);
 	last_log();
 	assert_int_equal(bpfring_struct_ops_replace(first, second, NULL), -EOPNOTSUPP);
 	assert_non_null(strstr(last_log(), "cannot be replaced"));
-	assert_int_equal(bpfring_struct_ops_map_id(first), id);
+	assert_int_equal(map_id_of(first), id);
 	bpfring_struct_ops_close(first);
 	bpfring_struct_ops_close(second);
 	qdisc_bpf__destroy(skel);
@@ -138,20 +138,8 @@ int main(void)
 		cmocka_unit_test(test_replace),
 		cmocka_unit_test(test_replace_by_other_type),
 	};
-	struct bpfring_struct_ops_types *types;
-	const struct bpfring_struct_ops_type *type;
-	int err;
 
-	err = bpfring_struct_ops_types_load(&types);
-	if (err) {
-		printf("skipped: cannot read the kernel's types: %s\n", bpfring_errname(err));
+	if (!kernel_has_type("Qdisc_ops", "Qdisc_ops"))
 		return 77;
-	}
-	err = bpfring_struct_ops_types_find(types, "Qdisc_ops", &type);
-	bpfring_struct_ops_types_free(types);
-	if (err) {
-		printf("skipped: this kernel has no Qdisc_ops\n");
-		return 77;
-	}
 	return cmocka_run_group_tests(tests, setup, teardown);
 }

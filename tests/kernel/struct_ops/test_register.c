@@ -64,7 +64,7 @@ static void test_link_states(void **state)
 
 	assert_return_code(bpfring_struct_ops_register(ops), 0);
 	assert_true(bpfring_struct_ops_link_fd(ops) >= 0);
-	assert_int_not_equal(bpfring_struct_ops_link_id(ops), 0);
+	assert_int_not_equal(link_id_of(ops), 0);
 	assert_state(ops, BPFRING_STRUCT_OPS_STATE_READY);
 	assert_true(refcnt_of(ops) > 0);
 	assert_true(available(NAME));
@@ -82,7 +82,7 @@ static void test_link_states(void **state)
 	 * with.
 	 */
 	assert_int_equal(bpfring_struct_ops_unregister(ops),
-			 kernel_can(f, BPFRING_STRUCT_OPS_CAN_DETACH) ? 0 : -ENOLINK);
+			 kernel_can(BPFRING_FEATURE_STRUCT_OPS_DETACH) ? 0 : -ENOLINK);
 
 	bpfring_struct_ops_close(ops);
 	ops_bpf__destroy(skel);
@@ -101,8 +101,8 @@ static void test_register_again_by_handle(void **state)
 	for (int i = 0; i < 3; i++) {
 		assert_return_code(bpfring_struct_ops_register(ops), 0);
 		assert_true(available(NAME));
-		assert_int_not_equal(bpfring_struct_ops_link_id(ops), last_link);
-		last_link = bpfring_struct_ops_link_id(ops);
+		assert_int_not_equal(link_id_of(ops), last_link);
+		last_link = link_id_of(ops);
 		assert_return_code(bpfring_struct_ops_status(ops, &status), 0);
 		assert_int_equal(status.link_id, last_link);
 		assert_int_equal(status.link_map_id, status.map_id);
@@ -129,8 +129,9 @@ static void test_register_again_refused(void **state)
 	struct ops_bpf *skel = load(f, "cc_first", BPFRING_STRUCT_OPS_MODE_LINK, &ops);
 	BPFRING_OPTS(bpfring_struct_ops_opts, opts, .types = f->types);
 
-	if (!kernel_can(f, BPFRING_STRUCT_OPS_CAN_DETACH))
-		skip_because("links of this kernel do not tell of their detachment (Linux 6.11)");
+	if (!kernel_can(BPFRING_FEATURE_STRUCT_OPS_DETACH))
+		skip_because("struct_ops links of this kernel do not report that they were "
+			     "detached (Linux 6.11)");
 	second = handle(f, skel, "cc_second");
 	assert_return_code(bpfring_struct_ops_register(ops), 0);
 	assert_return_code(bpfring_struct_ops_open(&other, bpfring_struct_ops_link_fd(ops), &opts),
@@ -183,7 +184,7 @@ static void test_auto_mode(void **state)
 
 	assert_return_code(bpfring_struct_ops_register(ops), 0);
 	assert_int_equal(bpfring_struct_ops_link_fd(ops) >= 0,
-			 kernel_can(f, BPFRING_STRUCT_OPS_CAN_LINK));
+			 kernel_can(BPFRING_FEATURE_STRUCT_OPS_LINK));
 	assert_return_code(bpfring_struct_ops_unregister(ops), 0);
 	bpfring_struct_ops_close(ops);
 	ops_bpf__destroy(skel);
@@ -233,7 +234,7 @@ static void test_refused_members(enum bpfring_struct_ops_mode mode, void **state
 
 	ops = handle(f, skel, "cc_bad_flags");
 	assert_int_equal(bpfring_struct_ops_register(ops), -EINVAL);
-	if (libbpf_is_new() && kernel_can(f, BPFRING_STRUCT_OPS_CAN_LINK))
+	if (libbpf_is_new() && kernel_can(BPFRING_FEATURE_STRUCT_OPS_LINK))
 		assert_non_null(strstr(last_log(), "refuses member 'flags'"));
 	assert_state(ops, BPFRING_STRUCT_OPS_STATE_INIT);
 	bpfring_struct_ops_close(ops);
@@ -281,7 +282,7 @@ static void test_dummy(void **state)
 	bpfring_struct_ops_close(ops);
 	dummy_bpf__destroy(skel);
 
-	need_links(f);
+	need_links();
 	skel = load_dummy(f, BPFRING_STRUCT_OPS_MODE_LINK, &ops);
 	assert_int_equal(bpfring_struct_ops_register(ops), -EOPNOTSUPP);
 	assert_non_null(strstr(last_log(), "cannot be registered"));

@@ -22,8 +22,8 @@ static void test_twice(void **state)
 		assert_int_equal(bpfring_struct_ops_replace(r.ops, again, NULL), 0);
 		assert_int_equal(bpfring_struct_ops_replace(r.ops, again, again), 0);
 		assert_int_equal(bpfring_struct_ops_replace(r.ops, again, r.ops), 0);
-		assert_int_equal(bpfring_struct_ops_map_id(r.ops), r.first_id);
-		assert_int_equal(bpfring_struct_ops_map_id(again), r.first_id);
+		assert_int_equal(map_id_of(r.ops), r.first_id);
+		assert_int_equal(map_id_of(again), r.first_id);
 		bpfring_struct_ops_close(again);
 	}
 	assert_int_equal(update_hook.calls, 0);
@@ -33,8 +33,8 @@ static void test_twice(void **state)
 	assert_return_code(bpfring_struct_ops_replace(r.ops, again, NULL), 0);
 	assert_int_equal(update_hook.calls, 1);
 	assert_int_equal(rig_in_link(&r), r.second_id);
-	assert_int_equal(bpfring_struct_ops_map_id(r.ops), r.second_id);
-	assert_int_equal(bpfring_struct_ops_map_id(again), r.second_id);
+	assert_int_equal(map_id_of(r.ops), r.second_id);
+	assert_int_equal(map_id_of(again), r.second_id);
 	bpfring_struct_ops_close(again);
 
 	/* Itself, of which there is no other handle. */
@@ -58,18 +58,17 @@ static void test_two_handles_roll_back(void **state)
 	assert_return_code(bpfring_struct_ops_replace(other, back[1], NULL), 0);
 	assert_int_equal(update_hook.calls, 2);
 	assert_int_equal(rig_in_link(&r), r.first_id);
-	assert_int_equal(bpfring_struct_ops_map_id(r.ops), r.first_id);
-	assert_int_equal(bpfring_struct_ops_map_id(other), r.first_id);
-	assert_int_equal(bpfring_struct_ops_map_id(back[0]), r.second_id);
+	assert_int_equal(map_id_of(r.ops), r.first_id);
+	assert_int_equal(map_id_of(other), r.first_id);
+	assert_int_equal(map_id_of(back[0]), r.second_id);
 	/*
 	 * The handle that knew the first all the time, with one of the second that is not there
 	 * now.
 	 */
 	assert_return_code(bpfring_struct_ops_replace(other, back[0], other), 0);
-	assert_int_equal(bpfring_struct_ops_map_id(other), r.second_id);
-	assert_int_equal(bpfring_struct_ops_map_id(back[0]), r.first_id);
-	assert_int_equal(bpfring_struct_ops_map_id(r.ops),
-			 r.first_id); /* what it has, not the link */
+	assert_int_equal(map_id_of(other), r.second_id);
+	assert_int_equal(map_id_of(back[0]), r.first_id);
+	assert_int_equal(map_id_of(r.ops), r.first_id); /* what it has, not the link */
 	bpfring_struct_ops_close(other);
 	bpfring_struct_ops_close(back[0]);
 	bpfring_struct_ops_close(back[1]);
@@ -89,8 +88,8 @@ static void test_after_another_handle(void **state)
 	assert_return_code(bpfring_struct_ops_wait_released(r.second, 5000000000), 0);
 	connect_with(&c, RIG_NAME);
 	assert_return_code(bpfring_struct_ops_replace(r.ops, r.third, NULL), 0);
-	assert_int_equal(bpfring_struct_ops_map_id(r.ops), r.third_id);
-	assert_int_equal(bpfring_struct_ops_map_id(r.third), r.second_id);
+	assert_int_equal(map_id_of(r.ops), r.third_id);
+	assert_int_equal(map_id_of(r.third), r.second_id);
 	assert_int_equal(bpfring_struct_ops_wait_released(r.third, 20000000), -ETIMEDOUT);
 	disconnect(&c);
 	assert_return_code(bpfring_struct_ops_wait_released(r.third, 5000000000), 0);
@@ -105,20 +104,21 @@ static void test_unregister_after_another_handle(void **state)
 	struct connection c;
 
 	rig_begin(&r, *state);
-	if (!kernel_can(r.f, BPFRING_STRUCT_OPS_CAN_DETACH)) {
+	if (!kernel_can(BPFRING_FEATURE_STRUCT_OPS_DETACH)) {
 		rig_end(&r);
-		skip_because("links of this kernel do not tell of their detachment (Linux 6.11)");
+		skip_because("struct_ops links of this kernel do not report that they were "
+			     "detached (Linux 6.11)");
 	}
 	other = rig_open_link(&r);
 	assert_return_code(bpfring_struct_ops_replace(other, r.second, NULL), 0);
 	connect_with(&c, RIG_NAME);
 	assert_return_code(bpfring_struct_ops_unregister(r.ops), 0);
-	assert_int_equal(bpfring_struct_ops_map_id(r.ops), r.second_id);
+	assert_int_equal(map_id_of(r.ops), r.second_id);
 	assert_int_equal(bpfring_struct_ops_wait_released(r.ops, 20000000), -ETIMEDOUT);
 	disconnect(&c);
 	assert_return_code(bpfring_struct_ops_wait_released(r.ops, 5000000000), 0);
 	assert_return_code(bpfring_struct_ops_unregister(r.ops), 0); /* detached */
-	assert_int_equal(bpfring_struct_ops_map_id(r.ops), r.second_id);
+	assert_int_equal(map_id_of(r.ops), r.second_id);
 	bpfring_struct_ops_close(other);
 	rig_end(&r);
 }
@@ -138,12 +138,12 @@ static void test_expected(void **state)
 	assert_int_equal(bpfring_struct_ops_replace(r.ops, r.second, r.second), -EPERM);
 	assert_int_equal(bpfring_struct_ops_replace(r.ops, first, r.second), -EPERM);
 	assert_int_equal(update_hook.calls, 0);
-	assert_int_equal(bpfring_struct_ops_map_id(r.ops), r.first_id);
-	assert_int_equal(bpfring_struct_ops_map_id(r.second), r.second_id);
+	assert_int_equal(map_id_of(r.ops), r.first_id);
+	assert_int_equal(map_id_of(r.second), r.second_id);
 	assert_return_code(bpfring_struct_ops_replace(r.ops, r.second, untouched), 0);
 	assert_int_equal(count_fds(), fds);
 	assert_int_equal(rig_in_link(&r), r.second_id);
-	assert_int_equal(bpfring_struct_ops_map_id(r.second), r.first_id);
+	assert_int_equal(map_id_of(r.second), r.first_id);
 	bpfring_struct_ops_close(first);
 	bpfring_struct_ops_close(untouched);
 	rig_end(&r);
@@ -166,7 +166,7 @@ static void test_wrong_use(void **state)
 	assert_int_equal(bpfring_struct_ops_replace(r.ops, NULL, NULL), -EINVAL);
 	last_log();
 	assert_int_equal(bpfring_struct_ops_replace(no_link, r.second, NULL), -ENOENT);
-	assert_non_null(strstr(last_log(), "no link in which"));
+	assert_non_null(strstr(last_log(), "no link, so no map"));
 	assert_int_equal(bpfring_struct_ops_replace(r.ops, no_map, NULL), -EINVAL);
 	assert_non_null(strstr(last_log(), "load the object first"));
 	assert_int_equal(bpfring_struct_ops_replace(r.ops, r.second, no_map), -ENOENT);
@@ -189,7 +189,7 @@ static void test_failure_stores_nothing(void **state)
 	other = handle(r.f, r.skel, "cc_other_name");
 	assert_int_equal(bpfring_struct_ops_replace(r.ops, other, r.second), -EPERM);
 	assert_state(other, BPFRING_STRUCT_OPS_STATE_INIT);
-	if (kernel_can(r.f, BPFRING_STRUCT_OPS_CAN_DETACH)) {
+	if (kernel_can(BPFRING_FEATURE_STRUCT_OPS_DETACH)) {
 		assert_return_code(bpfring_struct_ops_unregister(r.ops), 0);
 		assert_int_equal(bpfring_struct_ops_replace(r.ops, other, NULL), -ENOLINK);
 		assert_non_null(strstr(last_log(), "was detached"));
@@ -218,15 +218,14 @@ static int as_nobody(struct rig *r)
 		return 4;
 	if (bpfring_struct_ops_replace(ops, r->second, first) || rig_in_link(r) != r->second_id)
 		return 5;
-	if (bpfring_struct_ops_map_id(ops) != r->second_id ||
-	    bpfring_struct_ops_map_id(r->second) != r->first_id)
+	if (map_id_of(ops) != r->second_id || map_id_of(r->second) != r->first_id)
 		return 6;
 	/* That it is there already can be seen without. */
 	ops = rig_open_link(r);
 	again = rig_open_fd(r, bpf_map__fd(r->skel->maps.cc_second));
 	if (bpfring_struct_ops_replace(ops, again, NULL) || update_hook.calls != 1)
 		return 7;
-	return bpfring_struct_ops_map_id(ops) == r->second_id ? 0 : 8;
+	return map_id_of(ops) == r->second_id ? 0 : 8;
 }
 
 static void test_without_privileges(void **state)

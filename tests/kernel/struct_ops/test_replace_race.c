@@ -42,8 +42,8 @@ static void test_race(void **state)
 	assert_return_code(bpfring_struct_ops_replace(r.ops, r.second, NULL), 0);
 	assert_int_equal(update_hook.calls, 2);
 	assert_int_equal(rig_in_link(&r), r.second_id);
-	assert_int_equal(bpfring_struct_ops_map_id(r.ops), r.second_id);
-	assert_int_equal(bpfring_struct_ops_map_id(r.second), r.third_id);
+	assert_int_equal(map_id_of(r.ops), r.second_id);
+	assert_int_equal(map_id_of(r.second), r.third_id);
 	rig_end(&r);
 }
 
@@ -58,8 +58,8 @@ static void test_race_to_the_same(void **state)
 	assert_int_equal(bpfring_struct_ops_replace(r.ops, r.second, NULL), 0);
 	assert_int_equal(update_hook.calls, 1);
 	assert_int_equal(rig_in_link(&r), r.second_id);
-	assert_int_equal(bpfring_struct_ops_map_id(r.ops), r.second_id);
-	assert_int_equal(bpfring_struct_ops_map_id(r.second), r.second_id);
+	assert_int_equal(map_id_of(r.ops), r.second_id);
+	assert_int_equal(map_id_of(r.second), r.second_id);
 	rig_end(&r);
 }
 
@@ -76,8 +76,8 @@ static void test_race_of_expected(void **state)
 	assert_int_equal(bpfring_struct_ops_replace(r.ops, r.second, first), -EPERM);
 	assert_int_equal(update_hook.calls, 1);
 	assert_int_equal(rig_in_link(&r), r.third_id);
-	assert_int_equal(bpfring_struct_ops_map_id(r.ops), r.first_id);
-	assert_int_equal(bpfring_struct_ops_map_id(r.second), r.second_id);
+	assert_int_equal(map_id_of(r.ops), r.first_id);
+	assert_int_equal(map_id_of(r.second), r.second_id);
 	bpfring_struct_ops_close(first);
 	rig_end(&r);
 }
@@ -87,14 +87,15 @@ static void test_race_with_detach(void **state)
 	struct rig r;
 
 	rig_begin(&r, *state);
-	if (!kernel_can(r.f, BPFRING_STRUCT_OPS_CAN_DETACH)) {
+	if (!kernel_can(BPFRING_FEATURE_STRUCT_OPS_DETACH)) {
 		rig_end(&r);
-		skip_because("links of this kernel do not tell of their detachment (Linux 6.11)");
+		skip_because("struct_ops links of this kernel do not report that they were "
+			     "detached (Linux 6.11)");
 	}
 	update_hook.before = detach;
 	update_hook.ctx = &r;
 	assert_int_equal(bpfring_struct_ops_replace(r.ops, r.second, NULL), -ENOLINK);
-	assert_int_equal(bpfring_struct_ops_map_id(r.second), r.second_id);
+	assert_int_equal(map_id_of(r.second), r.second_id);
 	rig_end(&r);
 }
 
@@ -105,9 +106,10 @@ static void test_race_lost(void **state)
 	unsigned int fds;
 
 	rig_begin(&r, *state);
-	if (!kernel_can(r.f, BPFRING_STRUCT_OPS_CAN_DETACH)) {
+	if (!kernel_can(BPFRING_FEATURE_STRUCT_OPS_DETACH)) {
 		rig_end(&r);
-		skip_because("links of this kernel do not tell of their detachment (Linux 6.11)");
+		skip_because("struct_ops links of this kernel do not report that they were "
+			     "detached (Linux 6.11)");
 	}
 	fds = count_fds();
 	update_hook.before = detach;
@@ -115,8 +117,8 @@ static void test_race_lost(void **state)
 	update_hook.error = -EPERM;
 	assert_int_equal(bpfring_struct_ops_replace(r.ops, r.second, NULL), -ENOLINK);
 	assert_int_equal(update_hook.calls, 1);
-	assert_int_equal(bpfring_struct_ops_map_id(r.ops), r.first_id);
-	assert_int_equal(bpfring_struct_ops_map_id(r.second), r.second_id);
+	assert_int_equal(map_id_of(r.ops), r.first_id);
+	assert_int_equal(map_id_of(r.second), r.second_id);
 	assert_int_equal(count_fds(), fds);
 	rig_end(&r);
 }
@@ -134,8 +136,8 @@ static void test_refused_again_and_again(void **state)
 	assert_true(update_hook.calls > 1);
 	assert_non_null(strstr(last_log(), "others keep replacing"));
 	assert_int_equal(count_fds(), fds);
-	assert_int_equal(bpfring_struct_ops_map_id(r.ops), r.first_id);
-	assert_int_equal(bpfring_struct_ops_map_id(r.second), r.second_id);
+	assert_int_equal(map_id_of(r.ops), r.first_id);
+	assert_int_equal(map_id_of(r.second), r.second_id);
 	rig_end(&r);
 }
 

@@ -168,7 +168,7 @@ static struct bpfring_struct_ops *open_link(struct fixture *f, uint32_t id)
 	BPFRING_OPTS(bpfring_struct_ops_opts, opts, .types = f->types);
 	struct bpfring_struct_ops *ops;
 
-	assert_return_code(bpfring_struct_ops_open_link_id(&ops, id, &opts), 0);
+	assert_return_code(open_by_link_id(&ops, id, &opts), 0);
 	return ops;
 }
 
@@ -198,7 +198,7 @@ static void leave_another_alone(struct fixture *f, const char *another)
 	assert_scx("enabled");
 
 	handles[0] = first;
-	handles[1] = open_link(f, bpfring_struct_ops_link_id(first));
+	handles[1] = open_link(f, link_id_of(first));
 	for (int i = 0; i < 2; i++) {
 		struct bpfring_loop *l;
 		char reason[64] = "";
@@ -267,20 +267,8 @@ int main(void)
 		cmocka_unit_test(test_leave_namesake_alone),
 		cmocka_unit_test(test_register_again),
 	};
-	struct bpfring_struct_ops_types *types;
-	const struct bpfring_struct_ops_type *type;
-	int err;
 
-	err = bpfring_struct_ops_types_load(&types);
-	if (err) {
-		printf("skipped: cannot read the kernel's types: %s\n", bpfring_errname(err));
+	if (!kernel_has_type("sched_ext_ops", "sched_ext"))
 		return 77;
-	}
-	err = bpfring_struct_ops_types_find(types, "sched_ext_ops", &type);
-	bpfring_struct_ops_types_free(types);
-	if (err) {
-		printf("skipped: this kernel has no sched_ext\n");
-		return 77;
-	}
 	return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -18,7 +18,7 @@ static unsigned int count_maps(void)
 	unsigned int n = 0;
 	uint32_t id = 0;
 
-	while (!bpfring_struct_ops_next_id(id, &id))
+	while (next_struct_ops(&id))
 		n++;
 	return n;
 }
@@ -81,7 +81,7 @@ static void cycle_links(struct fixture *f, struct ops_bpf *skel, int cycles)
 		assert_return_code(
 			bpfring_struct_ops_open(&ops, bpf_map__fd(skel->maps.cc_first), &opts), 0);
 		assert_return_code(bpfring_struct_ops_register(ops), 0);
-		if (i % 2 && kernel_can(f, BPFRING_STRUCT_OPS_CAN_DETACH))
+		if (i % 2 && kernel_can(BPFRING_FEATURE_STRUCT_OPS_DETACH))
 			assert_return_code(bpfring_struct_ops_unregister(ops), 0);
 		bpfring_struct_ops_close(ops);
 	}

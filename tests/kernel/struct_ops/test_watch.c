@@ -56,8 +56,9 @@ static void test_event(void **state)
 	struct seen seen = {0};
 	int64_t start;
 
-	if (!kernel_can(f, BPFRING_STRUCT_OPS_CAN_DETACH))
-		skip_because("links of this kernel do not tell of their detachment (Linux 6.11)");
+	if (!kernel_can(BPFRING_FEATURE_STRUCT_OPS_DETACH))
+		skip_because("struct_ops links of this kernel do not report that they were "
+			     "detached (Linux 6.11)");
 	assert_int_equal(bpfring_struct_ops_watch(ops, l, on_event, &seen, NULL), -ENOLINK);
 	assert_return_code(bpfring_struct_ops_register(ops), 0);
 	assert_return_code(bpfring_struct_ops_watch(ops, l, on_event, &seen, NULL), 0);
@@ -65,8 +66,7 @@ static void test_event(void **state)
 	assert_int_equal(bpfring_loop_poll(l, 20 * MS), 0);
 	assert_int_equal(seen.count, 0);
 
-	assert_return_code(
-		bpfring_struct_ops_open_link_id(&other, bpfring_struct_ops_link_id(ops), &opts), 0);
+	assert_return_code(open_by_link_id(&other, link_id_of(ops), &opts), 0);
 	assert_return_code(bpfring_struct_ops_unregister(other), 0);
 	start = now(); /* the call itself waits for the kernel's readers */
 	assert_return_code(bpfring_loop_run(l), 0);
@@ -143,9 +143,9 @@ static void test_replaced(void **state)
 	assert_return_code(bpfring_loop_run(l), 0);
 	assert_int_equal(seen.count, 1);
 	assert_int_equal(seen.kind, BPFRING_STRUCT_OPS_EVENT_REPLACED);
-	assert_int_equal(seen.map_id, bpfring_struct_ops_map_id(other));
+	assert_int_equal(seen.map_id, map_id_of(other));
 
-	if (kernel_can(f, BPFRING_STRUCT_OPS_CAN_DETACH)) {
+	if (kernel_can(BPFRING_FEATURE_STRUCT_OPS_DETACH)) {
 		assert_return_code(bpfring_struct_ops_unregister(other), 0);
 		assert_return_code(bpfring_loop_run(l), 0);
 		assert_int_equal(seen.count, 2);
@@ -180,7 +180,7 @@ static void test_replaced_once(void **state)
 		assert_return_code(bpfring_loop_run(l), 0);
 		assert_int_equal(seen.count, i);
 		assert_int_equal(seen.kind, BPFRING_STRUCT_OPS_EVENT_REPLACED);
-		assert_int_equal(seen.map_id, bpfring_struct_ops_map_id(other));
+		assert_int_equal(seen.map_id, map_id_of(other));
 		for (int j = 0; j < 10; j++)
 			assert_int_equal(bpfring_loop_poll(l, 4 * MS), 0);
 		assert_int_equal(seen.count, i);
@@ -204,7 +204,7 @@ static void test_registered_anew(void **state)
 	struct seen seen = {0};
 
 	/* By the event alone, and before Linux 6.11 by looking. */
-	if (kernel_can(f, BPFRING_STRUCT_OPS_CAN_DETACH))
+	if (kernel_can(BPFRING_FEATURE_STRUCT_OPS_DETACH))
 		watch.poll_ns = 0;
 	assert_return_code(bpfring_struct_ops_register(ops), 0);
 	assert_return_code(bpfring_struct_ops_watch(ops, l, on_event, &seen, &watch), 0);
@@ -215,7 +215,7 @@ static void test_registered_anew(void **state)
 		assert_int_equal(seen.count, 0);
 	}
 	assert_int_equal(bpfring_struct_ops_watch(ops, l, on_event, &seen, &watch), -EEXIST);
-	if (kernel_can(f, BPFRING_STRUCT_OPS_CAN_DETACH)) {
+	if (kernel_can(BPFRING_FEATURE_STRUCT_OPS_DETACH)) {
 		assert_return_code(
 			bpfring_struct_ops_open(&other, bpfring_struct_ops_link_fd(ops), &opts), 0);
 		assert_return_code(bpfring_struct_ops_unregister(other), 0);

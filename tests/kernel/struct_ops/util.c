@@ -22,6 +22,73 @@ const char *last_log(void)
 	return copy;
 }
 
+static bool can[BPFRING_FEATURE_COUNT];
+
+static uint32_t id_of(int map_fd)
+{
+	struct bpf_map_info info = {0};
+	__u32 size = sizeof(info);
+
+	assert_return_code(bpf_obj_get_info_by_fd(map_fd, &info, &size), errno);
+	return info.id;
+}
+
+uint32_t map_id_of(const struct bpfring_struct_ops *ops)
+{
+	return id_of(bpfring_struct_ops_map_fd(ops));
+}
+
+uint32_t link_id_of(const struct bpfring_struct_ops *ops)
+{
+	struct sys_link_info info = {0};
+	__u32 size = sizeof(info);
+	int fd = bpfring_struct_ops_link_fd(ops);
+
+	if (fd < 0)
+		return 0;
+	assert_return_code(bpf_obj_get_info_by_fd(fd, &info, &size), errno);
+	return info.id;
+}
+
+static int open_and_close(struct bpfring_struct_ops **ret, int fd,
+			  const struct bpfring_struct_ops_opts *opts)
+{
+	int err = fd < 0 ? -errno : bpfring_struct_ops_open(ret, fd, opts);
+
+	if (fd >= 0)
+		close(fd);
+	return err;
+}
+
+int open_by_id(struct bpfring_struct_ops **ret, uint32_t map_id,
+	       const struct bpfring_struct_ops_opts *opts)
+{
+	return open_and_close(ret, bpf_map_get_fd_by_id(map_id), opts);
+}
+
+int open_by_link_id(struct bpfring_struct_ops **ret, uint32_t link_id,
+		    const struct bpfring_struct_ops_opts *opts)
+{
+	return open_and_close(ret, bpf_link_get_fd_by_id(link_id), opts);
+}
+
+bool next_struct_ops(uint32_t *id)
+{
+	while (!bpf_map_get_next_id(*id, id)) {
+		struct bpf_map_info info = {0};
+		__u32 size = sizeof(info);
+		int fd = bpf_map_get_fd_by_id(*id), err;
+
+		if (fd < 0) /* gone since */
+			continue;
+		err = bpf_obj_get_info_by_fd(fd, &info, &size);
+		close(fd);
+		if (!err && info.type == BPF_MAP_TYPE_STRUCT_OPS)
+			return true;
+	}
+	return false;
+}
+
 /* A legacy registration outlives the test that failed with it, and its name is taken. */
 static void clean_up(struct fixture *f)
 {
@@ -29,10 +96,10 @@ static void clean_up(struct fixture *f)
 	struct bpfring_struct_ops *ops;
 	uint32_t id = 0;
 
-	while (!bpfring_struct_ops_next_id(id, &id)) {
+	while (next_struct_ops(&id)) {
 		struct bpfring_struct_ops_report *report;
 
-		if (bpfring_struct_ops_open_id(&ops, id, &opts))
+		if (open_by_id(&ops, id, &opts))
 			continue;
 		if (!bpfring_struct_ops_inspect(ops, &report)) {
 			if (!strncmp(report->map_name, "cc_", 3) &&
@@ -57,6 +124,12 @@ int setup(void **state)
 	catch_logs();
 	assert_return_code(bpfring_struct_ops_types_load(&f->types), 0);
 	clean_up(f);
+	for (int i = 0; i < BPFRING_FEATURE_COUNT; i++) {
+		BPFRING_OPTS(bpfring_probe_result, result);
+
+		can[i] = !bpfring_probe((enum bpfring_feature)i, &result) &&
+			 result.state == BPFRING_PROBE_YES;
+	}
 	*state = f;
 	return 0;
 }
@@ -76,14 +149,31 @@ bool libbpf_is_new(void)
 	return libbpf_major_version() > 1 || libbpf_minor_version() >= 4;
 }
 
-bool kernel_can(const struct fixture *f, unsigned int feature)
+bool kernel_can(enum bpfring_feature feature)
 {
-	return bpfring_struct_ops_types_features(f->types) & feature;
+	return can[feature];
 }
 
-void need_links(const struct fixture *f)
+bool kernel_has_type(const char *type, const char *what)
 {
-	if (kernel_can(f, BPFRING_STRUCT_OPS_CAN_LINK))
+	struct bpfring_struct_ops_types *types;
+	const struct bpfring_struct_ops_type *found;
+	int err = bpfring_struct_ops_types_load(&types);
+
+	if (err) {
+		printf("skipped: cannot read the kernel's types: %s\n", bpfring_errname(err));
+		return false;
+	}
+	err = bpfring_struct_ops_types_find(types, type, &found);
+	bpfring_struct_ops_types_free(types);
+	if (err)
+		printf("skipped: this kernel has no %s\n", what);
+	return !err;
+}
+
+void need_links(void)
+{
+	if (kernel_can(BPFRING_FEATURE_STRUCT_OPS_LINK))
 		return;
 	skip_because("this kernel has no struct_ops links (Linux 6.4)");
 }
@@ -100,7 +190,7 @@ struct bpfring_struct_ops *handle(struct fixture *f, struct ops_bpf *skel, const
 struct ops_bpf *load_all(struct fixture *f, enum bpfring_struct_ops_mode mode)
 {
 	bool refused = mode == BPFRING_STRUCT_OPS_MODE_LINK &&
-		       !kernel_can(f, BPFRING_STRUCT_OPS_CAN_LINK);
+		       !kernel_can(BPFRING_FEATURE_STRUCT_OPS_LINK);
 	struct ops_bpf *skel = ops_bpf__open();
 	struct bpf_map *map;
 
@@ -117,7 +207,7 @@ struct ops_bpf *load_all(struct fixture *f, enum bpfring_struct_ops_mode mode)
 	}
 	if (refused) {
 		ops_bpf__destroy(skel);
-		need_links(f);
+		need_links();
 	}
 	assert_return_code(ops_bpf__load(skel), errno);
 	return skel;
@@ -133,15 +223,6 @@ struct ops_bpf *load(struct fixture *f, const char *map, enum bpfring_struct_ops
 }
 
 struct update_hook update_hook;
-
-static uint32_t id_of(int map_fd)
-{
-	struct bpf_map_info info = {0};
-	__u32 size = sizeof(info);
-
-	assert_return_code(bpf_obj_get_info_by_fd(map_fd, &info, &size), errno);
-	return info.id;
-}
 
 int __real_bpfring_sys_link_update(int link_fd, int map_fd, int old_map_fd);
 int __wrap_bpfring_sys_link_update(int link_fd, int map_fd, int old_map_fd);

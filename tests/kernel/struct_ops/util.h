@@ -20,8 +20,10 @@ int teardown(void **state); /* group tear-down */
 
 /* libbpf >= 1.4: can set members, and knows which a kernel lacks. */
 bool libbpf_is_new(void);
-bool kernel_can(const struct fixture *f, unsigned int feature);
-void need_links(const struct fixture *f); /* skips the test before Linux 6.4 */
+bool kernel_can(enum bpfring_feature feature);
+/* Else prints that the test is skipped for want of @what; before the group set-up. */
+bool kernel_has_type(const char *type, const char *what);
+void need_links(void); /* skips the test before Linux 6.4 */
 
 /* Opens, prepares @map in @mode and loads. */
 struct ops_bpf *load(struct fixture *f, const char *map, enum bpfring_struct_ops_mode mode,
@@ -32,6 +34,16 @@ struct ops_bpf *load(struct fixture *f, const char *map, enum bpfring_struct_ops
  */
 struct ops_bpf *load_all(struct fixture *f, enum bpfring_struct_ops_mode mode);
 struct bpfring_struct_ops *handle(struct fixture *f, struct ops_bpf *skel, const char *map);
+
+/* By id, as the kernel has it. */
+uint32_t map_id_of(const struct bpfring_struct_ops *ops);
+uint32_t link_id_of(const struct bpfring_struct_ops *ops); /* 0: it has no link */
+int open_by_id(struct bpfring_struct_ops **ret, uint32_t map_id,
+	       const struct bpfring_struct_ops_opts *opts);
+int open_by_link_id(struct bpfring_struct_ops **ret, uint32_t link_id,
+		    const struct bpfring_struct_ops_opts *opts);
+/* The id of the next struct_ops map of the system, from 0; false: there is none. */
+bool next_struct_ops(uint32_t *id);
 
 void assert_state(struct bpfring_struct_ops *ops, uint32_t state);
 uint32_t refcnt_of(struct bpfring_struct_ops *ops);

@@ -80,7 +80,7 @@ int fixture_setup(void **state)
 	f->path = tested_path;
 	f->skel = fixture_load();
 	assert_int_equal(bpfring_task_storage_open_object(&f->ts, f->skel->obj, "store", NULL), 0);
-	assert_int_equal(bpfring_task_storage_path(f->ts), tested_path);
+	assert_int_equal(stats_of(f).path, tested_path);
 	f->cell = bpfring_task_storage_find(f->ts, "cell", sizeof(struct task_cell_test));
 	f->small = bpfring_task_storage_find(f->ts, "small", sizeof(struct task_small_test));
 	assert_true(f->cell >= 0);
@@ -143,6 +143,14 @@ struct task_cell_test *bind_cell(struct fixture *f)
 	return cell;
 }
 
+void bind_some(struct fixture *f)
+{
+	for (int i = 0; i < 200; i++) {
+		bind_cell(f);
+		assert_int_equal(bpfring_task_storage_unbind(f->ts), 0);
+	}
+}
+
 struct bpfring_task_storage_stats stats_of(struct fixture *f)
 {
 	struct bpfring_task_storage_stats s = {.sz = sizeof(s)};
@@ -165,14 +173,14 @@ int fixture_main(int argc, char **argv, int (*run)(void))
 {
 	struct bpfring_probe_result r = {.sz = sizeof(r)};
 
-	tested_path = argc > 1 && !strcmp(argv[1], "fallback") ? BPFRING_TASK_FALLBACK
-							       : BPFRING_TASK_UPTR;
+	tested_path = argc > 1 && !strcmp(argv[1], "fallback") ? BPFRING_TASK_PATH_FALLBACK
+							       : BPFRING_TASK_PATH_UPTR;
 	if (getuid()) {
 		puts("skipped: needs root");
 		return 77;
 	}
 	bpfring_probe(BPFRING_FEATURE_TASK_STORAGE, &r);
-	if (r.state == BPFRING_PROBE_YES && tested_path == BPFRING_TASK_UPTR)
+	if (r.state == BPFRING_PROBE_YES && tested_path == BPFRING_TASK_PATH_UPTR)
 		bpfring_probe(BPFRING_FEATURE_UPTR, &r);
 	if (r.state != BPFRING_PROBE_YES) {
 		printf("skipped: %s\n", r.reason);

@@ -53,6 +53,8 @@ uint64_t looks_left_out(const struct task_test_bpf *skel);
 bool threads_have_pidfds(void);
 
 struct task_cell_test *bind_cell(struct fixture *f);
+/* Binds the caller and unbinds it so often that the cells of dead threads are taken back. */
+void bind_some(struct fixture *f);
 struct bpfring_task_storage_stats stats_of(struct fixture *f);
 
 /* What child processes assert: they cannot use CMocka. */

@@ -172,10 +172,10 @@ static void reuse_waits_for_rcu(void **state)
 		pthread_join(thread, NULL);
 		if (rcu_waits != waits) /* then, and only then, what was retired is free */
 			bpfring_task_storage_stats(f->ts, &s);
-		else if (f->path == BPFRING_TASK_FALLBACK)
+		else if (f->path == BPFRING_TASK_PATH_FALLBACK)
 			assert_in_range(s.retired, 0, 4096 + 64);
 	}
-	if (f->path == BPFRING_TASK_UPTR)
+	if (f->path == BPFRING_TASK_PATH_UPTR)
 		assert_int_equal(rcu_waits, before);
 	else
 		assert_in_range(rcu_waits - before, 2, 4);

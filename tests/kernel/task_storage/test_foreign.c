@@ -143,7 +143,7 @@ static unsigned int get(pid_t tid)
 /* What that path may not do; on the other one nothing is lost anyway. */
 static int if_shared(void)
 {
-	return f->path == BPFRING_TASK_UPTR ? -EEXIST : 0;
+	return f->path == BPFRING_TASK_PATH_UPTR ? -EEXIST : 0;
 }
 
 static void its_process_binds_in_between(void **state)

@@ -43,7 +43,7 @@ static void fork_child_shares_nothing(void **state)
 		fixture_look();
 		CHILD_CHECK(cell->writer == 0);
 		CHILD_CHECK(!bpfring_task_storage_bind(f->ts, f->cell, (void **)&mine));
-		if (f->path == BPFRING_TASK_UPTR)
+		if (f->path == BPFRING_TASK_PATH_UPTR)
 			CHILD_CHECK(mine == cell);
 		mine->a = 200;
 		mine->b = 1;
@@ -207,7 +207,7 @@ static void ordinary_members_of_another_process(void **state)
 	memset(value, 0, sizeof(value));
 	assert_int_equal(bpf_map_update_elem(bpf_map__fd(f->skel->maps.store), &key, value, 0), 0);
 	assert_int_equal(bpfring_task_storage_set(f->ts, pid, 0, &two, 8),
-			 f->path == BPFRING_TASK_UPTR ? -EEXIST : 0);
+			 f->path == BPFRING_TASK_PATH_UPTR ? -EEXIST : 0);
 	close(key);
 	assert_int_equal(write(pipe_fds[1], "x", 1), 1);
 	join_child(pid);
@@ -293,7 +293,7 @@ static void replaced_map(void **state)
 	bpfring_task_storage_close(f->ts);
 	assert_int_equal(bpfring_task_storage_pin(f->skel->obj, "store", PIN), 0);
 	assert_int_equal(bpfring_task_storage_open_pinned(&f->ts, PIN, NULL), 0);
-	assert_int_equal(bpfring_task_storage_path(f->ts), f->path);
+	assert_int_equal(stats_of(f).path, f->path);
 	move_to_second(f, true);
 	assert_int_equal(system("rm -f " PIN " " PIN "_*"), 0);
 	assert_int_equal(bpfring_task_storage_refresh(f->ts), -ENOENT);
@@ -308,12 +308,12 @@ static void replaced_object(void **state)
 static void replace_wants_the_same_path(void **state)
 {
 	struct fixture *f = *state;
-	BPFRING_OPTS(bpfring_task_prepare_opts, opts, .path = BPFRING_TASK_FALLBACK);
+	BPFRING_OPTS(bpfring_task_prepare_opts, opts, .path = BPFRING_TASK_PATH_FALLBACK);
 	struct task_test_bpf *other = task_test_bpf__open();
 
 	assert_non_null(other);
 	bpfring_set_log(NULL);
-	if (f->path == BPFRING_TASK_UPTR) /* the default of an object is the other one */
+	if (f->path == BPFRING_TASK_PATH_UPTR) /* the default of an object is the other one */
 		assert_return_code(bpfring_task_storage_prepare(other->obj, "store", &opts), 0);
 	assert_int_equal(bpfring_task_storage_replace_object(f->ts, other->obj, "store"), -EINVAL);
 	task_test_bpf__destroy(other);

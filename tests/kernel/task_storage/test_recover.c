@@ -150,13 +150,13 @@ static void what_passes_is_tried_again(void **state)
 {
 	struct fixture *f = *state;
 
-	fail_only = f->path == BPFRING_TASK_FALLBACK ? "prog_run_ctx" : "none";
+	fail_only = f->path == BPFRING_TASK_PATH_FALLBACK ? "prog_run_ctx" : "none";
 	for (int i = 0; i < 3; i++) { /* read, write, delete */
 		fail_at = i;
 		failed = false;
 		bind_cell(f);
 		assert_int_equal(bpfring_task_storage_unbind(f->ts), 0);
-		assert_int_equal(failed, f->path == BPFRING_TASK_FALLBACK);
+		assert_int_equal(failed, f->path == BPFRING_TASK_PATH_FALLBACK);
 	}
 	fail_at = -1;
 	fail_only = NULL;

@@ -39,7 +39,6 @@ static void refuses_bad_input(void **state)
 	assert_int_equal(
 		bpfring_task_storage_open(&ts, bpf_map__fd(f->skel->maps.store_owner), NULL),
 		-EINVAL);
-	assert_int_equal(bpfring_task_storage_open_map(&ts, NULL, NULL), -EINVAL);
 	assert_int_equal(bpfring_task_storage_open_object(&ts, f->skel->obj, "none", NULL),
 			 -ENOENT);
 	assert_int_equal(bpfring_task_storage_open_object(&ts, NULL, "store", NULL), -EINVAL);
@@ -71,14 +70,14 @@ static const struct bpfring_task_member members[] = {
 	 .name = "cell",
 	 .offset = 8,
 	 .size = sizeof(struct task_cell_test),
-	 .flags = BPFRING_TASK_MEMBER_UPTR},
+	 .flags = BPFRING_TASK_MEMBER_SHARED},
 	{.sz = MEMBER_SIZE, .name = "weight", .offset = 16, .size = 4, .align = 4},
 	{.sz = MEMBER_SIZE, .name = "pad", .offset = 20, .size = 4, .align = 4},
 	{.sz = MEMBER_SIZE,
 	 .name = "small",
 	 .offset = 24,
 	 .size = sizeof(struct task_small_test),
-	 .flags = BPFRING_TASK_MEMBER_UPTR},
+	 .flags = BPFRING_TASK_MEMBER_SHARED},
 };
 
 /* A process that was handed the map, but may not read its types: it names the members itself. */
@@ -94,7 +93,7 @@ static void without_privileges(void **state)
 
 	bpfring_task_storage_close(f->ts);
 	f->ts = NULL;
-	if (f->path == BPFRING_TASK_FALLBACK) {
+	if (f->path == BPFRING_TASK_PATH_FALLBACK) {
 		opts.owner_fd = bpf_map__fd(s->maps.store_owner);
 		opts.bind_fd = bpf_program__fd(s->progs.store_bind);
 		opts.slot_fds = slots;
@@ -136,7 +135,7 @@ static void in_a_container(void **state)
 
 	bpfring_task_storage_close(f->ts);
 	f->ts = NULL;
-	if (f->path == BPFRING_TASK_FALLBACK) {
+	if (f->path == BPFRING_TASK_PATH_FALLBACK) {
 		opts.owner_fd = bpf_map__fd(s->maps.store_owner);
 		opts.bind_fd = bpf_program__fd(s->progs.store_bind);
 		opts.grace_fd = bpf_map__fd(s->maps.store_grace);
@@ -202,7 +201,7 @@ static void logged(const char *cause)
 
 static void no_slot_is_left(void **state)
 {
-	BPFRING_OPTS(bpfring_task_prepare_opts, opts, .path = BPFRING_TASK_FALLBACK,
+	BPFRING_OPTS(bpfring_task_prepare_opts, opts, .path = BPFRING_TASK_PATH_FALLBACK,
 		     .max_threads = 1);
 	struct task_test_bpf *skel = task_test_bpf__open();
 	struct fixture *f = *state, one = {.skel = skel, .cell = f->cell};
@@ -245,7 +244,7 @@ static void no_descriptor_is_left(void **state)
 			 -EMFILE);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
 	logged("EMFILE");
-	assert_int_equal(err, f->path == BPFRING_TASK_UPTR ? -EMFILE : 0);
+	assert_int_equal(err, f->path == BPFRING_TASK_PATH_UPTR ? -EMFILE : 0);
 	assert_int_equal(bind_once(f), 0);
 	assert_int_equal(stats_of(f).bound, 0);
 }
@@ -278,7 +277,7 @@ static const struct bpfring_task_member declared[] = {
 	{.name = "cell",
 	 .offset = 8,
 	 .size = sizeof(struct task_cell_test),
-	 .flags = BPFRING_TASK_MEMBER_UPTR},
+	 .flags = BPFRING_TASK_MEMBER_SHARED},
 };
 
 static void a_descriptor_that_is_read_only(void **state)
@@ -291,7 +290,7 @@ static void a_descriptor_that_is_read_only(void **state)
 	uint32_t size = sizeof(info);
 	int fd;
 
-	if (f->path == BPFRING_TASK_FALLBACK)
+	if (f->path == BPFRING_TASK_PATH_FALLBACK)
 		return; /* there a program writes the element, not the descriptor */
 	bpfring_task_storage_close(f->ts);
 	assert_int_equal(bpf_obj_get_info_by_fd(bpf_map__fd(f->skel->maps.store), &info, &size), 0);
@@ -309,7 +308,7 @@ static void a_descriptor_that_is_read_only(void **state)
 /* What the caller calls an __uptr is a number to the kernel: BPF would never see the memory. */
 static void members_that_are_none(void **state)
 {
-	BPFRING_OPTS(bpfring_task_prepare_opts, prepare, .path = BPFRING_TASK_FALLBACK);
+	BPFRING_OPTS(bpfring_task_prepare_opts, prepare, .path = BPFRING_TASK_PATH_FALLBACK);
 	BPFRING_OPTS(bpfring_task_storage_opts, opts, .members = declared, .member_count = 1);
 	struct task_test_bpf *skel = task_test_bpf__open();
 	struct fixture *f = *state;
@@ -325,7 +324,7 @@ static void members_that_are_none(void **state)
 	assert_int_equal(bpfring_task_storage_open(&ts, fd, &opts), 0);
 	for (int i = 0; i < 2; i++) {
 		assert_int_equal(bpfring_task_storage_bind(ts, 0, &mem), -EINVAL);
-		logged("member 'cell', is no __uptr");
+		logged("no __uptr at offset");
 	}
 	bpfring_task_storage_close(ts);
 
@@ -395,15 +394,15 @@ static int prepare_path(uint32_t path)
  */
 static void prepare_without_privileges(void **state)
 {
-	int path = prepare_path(BPFRING_TASK_AUTO);
+	int path = prepare_path(BPFRING_TASK_PATH_AUTO);
 	pid_t pid = fork();
 
 	(void)state;
 	if (!pid) {
 		if (unshare(CLONE_NEWUSER))
 			_exit(0);
-		CHILD_CHECK(prepare_path(BPFRING_TASK_AUTO) == path);
-		CHILD_CHECK(prepare_path(BPFRING_TASK_FALLBACK) == BPFRING_TASK_FALLBACK);
+		CHILD_CHECK(prepare_path(BPFRING_TASK_PATH_AUTO) == path);
+		CHILD_CHECK(prepare_path(BPFRING_TASK_PATH_FALLBACK) == BPFRING_TASK_PATH_FALLBACK);
 		_exit(0);
 	}
 	join_child(pid);
@@ -413,10 +412,10 @@ static void prepare_without_privileges(void **state)
 		    umount2("/sys", MNT_DETACH) || unshare(CLONE_NEWUSER))
 			_exit(0);
 		catch_logs();
-		CHILD_CHECK(prepare_path(BPFRING_TASK_AUTO) == -EPERM);
+		CHILD_CHECK(prepare_path(BPFRING_TASK_PATH_AUTO) == -EPERM);
 		CHILD_CHECK(strstr(log_text(), "ask for one of the paths"));
-		CHILD_CHECK(prepare_path(BPFRING_TASK_UPTR) == BPFRING_TASK_UPTR);
-		CHILD_CHECK(prepare_path(BPFRING_TASK_FALLBACK) == BPFRING_TASK_FALLBACK);
+		CHILD_CHECK(prepare_path(BPFRING_TASK_PATH_UPTR) == BPFRING_TASK_PATH_UPTR);
+		CHILD_CHECK(prepare_path(BPFRING_TASK_PATH_FALLBACK) == BPFRING_TASK_PATH_FALLBACK);
 		_exit(0);
 	}
 	join_child(pid);
@@ -426,16 +425,16 @@ static void prepare_without_privileges(void **state)
 static void the_fall_back_is_final(void **state)
 {
 	struct fixture *f = *state;
-	BPFRING_OPTS(bpfring_task_prepare_opts, opts, .path = BPFRING_TASK_FALLBACK);
+	BPFRING_OPTS(bpfring_task_prepare_opts, opts, .path = BPFRING_TASK_PATH_FALLBACK);
 	struct task_test_bpf *skel = task_test_bpf__open();
 
 	assert_int_equal(bpfring_task_storage_prepare(skel->obj, "store", &opts),
-			 BPFRING_TASK_FALLBACK);
+			 BPFRING_TASK_PATH_FALLBACK);
 	assert_int_equal(bpfring_task_storage_prepare(skel->obj, "named", NULL),
-			 BPFRING_TASK_FALLBACK);
+			 BPFRING_TASK_PATH_FALLBACK);
 	catch_logs();
 	log_forget();
-	opts.path = BPFRING_TASK_UPTR;
+	opts.path = BPFRING_TASK_PATH_UPTR;
 	assert_int_equal(bpfring_task_storage_prepare(skel->obj, "store", &opts), -EBUSY);
 	logged("open the object anew");
 	task_test_bpf__destroy(skel);

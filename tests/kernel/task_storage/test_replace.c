@@ -185,7 +185,7 @@ static void a_map_that_was_reused(void **state)
 	cell->reserved = 1234; /* contents come along */
 	start(&s, &thread);
 	moved = bpfring_task_storage_replace_object(f->ts, next->obj, "store");
-	if (f->path == BPFRING_TASK_UPTR)
+	if (f->path == BPFRING_TASK_PATH_UPTR)
 		assert_int_equal(moved, 0); /* nothing has changed */
 	else
 		assert_int_equal(moved, threads_have_pidfds() ? 2 : 1);
@@ -229,7 +229,8 @@ static void a_map_that_was_reused_under_a_pin(void **state)
 	cell = bind_cell(f);
 	next = reuse_map(f);
 	assert_int_equal(bpfring_task_storage_pin(next->obj, "store", PIN), 0);
-	assert_int_equal(bpfring_task_storage_refresh(f->ts), f->path == BPFRING_TASK_UPTR ? 0 : 2);
+	assert_int_equal(bpfring_task_storage_refresh(f->ts),
+			 f->path == BPFRING_TASK_PATH_UPTR ? 0 : 2);
 	assert_int_equal(bpfring_task_storage_refresh(f->ts), 0);
 	change_programs(f, next);
 	still_shared(f, cell, 8);
@@ -303,7 +304,7 @@ static void a_newer_value(void **state)
 	assert_string_equal(m.name, "weight");
 	assert_int_equal(m.offset, 12);
 	more = bpfring_task_storage_find(f->ts, "more", 4);
-	assert_in_range(more, 5, bpfring_task_storage_member_count(f->ts) - 1);
+	assert_true(more >= 5);
 	assert_int_equal(bpfring_task_storage_set(f->ts, 0, more, &weight, 4), 0);
 	assert_int_equal(bpfring_task_storage_get(f->ts, 0, more, &w, 4), 0);
 	assert_int_equal(w, weight);
@@ -314,7 +315,7 @@ static void a_newer_value(void **state)
 	catch_logs();
 	log_forget();
 	assert_int_equal(bpfring_task_storage_set(f->ts, 0, more, &weight, 4), -EINVAL);
-	assert_non_null(strstr(log_text(), "of the map before"));
+	assert_non_null(strstr(log_text(), "was in the map before"));
 	assert_int_equal(bpfring_task_storage_find(f->ts, "more", 4), -ENOENT);
 	still_shared(f, cell, 7);
 	assert_int_equal(bpfring_task_storage_get(f->ts, 0, 0, &word, 8), 0);

@@ -60,15 +60,6 @@ static void run_to_its_end(struct life *l, void *(*fn)(void *))
 	await_end(l->tid);
 }
 
-/* Whoever goes on binding takes back what the dead left, unasked. */
-static void bind_some(struct fixture *f)
-{
-	for (int i = 0; i < 200; i++) {
-		bind_cell(f);
-		assert_int_equal(bpfring_task_storage_unbind(f->ts), 0);
-	}
-}
-
 static void a_thread_that_vanishes(void **state)
 {
 	struct fixture *f = *state;
@@ -83,11 +74,6 @@ static void a_thread_that_vanishes(void **state)
 	}
 	assert_int_equal(stats_of(f).bound, 10);
 	bind_some(f);
-	assert_int_equal(stats_of(f).bound, 0);
-
-	run_to_its_end(&l, bind_and_vanish);
-	assert_int_equal(bpfring_task_storage_reap(f->ts), 1);
-	assert_int_equal(bpfring_task_storage_reap(f->ts), 0);
 	assert_int_equal(stats_of(f).bound, 0);
 }
 
@@ -219,7 +205,7 @@ static void another_thread_with_its_number(void **state)
 	pthread_barrier_wait(&l.barrier);
 	pthread_join(thread, NULL);
 	await_end(l.tid);
-	bpfring_task_storage_reap(f->ts);
+	bind_some(f);
 	assert_int_equal(stats_of(f).bound, 0);
 	pthread_barrier_destroy(&l.barrier);
 }
@@ -243,7 +229,7 @@ static void another_thread_is_left_alone(void **state)
 	assert_int_equal(bpfring_task_storage_replace_object(f->ts, second->obj, "store"), 0);
 	assert_int_equal(bpfring_task_storage_get(f->ts, l.tid, 2, &w, 4), -ENOENT);
 	assert_int_equal(bpfring_task_storage_set(f->ts, l.tid, 2, &weight, 4), 0);
-	bpfring_task_storage_reap(f->ts);
+	bind_some(f);
 	assert_int_equal(stats_of(f).bound, 0);
 	assert_int_equal(bpfring_task_storage_unbind_thread(f->ts, l.tid), 0);
 	assert_int_equal(bpfring_task_storage_get(f->ts, l.tid, 2, &w, 4), 0);

@@ -115,7 +115,7 @@ static void nobody_is_kept_from_binding(void **state)
 	}
 	join_child(child);
 	assert_int_equal(cell->reserved, 0);
-	if (f->path == BPFRING_TASK_FALLBACK)
+	if (f->path == BPFRING_TASK_PATH_FALLBACK)
 		assert_non_null(strstr(log_text(), "has locked the inode of all anonymous files"));
 }
 
@@ -141,7 +141,7 @@ static void members_of_others(void **state)
 	assert_int_equal(bpfring_task_storage_get(f->ts, child, 2, &w, 4), 0);
 	assert_int_equal(w, weight);
 	err = bpfring_task_storage_set(f->ts, child, 2, &weight, 4);
-	assert_true(!err || err == (f->path == BPFRING_TASK_UPTR ? -EEXIST : -EBUSY));
+	assert_true(!err || err == (f->path == BPFRING_TASK_PATH_UPTR ? -EEXIST : -EBUSY));
 	stop(stranger);
 	assert_int_equal(write(pipe_fds[1], "x", 1), 1);
 	join_child(child);

@@ -169,8 +169,9 @@ static void packing_and_flags(void **state)
 	static const struct {
 		uint32_t packing;
 		uint64_t size;
-	} kinds[] = {
-		{BPFRING_TASK_DENSE, 48 + 8}, {BPFRING_TASK_LINE, 64}, {BPFRING_TASK_PAGE, PAGE}};
+	} kinds[] = {{BPFRING_TASK_PACKING_DENSE, 48 + 8},
+		     {BPFRING_TASK_PACKING_LINE, 64},
+		     {BPFRING_TASK_PACKING_PAGE, PAGE}};
 	struct fixture *f = *state;
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(kinds); i++) {
@@ -181,14 +182,15 @@ static void packing_and_flags(void **state)
 		pid_t pid;
 
 		bpfring_task_storage_close(f->ts);
-		assert_int_equal(bpfring_task_storage_open_map(&f->ts, f->skel->maps.store, &opts),
-				 0);
+		assert_int_equal(
+			bpfring_task_storage_open(&f->ts, bpf_map__fd(f->skel->maps.store), &opts),
+			0);
 		cell = bind_cell(f);
 		assert_int_equal(bpfring_task_storage_stats(f->ts, &s), 0);
 		assert_true(s.cell_size >= kinds[i].size && s.cell_size % 8 == 0);
-		if (kinds[i].packing == BPFRING_TASK_LINE)
+		if (kinds[i].packing == BPFRING_TASK_PACKING_LINE)
 			assert_int_equal((uintptr_t)cell % 64, 0);
-		if (kinds[i].packing == BPFRING_TASK_PAGE)
+		if (kinds[i].packing == BPFRING_TASK_PACKING_PAGE)
 			assert_int_equal((uintptr_t)cell % PAGE, 0);
 		assert_true(dump_flags(cell, " dd"));
 		assert_true(dump_flags(cell, " wf"));

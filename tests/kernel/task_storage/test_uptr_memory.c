@@ -25,7 +25,7 @@ static void *map_page(int prot, int flags, int fd)
 
 static int share(struct fixture *f, void *mem)
 {
-	return bpfring_task_storage_share(f->ts, f->cell, mem);
+	return bpfring_task_storage_lend(f->ts, f->cell, mem);
 }
 
 static void works_with(struct fixture *f, void *mem)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /* The system calls as the rest of the library relies on them, on the true system. */
 #define _GNU_SOURCE
+#include "base/fd.h"
 #include "base/sys.h"
 
 #include <errno.h>
@@ -63,7 +64,8 @@ static void errors_are_negative_numbers(void **state)
 	assert_int_equal(bpfring_sys_epoll_wait(-1, &event, 1, 1), -EBADF);
 	assert_int_equal(bpfring_sys_timerfd_set(-1, 1), -EBADF);
 	assert_int_equal(bpfring_sys_prog_type(987654, &type), -EBADF);
-	assert_int_equal(bpfring_sys_prog_type(0, &type), -EINVAL); /* open, and no program */
+	assert_int_equal(bpfring_fd_prog_type(987654, &type), -EBADF);
+	assert_int_equal(bpfring_fd_prog_type(0, &type), -EINVAL); /* open, and no program */
 	assert_int_equal(type, 77);
 	assert_false(bpfring_sys_readable(-1));
 }

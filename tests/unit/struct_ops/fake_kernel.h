@@ -15,6 +15,8 @@
 
 #include <cmocka.h>
 
+#include "test_common.h"
+
 #include <bpfring/struct_ops.h>
 #include <stdbool.h>
 
@@ -59,7 +61,6 @@ extern struct fake_kernel {
 
 extern struct bpfring_struct_ops_types *types;
 extern uint32_t scx_type, cid_type, tcp_type; /* of values */
-extern char logged[4096];
 
 /* All maps are READY congestion controls. @newer: with schedulers of cgroups. */
 void fake_boot(bool newer);

@@ -407,14 +407,6 @@ static void make_kernel(bool links, const char *module, const char *first)
 	assert_int_equal(bpfring_struct_ops_types_add(fake.types, kernel_btf, module), 0);
 }
 
-static void catch_log(enum bpfring_log_level level, const char *fmt, va_list args)
-{
-	size_t used = strlen(fake.log);
-
-	if (level <= BPFRING_LOG_WARN)
-		vsnprintf(fake.log + used, sizeof(fake.log) - used, fmt, args);
-}
-
 void fake_begin(bool links, const char *module, const char *first)
 {
 	memset(&fake, 0, sizeof(fake));
@@ -424,7 +416,7 @@ void fake_begin(bool links, const char *module, const char *first)
 	fake.attach_link = -1;
 	make_own();
 	make_kernel(links, module, first);
-	bpfring_set_log(catch_log);
+	log_catch();
 }
 
 void fake_end(void)
@@ -453,7 +445,7 @@ struct bpf_program *fake_program(unsigned int number)
 
 void assert_said(const char *text)
 {
-	if (!strstr(fake.log, text))
-		fail_msg("no word of '%s' in: %s", text, fake.log);
-	fake.log[0] = '\0';
+	if (!strstr(log_text(), text))
+		fail_msg("no word of '%s' in: %s", text, log_text());
+	log_forget();
 }

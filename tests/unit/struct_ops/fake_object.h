@@ -14,6 +14,8 @@
 
 #include <cmocka.h>
 
+#include "test_common.h"
+
 #include <bpf/libbpf.h>
 #include <bpfring/struct_ops.h>
 #include <stdbool.h>
@@ -80,7 +82,6 @@ extern struct fake {
 	int link_error, name_error;
 
 	struct bpfring_struct_ops_types *types;
-	char log[4096];
 } fake;
 
 /* @links: does the kernel have them? @module: that has the type. The members begin with @first. */

@@ -33,14 +33,14 @@ static int teardown(void **state)
 
 static int replace(struct bpfring_struct_ops *expected)
 {
-	logged[0] = '\0';
+	log_forget();
 	return bpfring_struct_ops_replace(ops, with, expected);
 }
 
 static void assert_maps(uint32_t of_ops, uint32_t of_with, uint32_t in_link)
 {
-	assert_int_equal(bpfring_struct_ops_map_id(ops), of_ops);
-	assert_int_equal(bpfring_struct_ops_map_id(with), of_with);
+	assert_int_equal(ops->map.id, of_ops);
+	assert_int_equal(with->map.id, of_with);
 	assert_int_equal(k.links[3], in_link);
 }
 
@@ -65,7 +65,7 @@ static void test_by_itself(void **state)
 	assert_int_equal(replace(ops), 0);
 	assert_int_equal(replace(with), 0);
 	assert_int_equal(k.updates, 0);
-	assert_string_equal(logged, "");
+	assert_string_equal(log_text(), "");
 	assert_int_equal(bpfring_struct_ops_replace(ops, ops, NULL), -EINVAL);
 }
 
@@ -82,7 +82,7 @@ static void test_unknown(void **state)
 	k.links[3] = 6;
 	k.without_admin = true;
 	assert_int_equal(replace(NULL), -EPERM);
-	assert_non_null(strstr(logged, "CAP_SYS_ADMIN"));
+	assert_non_null(strstr(log_text(), "CAP_SYS_ADMIN"));
 	assert_maps(2, 5, 6);
 	k.without_admin = false;
 	k.by_id_error = -EMFILE;
@@ -90,7 +90,7 @@ static void test_unknown(void **state)
 	k.by_id_error = 0;
 	k.links[3] = 2;
 	assert_int_equal(replace(expected), -EPERM); /* not what was expected */
-	assert_non_null(strstr(logged, "id 2, not id 5"));
+	assert_non_null(strstr(log_text(), "id 2, not id 5"));
 	assert_maps(2, 5, 2);
 	bpfring_struct_ops_close(expected);
 }
@@ -169,7 +169,7 @@ static void test_refused(void **state)
 	k.update_error = -EINVAL;
 	assert_int_equal(replace(NULL), -EINVAL);
 	assert_int_equal(k.updates, 1001);
-	assert_non_null(strstr(logged, "cannot put map"));
+	assert_non_null(strstr(log_text(), "cannot put map"));
 	assert_maps(1, 2, 1);
 }
 
@@ -185,7 +185,7 @@ static void test_not_ready(void **state)
 	with = fake_handle(FD_MAP + 2);
 	k.update_error = -EINVAL; /* says the kernel */
 	assert_int_equal(replace(NULL), -EINVAL);
-	assert_non_null(strstr(logged, "not made for links"));
+	assert_non_null(strstr(log_text(), "not made for links"));
 	assert_int_equal(k.updates, 1);
 }
 
@@ -194,7 +194,7 @@ static void test_detached(void **state)
 	(void)state;
 	k.links[3] = 0;
 	assert_int_equal(replace(NULL), -ENOLINK);
-	assert_non_null(strstr(logged, "was detached"));
+	assert_non_null(strstr(log_text(), "was detached"));
 	assert_int_equal(k.updates, 0);
 	k.info_error = -EIO;
 	assert_int_equal(replace(NULL), -EIO);
@@ -206,15 +206,15 @@ static void test_register_again(void **state)
 {
 	(void)state;
 	assert_int_equal(bpfring_struct_ops_register(ops), -EBUSY);
-	assert_non_null(strstr(logged, "link id 3 already, with map id 1"));
+	assert_non_null(strstr(log_text(), "link id 3 already, with map id 1"));
 	assert_int_equal(bpfring_struct_ops_unregister(ops), 0);
 	assert_int_equal(k.detached, 1);
 	k.create_error = -EEXIST;
 	assert_int_equal(bpfring_struct_ops_register(ops), -EEXIST);
-	assert_int_equal(bpfring_struct_ops_link_id(ops), 3);
+	assert_int_equal(ops->link_id, 3);
 	k.create_error = 0;
 	assert_int_equal(bpfring_struct_ops_register(ops), 0);
-	assert_int_equal(bpfring_struct_ops_link_id(ops), 4);
+	assert_int_equal(ops->link_id, 4);
 	assert_int_equal(bpfring_struct_ops_link_fd(ops), FD_LINK + 4);
 	assert_int_equal(k.links[4], 1);
 	assert_int_equal(k.closed_links, 1); /* the old one */
@@ -237,7 +237,7 @@ static void test_unregister_after_others(void **state)
 	assert_int_equal(bpfring_struct_ops_wait_released(ops, 0), -ETIMEDOUT);
 	k.refcnts[5] = 0;
 	assert_int_equal(bpfring_struct_ops_wait_released(ops, 0), 0);
-	assert_string_equal(logged, "");
+	assert_string_equal(log_text(), "");
 }
 
 static void test_unregister_unknown(void **state)
@@ -247,11 +247,11 @@ static void test_unregister_unknown(void **state)
 	k.without_admin = true;
 	k.detach_error = -EIO;
 	assert_int_equal(bpfring_struct_ops_unregister(ops), -EIO);
-	assert_int_equal(bpfring_struct_ops_map_id(ops), 1); /* nothing has happened */
+	assert_int_equal(ops->map.id, 1); /* nothing has happened */
 	assert_true(bpfring_struct_ops_map_fd(ops) >= 0);
 	k.detach_error = 0;
 	assert_int_equal(bpfring_struct_ops_unregister(ops), 0);
-	assert_non_null(strstr(logged, "map id 5"));
+	assert_non_null(strstr(log_text(), "map id 5"));
 	assert_int_equal(bpfring_struct_ops_map_fd(ops), -1); /* no wrong one to wait for */
 	assert_int_equal(bpfring_struct_ops_wait_released(ops, 0), -ENOENT);
 }
@@ -262,11 +262,11 @@ static void test_no_detach(void **state)
 	(void)state;
 	k.detach_error = -EOPNOTSUPP;
 	assert_int_equal(bpfring_struct_ops_unregister(ops), -EBUSY); /* link 3 is still there */
-	assert_non_null(strstr(logged, "keeps link id 3"));
+	assert_non_null(strstr(log_text(), "keeps link id 3"));
 	assert_int_equal(bpfring_struct_ops_link_fd(ops), -1);
 	assert_int_equal(bpfring_struct_ops_unregister(ops), -ENOLINK);
 	assert_int_equal(bpfring_struct_ops_register(ops), 0);
-	assert_int_equal(bpfring_struct_ops_link_id(ops), 4);
+	assert_int_equal(ops->link_id, 4);
 	k.without_admin = true; /* nobody says whether it is gone */
 	assert_int_equal(bpfring_struct_ops_unregister(ops), 0);
 	assert_int_equal(bpfring_struct_ops_link_fd(ops), -1);

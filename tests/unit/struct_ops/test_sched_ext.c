@@ -255,7 +255,7 @@ static void test_unregister(void **state)
 	k.scheduler = 0;
 	assert_int_equal(bpfring_struct_ops_unregister(ops), 0);
 	assert_int_equal(k.detached, 2);
-	assert_string_equal(logged, "");
+	assert_string_equal(log_text(), "");
 	close_all(ops);
 }
 
@@ -267,7 +267,7 @@ static void test_unregister_superseded(void **state)
 	supersede("other");
 	assert_int_equal(bpfring_struct_ops_unregister(ops), 0);
 	assert_int_equal(k.detached, 0);
-	assert_non_null(strstr(logged, "another scheduler runs"));
+	assert_non_null(strstr(log_text(), "another scheduler runs"));
 	assert_int_equal(bpfring_struct_ops_wait_released(ops, 0), 0);
 	/* When that has ended, nothing is in the way. */
 	k.state = "disabled";
@@ -285,7 +285,7 @@ static void test_close_superseded(void **state)
 	supersede("other");
 	close_all(ops); /* who only looked does not have the last descriptor */
 	assert_int_equal(k.closed_links, 1);
-	assert_string_equal(logged, "");
+	assert_string_equal(log_text(), "");
 
 	for (int i = 0; i < 2; i++) {
 		ops = open_mine();
@@ -293,21 +293,21 @@ static void test_close_superseded(void **state)
 			ops->owns_link = true; /* it registered it */
 		else
 			assert_int_equal(bpfring_struct_ops_unregister(ops), 0);
-		logged[0] = '\0';
+		log_forget();
 		bpfring_struct_ops_close(ops);
 		assert_int_equal(k.closed_links, 1);
 		assert_int_equal(k.open, 1);
-		assert_non_null(strstr(logged, "fd 4003 stays open"));
+		assert_non_null(strstr(log_text(), "fd 4003 stays open"));
 		k.open = 0;
 	}
 
-	logged[0] = '\0';
+	log_forget();
 	ops = open_mine();
 	ops->owns_link = true;
 	ops->scx_fd = fake_fd(FD_SCHEDULER + 2); /* the one that runs */
 	close_all(ops);
 	assert_int_equal(k.closed_links, 2);
-	assert_string_equal(logged, "");
+	assert_string_equal(log_text(), "");
 }
 
 /* A kernel that has schedulers for cgroups ends only the one that is meant. */
@@ -323,7 +323,7 @@ static void test_newer_kernel(void **state)
 	assert_int_equal(k.detached, 1);
 	close_all(ops);
 	assert_int_equal(k.closed_links, 1);
-	assert_string_equal(logged, "");
+	assert_string_equal(log_text(), "");
 }
 
 static void test_legacy(void **state)
@@ -344,10 +344,10 @@ static void test_legacy(void **state)
 	assert_int_equal(bpfring_struct_ops_wait_released(ops, 0), -ETIMEDOUT);
 	supersede("mine");
 	k.scheduler = 1;
-	logged[0] = '\0';
+	log_forget();
 	assert_int_equal(bpfring_struct_ops_unregister(ops), 0);
 	assert_int_equal(k.deleted, 1);
-	assert_string_equal(logged, "");
+	assert_string_equal(log_text(), "");
 	close_all(ops);
 }
 
@@ -368,11 +368,11 @@ static void test_legacy_refused(void **state)
 	k.flags[1] = 0;
 	ops = fake_handle(FD_MAP + 1);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		logged[0] = '\0';
+		log_forget();
 		k.delete_error = cases[i].error;
 		assert_int_equal(bpfring_struct_ops_unregister(ops), cases[i].error);
-		assert_non_null(strstr(logged, cases[i].text));
-		assert_int_equal(!*logged, !*cases[i].text);
+		assert_non_null(strstr(log_text(), cases[i].text));
+		assert_int_equal(!*log_text(), !*cases[i].text);
 	}
 	assert_int_equal(bpfring_struct_ops_unregister(NULL), -EINVAL);
 	assert_int_equal(bpfring_struct_ops_wait_released(NULL, 0), -EINVAL);

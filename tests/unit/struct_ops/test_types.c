@@ -175,6 +175,16 @@ static int add_new_value(struct world *w, const char *name, int data)
 	return id;
 }
 
+static int count(const struct bpfring_struct_ops_types *types)
+{
+	const struct bpfring_struct_ops_type *type;
+	int n = 0;
+
+	while (!bpfring_struct_ops_types_get(types, (unsigned int)n, &type))
+		n++;
+	return n;
+}
+
 static void check_layout(struct world *w, int value, uint32_t size, uint32_t data, uint32_t state,
 			 uint32_t refcnt)
 {
@@ -183,7 +193,7 @@ static void check_layout(struct world *w, int value, uint32_t size, uint32_t dat
 
 	assert_non_null(types);
 	assert_int_equal(bpfring_struct_ops_types_add(types, w->btf, "vmlinux"), 0);
-	assert_int_equal(bpfring_struct_ops_types_count(types), 1);
+	assert_int_equal(count(types), 1);
 	assert_int_equal(bpfring_struct_ops_types_get(types, 0, &type), 0);
 	assert_string_equal(type->name, "my_ops");
 	assert_string_equal(type->module, "vmlinux");
@@ -268,12 +278,12 @@ static void test_not_types(void **state)
 	ok(btf__add_union(w->btf, "bpf_struct_ops_my_ops", 8));
 	(void)id;
 	assert_int_equal(bpfring_struct_ops_types_add(types, w->btf, "vmlinux"), 0);
-	assert_int_equal(bpfring_struct_ops_types_count(types), 0);
-	assert_int_equal(bpfring_struct_ops_types_features(types), 0);
+	assert_int_equal(count(types), 0);
+	assert_false(bpfring_struct_ops_types_have_links(types));
 	bpfring_struct_ops_types_free(types);
 }
 
-static void test_features(void **state)
+static void test_links(void **state)
 {
 	struct world *w = *state;
 	struct bpfring_struct_ops_types *types = bpfring_struct_ops_types_new();
@@ -281,11 +291,7 @@ static void test_features(void **state)
 	ok(btf__add_struct(w->btf, "bpf_struct_ops_link", 16));
 	ok(btf__add_field(w->btf, "map", w->data_ptr, 0, 0));
 	assert_int_equal(bpfring_struct_ops_types_add(types, w->btf, "vmlinux"), 0);
-	assert_int_equal(bpfring_struct_ops_types_features(types), BPFRING_STRUCT_OPS_CAN_LINK);
-	ok(btf__add_field(w->btf, "wait_hup", w->data_ptr, 64, 0));
-	assert_int_equal(bpfring_struct_ops_types_add(types, w->btf, "vmlinux"), 0);
-	assert_int_equal(bpfring_struct_ops_types_features(types),
-			 BPFRING_STRUCT_OPS_CAN_LINK | BPFRING_STRUCT_OPS_CAN_DETACH);
+	assert_true(bpfring_struct_ops_types_have_links(types));
 	bpfring_struct_ops_types_free(types);
 }
 
@@ -299,7 +305,7 @@ static void test_no_memory(void **state)
 	assert_int_equal(bpfring_struct_ops_types_add(types, w->btf, "vmlinux"), -ENOMEM);
 	assert_int_equal(bpfring_struct_ops_types_load(&none), -ENOMEM);
 	fail_alloc = -1;
-	assert_int_equal(bpfring_struct_ops_types_count(types), 0);
+	assert_int_equal(count(types), 0);
 	bpfring_struct_ops_types_free(types);
 }
 
@@ -347,7 +353,7 @@ static void test_modules(void **state)
 	make_modules(*state);
 	assert_int_equal(bpfring_struct_ops_types_load(&types), 0);
 	assert_int_equal(loaded, 2); /* not that of the module that has no types */
-	assert_int_equal(bpfring_struct_ops_types_count(types), 2);
+	assert_int_equal(count(types), 2);
 	assert_int_equal(bpfring_struct_ops_types_find(types, "my_ops", &type), 0);
 	assert_string_equal(type->module, "vmlinux");
 	assert_int_equal(bpfring_struct_ops_types_find(types, "mod_ops", &type), 0);
@@ -387,8 +393,6 @@ static void test_null(void **state)
 	assert_int_equal(bpfring_struct_ops_types_find(NULL, "x", &type), -EINVAL);
 	assert_int_equal(bpfring_struct_ops_type_get_member(NULL, 0, &m), -EINVAL);
 	assert_int_equal(bpfring_struct_ops_type_find_member(NULL, "x", &m), -EINVAL);
-	assert_int_equal(bpfring_struct_ops_types_count(NULL), 0);
-	assert_int_equal(bpfring_struct_ops_types_features(NULL), 0);
 	bpfring_struct_ops_types_free(NULL);
 	assert_int_equal(bpfring_btf_essential_len("tcp___x"), 3);
 	assert_int_equal(bpfring_btf_essential_len("tcp__x"), 6);
@@ -402,7 +406,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_new_layout, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_members, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_not_types, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_features, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_links, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_memory, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_memory_later, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_modules, setup, teardown),

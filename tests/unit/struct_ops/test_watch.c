@@ -10,6 +10,8 @@
 
 #include <cmocka.h>
 
+#include "test_common.h"
+
 #include <bpfring/struct_ops_watch.h>
 #include <errno.h>
 #include <stdio.h>
@@ -27,7 +29,6 @@ static struct {
 	bool no_memory;
 	int timer_fd, timers, armed;
 	int64_t armed_at, now;
-	char log[1024];
 } k;
 
 int __wrap_bpfring_sys_link_info(int fd, struct sys_link_info *ret);
@@ -75,14 +76,6 @@ void *__wrap_bpfring_sys_alloc(size_t size)
 	return k.no_memory ? NULL : __real_bpfring_sys_alloc(size);
 }
 
-static void catch_log(enum bpfring_log_level level, const char *fmt, va_list args)
-{
-	size_t used = strlen(k.log);
-
-	if (level <= BPFRING_LOG_WARN)
-		vsnprintf(k.log + used, sizeof(k.log) - used, fmt, args);
-}
-
 static struct bpfring_struct_ops *ops;
 static struct bpfring_loop *l;
 static int far_end; /* of the pipe; -1: the link is a file */
@@ -115,7 +108,7 @@ static void begin(bool pipes)
 	memset(&seen, 0, sizeof(seen));
 	k.timer_fd = -1;
 	k.map_id = 5;
-	bpfring_set_log(catch_log);
+	log_catch();
 	assert_int_equal(bpfring_loop_new(&l, NULL), 0);
 	k.timers = 0; /* the loop has one of its own */
 	k.timer_fd = -1;
@@ -342,7 +335,7 @@ static void test_cannot_look(void **state)
 	assert_int_equal(watch(MS), 0);
 	k.info_error = -EIO;
 	assert_int_equal(timer(), -EIO);
-	assert_non_null(strstr(k.log, "cannot watch it any longer: -EIO"));
+	assert_non_null(strstr(log_text(), "cannot watch it any longer: -EIO"));
 	assert_not_in_loop(k.timer_fd);
 	assert_int_equal(bpfring_struct_ops_unwatch(ops), -ENOENT);
 

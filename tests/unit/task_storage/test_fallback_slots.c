@@ -13,25 +13,16 @@
 
 #include "base/sys_bpf.h"
 #include "task_storage/fallback_slots.h"
+#include "test_common.h"
 #include "unit.h"
 
 #define SLOTS 130U /* three chunks, the last of two */
 
-static char log_text[512];
-
-static void catch (enum bpfring_log_level level, const char *fmt, va_list args)
-{
-	size_t used = strlen(log_text);
-
-	if (level <= BPFRING_LOG_WARN)
-		vsnprintf(log_text + used, sizeof(log_text) - used, fmt, args);
-}
-
 static void assert_logged(const char *words)
 {
-	if (!strstr(log_text, words))
-		fail_msg("no '%s' in: %s", words, log_text);
-	log_text[0] = '\0';
+	if (!strstr(log_text(), words))
+		fail_msg("no '%s' in: %s", words, log_text());
+	log_forget();
 }
 
 static unsigned int waits;
@@ -76,7 +67,7 @@ static int attach(struct slots_rig *r, uint32_t packing)
 	r->ts.guard = &r->guard;
 	r->ts.opts.packing = packing;
 	r->member = (struct bpfring_task_member){
-		.name = "cell", .size = 24, .align = 8, .flags = BPFRING_TASK_MEMBER_UPTR};
+		.name = "cell", .size = 24, .align = 8, .flags = BPFRING_TASK_MEMBER_SHARED};
 	r->ts.layout.members = &r->member;
 	r->ts.layout.count = r->ts.layout.uptr_count = 1;
 	bpfring_task_parts_none(&r->ts.parts);
@@ -88,8 +79,7 @@ static int attach(struct slots_rig *r, uint32_t packing)
 static int arrays(void **state)
 {
 	(void)state;
-	bpfring_set_log(catch);
-	log_text[0] = '\0';
+	log_catch();
 	waits = 0;
 	no_grace_period = false;
 	for (unsigned int i = 0; i < 2; i++) {
@@ -108,9 +98,9 @@ static int no_arrays(void **state)
 	close(fds[0]);
 	close(fds[1]);
 	(void)state;
-	if (log_text[0])
-		print_error("unexpected log: %s", log_text);
-	return log_text[0] ? -1 : 0;
+	if (*log_text())
+		print_error("unexpected log: %s", log_text());
+	return *log_text() ? -1 : 0;
 }
 
 static int deal(struct slots_rig *r, struct task_cell *ret)
@@ -139,7 +129,7 @@ static void all_once_then_a_grace_period(void **state)
 	struct slots_rig r;
 
 	(void)state;
-	assert_int_equal(attach(&r, BPFRING_TASK_DENSE), 0);
+	assert_int_equal(attach(&r, BPFRING_TASK_PACKING_DENSE), 0);
 	for (unsigned int i = 0; i < SLOTS; i++) {
 		assert_int_equal(deal(&r, &cells[i]), 0);
 		assert_int_equal((uint32_t)cells[i].ref[0], cells[i].number + 1);
@@ -175,7 +165,7 @@ static void no_reuse_without_a_grace_period(void **state)
 	struct slots_rig r;
 
 	(void)state;
-	assert_int_equal(attach(&r, BPFRING_TASK_DENSE), 0);
+	assert_int_equal(attach(&r, BPFRING_TASK_PACKING_DENSE), 0);
 	no_grace_period = true;
 	for (unsigned int i = 0; i < SLOTS; i++) {
 		assert_int_equal(deal(&r, &cell), 0);
@@ -196,8 +186,8 @@ static void two_processes(void **state)
 	unsigned int count = 0;
 
 	(void)state;
-	assert_int_equal(attach(&a, BPFRING_TASK_DENSE), 0);
-	assert_int_equal(attach(&b, BPFRING_TASK_DENSE), 0);
+	assert_int_equal(attach(&a, BPFRING_TASK_PACKING_DENSE), 0);
+	assert_int_equal(attach(&b, BPFRING_TASK_PACKING_DENSE), 0);
 	for (unsigned int i = 0; i < 64; i++)
 		assert_int_equal(deal(&a, &first[i]), 0);
 	while (count < SLOTS && !deal(&b, &second[count]))
@@ -224,7 +214,7 @@ static void packing(void **state)
 	struct slots_rig r;
 
 	(void)state;
-	assert_int_equal(attach(&r, BPFRING_TASK_LINE), 0);
+	assert_int_equal(attach(&r, BPFRING_TASK_PACKING_LINE), 0);
 	assert_int_equal(deal(&r, &one), 0);
 	assert_int_equal(deal(&r, &two), 0);
 	assert_true(one.number + 3 <= two.number ||
@@ -239,7 +229,7 @@ static void generations_wrap(void **state)
 	struct slots_rig r;
 
 	(void)state;
-	assert_int_equal(attach(&r, BPFRING_TASK_DENSE), 0);
+	assert_int_equal(attach(&r, BPFRING_TASK_PACKING_DENSE), 0);
 	assert_int_equal(deal(&r, &cell), 0);
 	((struct slots *)r.ts.path_state)->generation[cell.number] = UINT32_MAX;
 	bpfring_task_slots.retire(&r.ts, &cell);
@@ -255,7 +245,7 @@ static void owners_that_others_write(void **state)
 	uint64_t ref;
 
 	(void)state;
-	assert_int_equal(attach(&r, BPFRING_TASK_DENSE), 0);
+	assert_int_equal(attach(&r, BPFRING_TASK_PACKING_DENSE), 0);
 	for (unsigned int i = 0; i < SLOTS; i++) {
 		assert_int_equal(deal(&r, &cells[i]), 0);
 		ref = cells[i].ref[0];
@@ -282,15 +272,15 @@ static void arrays_of_another_shape(void **state)
 	bad[3].max_entries = 0;
 	for (unsigned int i = 0; i < ARRAY_SIZE(bad); i++) {
 		infos[1] = bad[i];
-		assert_int_equal(attach(&r, BPFRING_TASK_DENSE), -EINVAL);
+		assert_int_equal(attach(&r, BPFRING_TASK_PACKING_DENSE), -EINVAL);
 		assert_logged("is not the mmapable array");
 	}
 	infos[1] = good;
 	infos[0].max_entries = SLOTS - 1;
-	assert_int_equal(attach(&r, BPFRING_TASK_DENSE), -EINVAL);
+	assert_int_equal(attach(&r, BPFRING_TASK_PACKING_DENSE), -EINVAL);
 	assert_logged("not enough for 130 slots");
 	infos[0].max_entries = infos[1].max_entries = PAGE / 8; /* no room behind them for claims */
-	assert_int_equal(attach(&r, BPFRING_TASK_DENSE), -EINVAL);
+	assert_int_equal(attach(&r, BPFRING_TASK_PACKING_DENSE), -EINVAL);
 	assert_logged("not enough for 512 slots");
 }
 

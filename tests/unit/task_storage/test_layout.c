@@ -67,7 +67,7 @@ static void members_from_types(bool fallback)
 	assert_int_equal(layout.members[1].offset, 8);
 	assert_int_equal(layout.members[1].size, 24);
 	assert_int_equal(layout.members[1].align, 8);
-	assert_int_equal(layout.members[1].flags, BPFRING_TASK_MEMBER_UPTR);
+	assert_int_equal(layout.members[1].flags, BPFRING_TASK_MEMBER_SHARED);
 	assert_int_equal(layout.members[0].size, 4);
 	assert_int_equal(layout.members[0].align, 4);
 	assert_int_equal(layout.members[0].flags, 0);
@@ -95,14 +95,14 @@ static void names_are_of_the_process(void **state)
 
 	(void)state;
 	types_new(&t, false);
-	table = btf__add_struct(t.btf, "bpfring_names", 4096);
+	table = btf__add_struct(t.btf, "bpfring_names_table", 4096);
 	btf__add_field(t.btf, "count", t.u32, 0, 0);
 	table = pointer_to(&t, table, false);
 	value = btf__add_struct(t.btf, "value", 8);
 	btf__add_field(t.btf, "names", table, 0, 0);
 	assert_int_equal(read_types(&layout, &t, value, false), 0);
 	assert_int_equal(layout.members[0].flags,
-			 BPFRING_TASK_MEMBER_UPTR | BPFRING_TASK_MEMBER_PROCESS);
+			 BPFRING_TASK_MEMBER_SHARED | BPFRING_TASK_MEMBER_PROCESS);
 	bpfring_task_layout_free(&layout);
 	btf__free(t.btf);
 }
@@ -128,12 +128,12 @@ static void types_that_are_refused(void **state)
 	types_new(&t, false);
 	inner = btf__add_struct(t.btf, "inner", 8);
 	btf__add_field(t.btf, "cell", t.pointer, 0, 0);
-	refused(&t, inner, -EOPNOTSUPP, "'it' has an __uptr inside");
-	refused(&t, btf__add_array(t.btf, t.u32, t.pointer, 2), -EOPNOTSUPP, "an __uptr inside");
-	refused(&t, t.u64, -EINVAL, "no __uptr member");
+	refused(&t, inner, -EOPNOTSUPP, "'it' contains an __uptr");
+	refused(&t, btf__add_array(t.btf, t.u32, t.pointer, 2), -EOPNOTSUPP, "contains an __uptr");
+	refused(&t, t.u64, -EINVAL, "no shared member");
 	refused(&t, btf__add_ptr(t.btf, btf__add_type_tag(t.btf, "kptr", t.cell)), -EINVAL,
-		"no __uptr member");
-	refused(&t, pointer_to(&t, t.u64, false), -EINVAL, "no __uptr member"); /* no struct */
+		"no shared member");
+	refused(&t, pointer_to(&t, t.u64, false), -EINVAL, "no shared member"); /* no struct */
 	refused(&t, 0, -EINVAL, "not a struct");
 	large = btf__add_struct(t.btf, "large", PAGE + 8);
 	btf__add_field(t.btf, "a", t.u64, 0, 0);
@@ -164,7 +164,7 @@ static void members_of_other_sizes(void **state)
 		{{.sz = sizeof(struct longer),
 		  .name = "cell",
 		  .size = 8,
-		  .flags = BPFRING_TASK_MEMBER_UPTR},
+		  .flags = BPFRING_TASK_MEMBER_SHARED},
 		 0},
 		{{.sz = sizeof(struct longer), .name = "weight", .offset = 8, .size = 4}, 0}};
 	struct bpfring_task_member plain[2] = {longer[0].known, longer[1].known};
@@ -190,7 +190,7 @@ static void members_of_other_sizes(void **state)
 static void as_the_caller_says(void **state)
 {
 	static const struct bpfring_task_member good = {
-		.name = "it", .offset = 56, .size = PAGE, .flags = BPFRING_TASK_MEMBER_UPTR};
+		.name = "it", .offset = 56, .size = PAGE, .flags = BPFRING_TASK_MEMBER_SHARED};
 	struct bpfring_task_member bad[12], many[TASK_MAX_UPTRS + 1];
 	struct task_layout layout, other;
 	unsigned int n = 0;
@@ -217,7 +217,7 @@ static void as_the_caller_says(void **state)
 	for (unsigned int i = 0; i < ARRAY_SIZE(many); i++)
 		many[i] = good;
 	assert_int_equal(declare(&other, many, ARRAY_SIZE(many)), -EINVAL);
-	assert_logged("more than 11 __uptr members");
+	assert_logged("more than 11 shared members");
 
 	bpfring_task_layout_free(&layout);
 }
@@ -325,7 +325,7 @@ static void types_that_are_bombs(void **state)
 	loop = (int)btf__type_cnt(t.btf);
 	assert_int_equal(btf__add_typedef(t.btf, "loop", loop), loop);
 	refused(&t, loop, -EINVAL, "broken, or nested too deeply");
-	refused(&t, pointer_to(&t, loop, false), -EINVAL, "no __uptr member");
+	refused(&t, pointer_to(&t, loop, false), -EINVAL, "no shared member");
 	assert_int_equal(read_types(&layout, &t, loop, false), -EINVAL);
 	assert_logged("not a struct");
 	btf__free(t.btf);
@@ -350,9 +350,9 @@ static struct task_layout followed(const struct bpfring_task_member *before, uin
 
 static const struct bpfring_task_member old_members[] = {
 	{.name = "weight", .offset = 0, .size = 4},
-	{.name = "cell", .offset = 8, .size = 24, .flags = BPFRING_TASK_MEMBER_UPTR},
+	{.name = "cell", .offset = 8, .size = 24, .flags = BPFRING_TASK_MEMBER_SHARED},
 	{.name = "class", .offset = 16, .size = 8},
-	{.name = "small", .offset = 24, .size = 8, .flags = BPFRING_TASK_MEMBER_UPTR},
+	{.name = "small", .offset = 24, .size = 8, .flags = BPFRING_TASK_MEMBER_SHARED},
 };
 
 /* Numbers that callers have stay good, whatever the new map's value looks like. */
@@ -360,14 +360,14 @@ static void another_map_is_followed(void **state)
 {
 	static const struct bpfring_task_member next[] = {
 		{.name = "more", .offset = 0, .size = 16},
-		{.name = "small", .offset = 16, .size = 8, .flags = BPFRING_TASK_MEMBER_UPTR},
+		{.name = "small", .offset = 16, .size = 8, .flags = BPFRING_TASK_MEMBER_SHARED},
 		{.name = "class", .offset = 24, .size = 4}, /* another size: another member */
 		{.name = "weight", .offset = 28, .size = 4},
 		{.name = "cell",
 		 .offset = 32,
 		 .size = 24,
 		 .align = 4,
-		 .flags = BPFRING_TASK_MEMBER_UPTR},
+		 .flags = BPFRING_TASK_MEMBER_SHARED},
 	};
 	struct task_layout before, layout, back;
 	unsigned char old[64], value[128], zero[16] = {0};
@@ -424,7 +424,7 @@ static void what_is_shared_has_to_agree(void **state)
 		next[4] = (struct bpfring_task_member){.name = "third",
 						       .offset = 32,
 						       .size = 8,
-						       .flags = BPFRING_TASK_MEMBER_UPTR};
+						       .flags = BPFRING_TASK_MEMBER_SHARED};
 		switch (kind) {
 		case 0:
 			next[1].size = 16;

@@ -30,12 +30,12 @@ static void start(struct names_rig *r, uint32_t value_bytes)
 	r->members[0] = (struct bpfring_task_member){.name = "names",
 						     .size = sizeof(struct names_table),
 						     .align = 8,
-						     .flags = BPFRING_TASK_MEMBER_UPTR |
+						     .flags = BPFRING_TASK_MEMBER_SHARED |
 							      BPFRING_TASK_MEMBER_PROCESS};
 	r->members[1] = (struct bpfring_task_member){.name = "values",
 						     .size = value_bytes,
 						     .align = 8,
-						     .flags = BPFRING_TASK_MEMBER_UPTR};
+						     .flags = BPFRING_TASK_MEMBER_SHARED};
 	r->ts.layout.members = r->members;
 	r->ts.layout.count = r->ts.layout.uptr_count = 2;
 	r->ts.layout.uptrs[1] = 1;
@@ -124,7 +124,8 @@ static void bad_names(void **state)
 	assert_int_equal(bpfring_names_declare(r.names, "x", 1 << 16), -EINVAL);
 	assert_int_equal(bpfring_names_open(NULL, &r.ts), -EINVAL);
 	assert_int_equal(bpfring_names_open(&names, NULL), -EINVAL);
-	r.members[0].flags = BPFRING_TASK_MEMBER_UPTR; /* a member that happens to have the name */
+	r.members[0].flags =
+		BPFRING_TASK_MEMBER_SHARED; /* a member that happens to have the name */
 	assert_int_equal(bpfring_names_open(&names, &r.ts), -ENOENT);
 	assert_logged("BPFRING_NAMED_MEMBERS");
 	r.members[0].flags |= BPFRING_TASK_MEMBER_PROCESS;

@@ -35,7 +35,7 @@ static void start(struct slab_rig *r, uint32_t packing, const uint32_t *sizes, u
 	r->ts.layout.count = r->ts.layout.uptr_count = count;
 	for (unsigned int i = 0; i < count; i++) {
 		r->members[i] = (struct bpfring_task_member){
-			.size = sizes[i], .align = 8, .flags = BPFRING_TASK_MEMBER_UPTR};
+			.size = sizes[i], .align = 8, .flags = BPFRING_TASK_MEMBER_SHARED};
 		r->ts.layout.uptrs[i] = i;
 	}
 	madvise_fails = false;
@@ -86,16 +86,16 @@ static void placement(void **state)
 		unsigned int count;
 		uint64_t cell_size;
 	} kinds[] = {
-		{BPFRING_TASK_DENSE, {48, 8}, 2, 56},
-		{BPFRING_TASK_DENSE, {1}, 1, 8},
-		{BPFRING_TASK_DENSE, {9, 9}, 2, 32},
-		{BPFRING_TASK_LINE, {8}, 1, 64},
-		{BPFRING_TASK_LINE, {65}, 1, 128},
-		{BPFRING_TASK_PAGE, {8}, 1, PAGE},
-		{BPFRING_TASK_DENSE, {PAGE}, 1, PAGE},
-		{BPFRING_TASK_DENSE, {2056}, 1, 2056},
-		{BPFRING_TASK_DENSE, {8, PAGE, 8}, 3, 3 * PAGE},
-		{BPFRING_TASK_DENSE, {3000, 3000}, 2, 2 * PAGE},
+		{BPFRING_TASK_PACKING_DENSE, {48, 8}, 2, 56},
+		{BPFRING_TASK_PACKING_DENSE, {1}, 1, 8},
+		{BPFRING_TASK_PACKING_DENSE, {9, 9}, 2, 32},
+		{BPFRING_TASK_PACKING_LINE, {8}, 1, 64},
+		{BPFRING_TASK_PACKING_LINE, {65}, 1, 128},
+		{BPFRING_TASK_PACKING_PAGE, {8}, 1, PAGE},
+		{BPFRING_TASK_PACKING_DENSE, {PAGE}, 1, PAGE},
+		{BPFRING_TASK_PACKING_DENSE, {2056}, 1, 2056},
+		{BPFRING_TASK_PACKING_DENSE, {8, PAGE, 8}, 3, 3 * PAGE},
+		{BPFRING_TASK_PACKING_DENSE, {3000, 3000}, 2, 2 * PAGE},
 	};
 
 	(void)state;
@@ -107,7 +107,7 @@ static void placement(void **state)
 			struct task_cell cell = deal(&r);
 
 			well_placed(&r, &cell); /* not zero, if it overlapped one before */
-			if (kinds[k].packing == BPFRING_TASK_LINE)
+			if (kinds[k].packing == BPFRING_TASK_PACKING_LINE)
 				assert_int_equal((uintptr_t)cell.mem[0] % 64, 0);
 		}
 		assert_int_equal(stats(&r).cell_size, kinds[k].cell_size);
@@ -122,7 +122,7 @@ static void as_many_as_fit(void **state)
 	struct slab_rig r;
 
 	(void)state;
-	start(&r, BPFRING_TASK_DENSE, sizes, 2);
+	start(&r, BPFRING_TASK_PACKING_DENSE, sizes, 2);
 	for (int i = 0; i < 10000; i++)
 		deal(&r);
 	assert_int_equal(stats(&r).bytes, (10000 + 72) / 73 * PAGE); /* 73 in a page */
@@ -139,7 +139,7 @@ static void never_twice(void **state)
 	struct slab_rig r;
 
 	(void)state;
-	start(&r, BPFRING_TASK_DENSE, sizes, 1);
+	start(&r, BPFRING_TASK_PACKING_DENSE, sizes, 1);
 	for (int i = 0; i < 4; i++)
 		cells[i] = deal(&r);
 	memset(cells[0].mem[0], 0x77, 1024);
@@ -168,7 +168,7 @@ static void one_thread_at_a_time(void **state)
 	struct slab_rig r;
 
 	(void)state;
-	start(&r, BPFRING_TASK_DENSE, sizes, 1);
+	start(&r, BPFRING_TASK_PACKING_DENSE, sizes, 1);
 	for (int i = 0; i < 1000; i++) {
 		struct task_cell cell = deal(&r);
 
@@ -188,7 +188,7 @@ static void lost_pages(void **state)
 	struct slab_rig r;
 
 	(void)state;
-	start(&r, BPFRING_TASK_DENSE, sizes, 1);
+	start(&r, BPFRING_TASK_PACKING_DENSE, sizes, 1);
 	a = deal(&r);
 	madvise_fails = true;
 	bpfring_task_slab.retire(&r.ts, &a);
@@ -211,7 +211,7 @@ static void in_a_child(void **state)
 	struct slab_rig r;
 
 	(void)state;
-	start(&r, BPFRING_TASK_DENSE, sizes, 1);
+	start(&r, BPFRING_TASK_PACKING_DENSE, sizes, 1);
 	for (int i = 0; i < 6; i++) {
 		cells[i] = deal(&r);
 		memset(cells[i].mem[0], 0x11 * (i + 1), 1024);
