@@ -5,6 +5,7 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <linux/capability.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -167,6 +168,61 @@ static void a_link_is_updated_only_if_it_has_what_is_expected(void **state)
 	assert_int_equal(bpfring_sys_link_update(3, 4, 5), -EPERM);
 }
 
+static int keep_only(uint64_t caps)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[2] = {{0}};
+
+	for (int i = 0; i < 2; i++)
+		data[i].effective = data[i].permitted = (uint32_t)(caps >> 32 * i);
+	return (int)syscall(SYS_capset, &header, data);
+}
+
+#define CAP(name) (1ULL << (name))
+
+/* CAP_SYS_ADMIN includes the two that were taken out of it. */
+static void capabilities(void **state)
+{
+	static const struct {
+		uint64_t caps;
+		bool bpf, perfmon;
+	} cases[] = {
+		{0, false, false},
+		{CAP(CAP_BPF), true, false},
+		{CAP(CAP_PERFMON), false, true},
+		{CAP(CAP_BPF) | CAP(CAP_PERFMON), true, true},
+		{CAP(CAP_SYS_ADMIN), true, true},
+		{~(CAP(CAP_SYS_ADMIN) | CAP(CAP_BPF) | CAP(CAP_PERFMON)) & 0x1ffffffffffULL, false,
+		 false},
+	};
+	char path[64] = "";
+	const bool first = readlink("/proc/self/ns/user", path, sizeof(path) - 1) > 0 &&
+			   !strcmp(path, "user:[4026531837]");
+
+	(void)state;
+	if (*path)
+		assert_int_equal(bpfring_sys_privileges().user_namespace, !first);
+	for (unsigned int i = 0; i < ARRAY_SIZE(cases); i++) {
+		int status;
+		pid_t child = fork();
+
+		if (!child) {
+			struct privileges p;
+
+			if (keep_only(cases[i].caps))
+				_exit(77); /* has not got them */
+			p = bpfring_sys_privileges();
+			_exit(p.bpf != cases[i].bpf || p.perfmon != cases[i].perfmon);
+		}
+		waitpid(child, &status, 0);
+		assert_true(WIFEXITED(status));
+		if (WEXITSTATUS(status) == 77 && cases[i].caps)
+			print_message("case %u: not without these capabilities\n", i);
+		else if (status)
+			fail_msg("case %u", i);
+	}
+}
+
 static void *end_at_once(void *tid)
 {
 	*(pid_t *)tid = bpfring_sys_gettid();
@@ -314,6 +370,7 @@ int main(void)
 		cmocka_unit_test(a_race_for_an_element_is_tried_again),
 		cmocka_unit_test(what_the_kernel_does_not_say_is_zero),
 		cmocka_unit_test(a_link_is_updated_only_if_it_has_what_is_expected),
+		cmocka_unit_test(capabilities),
 		cmocka_unit_test(threads_and_processes),
 		cmocka_unit_test(memory_is_put_and_moved),
 		cmocka_unit_test(the_rest),
