@@ -299,9 +299,9 @@ static void names_and_nonsense(void **state)
 	assert_string_equal(bpfring_feature_name(BPFRING_FEATURE_RINGBUF), "ringbuf");
 	assert_string_equal(bpfring_feature_name(BPFRING_FEATURE_SCHED_EXT), "sched_ext");
 	assert_null(bpfring_feature_name(BPFRING_FEATURE_COUNT));
-	assert_null(bpfring_feature_name((enum bpfring_feature)-1));
+	assert_null(bpfring_feature_name((enum bpfring_feature) - 1));
 	assert_int_equal(bpfring_probe(BPFRING_FEATURE_COUNT, &r), -EINVAL);
-	assert_int_equal(bpfring_probe((enum bpfring_feature)-1, &r), -EINVAL);
+	assert_int_equal(bpfring_probe((enum bpfring_feature) - 1, &r), -EINVAL);
 	assert_int_equal(bpfring_probe(BPFRING_FEATURE_RINGBUF, NULL), -EINVAL);
 	r.sz = 3;
 	assert_int_equal(bpfring_probe(BPFRING_FEATURE_RINGBUF, &r), -EINVAL);
@@ -542,16 +542,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-		TEST(all_of_it),
-		TEST(names_and_nonsense),
-		TEST(rings),
-		TEST(struct_ops),
-		TEST(task_storage),
-		TEST(threads_and_tokens),
-		TEST(refused),
-		TEST(programs_refused),
-		TEST(without_types),
-		TEST(what_cannot_be_tried),
+		TEST(all_of_it),     TEST(names_and_nonsense),
+		TEST(rings),	     TEST(struct_ops),
+		TEST(task_storage),  TEST(threads_and_tokens),
+		TEST(refused),	     TEST(programs_refused),
+		TEST(without_types), TEST(what_cannot_be_tried),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,6 +18,22 @@ int fake_fd(int fd)
 	return fd;
 }
 
+void *__real_bpfring_sys_alloc(size_t size);
+void *__wrap_bpfring_sys_alloc(size_t size);
+void *__wrap_bpfring_sys_alloc(size_t size)
+{
+	k.blocks++;
+	return __real_bpfring_sys_alloc(size);
+}
+
+void __real_bpfring_sys_free(void *mem);
+void __wrap_bpfring_sys_free(void *mem);
+void __wrap_bpfring_sys_free(void *mem)
+{
+	k.blocks -= mem != NULL;
+	__real_bpfring_sys_free(mem);
+}
+
 int __wrap_bpfring_sys_open(const char *path);
 int __wrap_bpfring_sys_open(const char *path)
 {
@@ -167,6 +183,8 @@ int __wrap_bpfring_sys_value_lookup(int fd, void *ret)
 	char *value = ret;
 	int id = fd - FD_MAP;
 
+	if (k.value_error)
+		return k.value_error;
 	memset(value, 0, VALUE_SIZE);
 	memcpy(value, &k.refcnts[id], sizeof(k.refcnts[id]));
 	memcpy(value + STATE_OFFSET, &k.states[id], sizeof(k.states[id]));
@@ -271,6 +289,8 @@ void fake_shutdown(void)
 {
 	bpfring_struct_ops_types_free(types);
 	btf__free(btf);
+	assert_int_equal(k.open, 0);
+	assert_int_equal(k.blocks, 0);
 }
 
 struct bpfring_struct_ops *fake_handle(int fd)

@@ -43,6 +43,7 @@ extern struct fake_kernel {
 	uint32_t states[MAPS], refcnts[MAPS];
 	bool without_admin;
 	int open;     /* descriptors */
+	int blocks;   /* of memory */
 	int detached; /* links, by call */
 	int deleted;  /* values */
 	int delete_error;
@@ -52,7 +53,7 @@ extern struct fake_kernel {
 	void (*before)(void);
 	uint32_t freed; /* the map of this id cannot be opened any more */
 	uint32_t by_id; /* how often one was opened by id */
-	int info_error, by_id_error, update_error, create_error, detach_error;
+	int info_error, by_id_error, update_error, create_error, detach_error, value_error;
 	int updates;	   /* that the kernel was asked for */
 	uint32_t new_link; /* id of the next one */
 } k;
@@ -63,7 +64,7 @@ extern char logged[4096];
 
 /* All maps are READY congestion controls. @newer: with schedulers of cgroups. */
 void fake_boot(bool newer);
-void fake_shutdown(void);
+void fake_shutdown(void); /* nothing may be open or allocated any more */
 
 int fake_fd(int fd); /* counts it */
 struct bpfring_struct_ops *fake_handle(int fd);

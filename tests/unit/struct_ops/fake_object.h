@@ -32,6 +32,7 @@ struct own_ops {
 	uint64_t pointer;
 	char name[8];
 	int32_t array[2];
+	int32_t step; /* an enum with negative values */
 };
 
 /* The kernel's. "changed" has another prototype there. */
@@ -44,6 +45,7 @@ struct kernel_ops {
 	uint8_t boolean, byte;
 	int8_t signed_byte;
 	uint64_t pointer;
+	int32_t step, unused;
 };
 
 struct kernel_value {

@@ -272,6 +272,20 @@ static void test_no_detach(void **state)
 	assert_int_equal(bpfring_struct_ops_link_fd(ops), -1);
 }
 
+static void test_value_unreadable(void **state)
+{
+	BPFRING_OPTS(bpfring_struct_ops_status, status);
+
+	(void)state;
+	k.value_error = -EIO;
+	assert_int_equal(bpfring_struct_ops_status(ops, &status), -EIO);
+	assert_non_null(strstr(logged, "cannot read the value"));
+	assert_int_equal(bpfring_struct_ops_wait_released(ops, 0), -EIO);
+	k.value_error = 0;
+	assert_int_equal(bpfring_struct_ops_status(ops, &status), 0);
+	assert_int_equal(status.link_map_id, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -290,6 +304,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_unregister_after_others, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_unregister_unknown, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_detach, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_value_unreadable, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
