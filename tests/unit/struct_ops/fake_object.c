@@ -292,7 +292,8 @@ static void field(struct btf *btf, const char *name, int type, size_t offset)
 
 /* What both sides have. */
 struct basics {
-	int u32, s32, u8, s8, boolean, u64, u128, mode, step, name, array, pointer, function, changed;
+	int u32, s32, u8, s8, boolean, u64, u128, mode, step, name, array, pointer, function,
+		changed;
 };
 
 static void add_basics(struct btf *btf, struct basics *b, const char *of_changed)
