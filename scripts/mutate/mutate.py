@@ -42,7 +42,7 @@ FOLDERS = [
 ]
 
 # They call every public function.
-EVERYWHERE = ("kernel-null", "kernel-descriptors")
+EVERYWHERE = ("kernel-null", "kernel-descriptors", "kernel-reasons")
 
 # Faults there could call BPF_LINK_UPDATE with the map that is already in the link, which panics
 # kernels up to now: they never run on the live kernel. guard.c stops what other faults may come to.

@@ -9,6 +9,6 @@ extern long fail_at;	      /* counts down; -1: none */
 extern const char *fail_only; /* calls of that name count; NULL: any */
 extern bool failed;
 extern long allocations;
-extern unsigned long rcu_waits;
+extern unsigned long rcu_waits, prog_runs;
 
 #endif /* TASK_FAULT_H */

@@ -162,6 +162,67 @@ static void what_passes_is_tried_again(void **state)
 	fail_only = NULL;
 }
 
+/* What does not fail is done once. */
+static void nothing_is_done_twice(void **state)
+{
+	struct fixture *f = *state;
+	unsigned long before = prog_runs;
+
+	bind_cell(f);
+	if (f->path == BPFRING_TASK_UPTR)
+		assert_int_equal(prog_runs, before);
+	else
+		assert_in_range(prog_runs - before, 2, 3); /* a look, and the write */
+	before = prog_runs;
+	bind_cell(f);
+	assert_int_equal(prog_runs, before);
+	assert_int_equal(bpfring_task_storage_unbind(f->ts), 0);
+	assert_in_range(prog_runs - before, f->path == BPFRING_TASK_FALLBACK, 2);
+}
+
+/* A child that cannot bind again after the fork does so later, and nothing of its parent's is used. */
+static void a_child_fails_to_bind_again(void **state)
+{
+	static const char *const calls[] = {"elem_update", "prog_run_ctx", "elem_lookup", "mmap"};
+	struct fixture *f = *state;
+	struct task_cell_test *cell = bind_cell(f);
+
+	cell->reserved = 77;
+	for (unsigned int i = 0; i < ARRAY_SIZE(calls); i++) {
+		pid_t pid = fork();
+
+		if (!pid) {
+			long first;
+			void *mem;
+			int err;
+
+			alarm(60);
+			bpfring_set_log(NULL);
+			fail_only = calls[i];
+			fail_at = 0;
+			failed = false;
+			/* Busy for a moment only is no failure; then all attempts are to fail. */
+			err = bpfring_task_storage_bind(f->ts, f->cell, &mem);
+			first = fail_at;
+			fail_at = -1;
+			fail_only = NULL;
+			CHILD_CHECK(failed == (first < 0));
+			CHILD_CHECK(err <= 0);
+			for (int n = 0; n < 2; n++) {
+				CHILD_CHECK(!bpfring_task_storage_bind(f->ts, f->cell, &mem));
+				memset(mem, 0, sizeof(struct task_cell_test));
+			}
+			CHILD_CHECK(stats_of(f).bound == 1);
+			CHILD_CHECK(!bpfring_task_storage_unbind(f->ts));
+			CHILD_CHECK(stats_of(f).bound == 0);
+			bpfring_task_storage_close(f->ts);
+			_exit(0);
+		}
+		join_child(pid);
+	}
+	assert_int_equal(cell->reserved, 77);
+}
+
 static int run(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -170,6 +231,8 @@ static int run(void)
 		TEST(another_fails_to_bind_it),
 		TEST(a_move_that_failed_is_made_up_for),
 		TEST(what_passes_is_tried_again),
+		TEST(nothing_is_done_twice),
+		TEST(a_child_fails_to_bind_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

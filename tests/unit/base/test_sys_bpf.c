@@ -78,6 +78,24 @@ int __wrap_bpf_link_update(int fd, int map_fd, const struct bpf_link_update_opts
 	return answer_now();
 }
 
+static struct bpf_prog_load_opts last_program;
+
+int __wrap_bpf_prog_load(enum bpf_prog_type type, const char *name, const char *license,
+			 const struct bpf_insn *insns, size_t count,
+			 struct bpf_prog_load_opts *opts);
+int __wrap_bpf_prog_load(enum bpf_prog_type type, const char *name, const char *license,
+			 const struct bpf_insn *insns, size_t count,
+			 struct bpf_prog_load_opts *opts)
+{
+	assert_int_equal(type, BPF_PROG_TYPE_STRUCT_OPS);
+	assert_non_null(name);
+	assert_string_equal(license, "GPL"); /* struct_ops want it */
+	assert_int_equal(count, 2);
+	assert_int_equal(insns[1].code, BPF_JMP | BPF_EXIT);
+	last_program = *opts;
+	return answer_now();
+}
+
 static void set_answer(int error, unsigned int times)
 {
 	answer.error = error;
@@ -166,6 +184,15 @@ static void a_link_is_updated_only_if_it_has_what_is_expected(void **state)
 	assert_int_equal(last_update.old_prog_fd, 0);
 	set_answer(EPERM, 1);
 	assert_int_equal(bpfring_sys_link_update(3, 4, 5), -EPERM);
+}
+
+static void an_operation_is_named_by_its_type_and_number(void **state)
+{
+	(void)state;
+	set_answer(EPERM, 1);
+	assert_int_equal(bpfring_sys_prog_load_empty(BPF_PROG_TYPE_STRUCT_OPS, 77, 5), -EPERM);
+	assert_int_equal(last_program.attach_btf_id, 77);
+	assert_int_equal(last_program.expected_attach_type, 5);
 }
 
 static int keep_only(uint64_t caps)
@@ -370,6 +397,7 @@ int main(void)
 		cmocka_unit_test(a_race_for_an_element_is_tried_again),
 		cmocka_unit_test(what_the_kernel_does_not_say_is_zero),
 		cmocka_unit_test(a_link_is_updated_only_if_it_has_what_is_expected),
+		cmocka_unit_test(an_operation_is_named_by_its_type_and_number),
 		cmocka_unit_test(capabilities),
 		cmocka_unit_test(threads_and_processes),
 		cmocka_unit_test(memory_is_put_and_moved),

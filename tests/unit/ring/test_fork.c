@@ -466,6 +466,64 @@ static void a_child_that_comes_back_from_a_callback(void **state)
 	}
 }
 
+struct ready {
+	struct bpfring_loop *loop;
+	int fds[2], calls;
+	int result; /* of the child */
+	pid_t child;
+};
+
+static int fork_at_the_first(void *ctx, int fd, uint32_t events)
+{
+	struct ready *ready = ctx;
+	uint64_t count;
+
+	(void)events;
+	if (read(fd, &count, sizeof(count)) != sizeof(count))
+		return -EIO;
+	if (ready->calls++)
+		return 0;
+	ready->child = fork();
+	if (ready->child)
+		return 0;
+	alarm(20);
+	bpfring_set_log(NULL);
+	return ready->result;
+}
+
+/* Both descriptors are ready, and no ring is there: only the parent goes on to the second. */
+static void a_child_calls_no_further_descriptor(void **state)
+{
+	static const int results[] = {0, 1, BPFRING_STOP, -EIO};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(results); i++) {
+		struct ready ready = {.result = results[i]};
+		int err, status;
+
+		assert_int_equal(bpfring_loop_new(&ready.loop, NULL), 0);
+		for (int k = 0; k < 2; k++) {
+			ready.fds[k] = eventfd(1, EFD_CLOEXEC);
+			assert_int_equal(bpfring_loop_add_fd(ready.loop, ready.fds[k], EPOLLIN,
+							     fork_at_the_first, &ready),
+					 0);
+		}
+		err = bpfring_loop_poll(ready.loop, 0);
+		if (!ready.child)
+			_exit(ready.calls == 1 && (err == -ECHILD || err == results[i]) &&
+					      err < 0 && bpfring_loop_poll(ready.loop, 0) == -ECHILD
+				      ? 0
+				      : 1);
+		assert_int_equal(err, 0);
+		assert_int_equal(ready.calls, 2);
+		assert_int_equal(waitpid(ready.child, &status, 0), ready.child);
+		assert_int_equal(status, 0);
+		bpfring_loop_free(ready.loop);
+		close(ready.fds[0]);
+		close(ready.fds[1]);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -476,6 +534,7 @@ int main(void)
 		rig_test(a_child_that_returns_from_a_callback),
 		rig_test(forked_beside_a_thread_that_is_in_it),
 		rig_test(a_child_that_comes_back_from_a_callback),
+		rig_test(a_child_calls_no_further_descriptor),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

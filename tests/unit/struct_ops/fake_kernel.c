@@ -100,7 +100,7 @@ int __wrap_bpfring_sys_map_info(int fd, struct bpf_map_info *ret)
 	int id = fd - FD_MAP;
 
 	memset(ret, 0, sizeof(*ret));
-	ret->type = BPF_MAP_TYPE_STRUCT_OPS;
+	ret->type = id == k.array ? BPF_MAP_TYPE_ARRAY : BPF_MAP_TYPE_STRUCT_OPS;
 	ret->id = (uint32_t)id;
 	ret->map_flags = k.flags[id];
 	ret->btf_vmlinux_value_type_id = k.types[id];
@@ -124,6 +124,17 @@ int __wrap_bpfring_sys_link_info(int fd, struct sys_link_info *ret)
 
 int __wrap_bpfring_sys_next_link(uint32_t after, uint32_t *ret);
 int __wrap_bpfring_sys_next_link(uint32_t after, uint32_t *ret)
+{
+	if (k.without_admin)
+		return -EPERM;
+	if (after + 1 >= MAPS)
+		return -ENOENT;
+	*ret = after + 1;
+	return 0;
+}
+
+int __wrap_bpfring_sys_next_map(uint32_t after, uint32_t *ret);
+int __wrap_bpfring_sys_next_map(uint32_t after, uint32_t *ret)
 {
 	if (k.without_admin)
 		return -EPERM;

@@ -52,6 +52,7 @@ extern struct fake_kernel {
 	/* Links. @before: called before the next update, and forgotten. */
 	void (*before)(void);
 	uint32_t freed; /* the map of this id cannot be opened any more */
+	int array;	/* the map of this id is one, and no struct_ops; 0: none */
 	uint32_t by_id; /* how often one was opened by id */
 	int info_error, by_id_error, update_error, create_error, detach_error, value_error;
 	int updates;	   /* that the kernel was asked for */

@@ -22,7 +22,8 @@ struct bpf_map *__wrap_bpf_object__find_map_by_name(const struct bpf_object *obj
 struct bpf_map *__wrap_bpf_object__find_map_by_name(const struct bpf_object *obj, const char *name)
 {
 	assert_ptr_equal(obj, &object);
-	return strcmp(name, "my_ops") ? NULL : (struct bpf_map *)&map;
+	/* the second is not in the BTF */
+	return strcmp(name, "my_ops") && strcmp(name, "no_ops") ? NULL : (struct bpf_map *)&map;
 }
 
 const char *__wrap_bpf_object__name(const struct bpf_object *obj);
@@ -448,6 +449,15 @@ struct bpfring_struct_ops *fake_open(const char *name)
 
 	assert_int_equal(err, 0);
 	return ops;
+}
+
+int fake_cannot_open(const char *name)
+{
+	struct bpfring_struct_ops *ops = NULL;
+	int err = bpfring_struct_ops_open_object(&ops, (struct bpf_object *)&object, name, NULL);
+
+	assert_null(ops);
+	return err;
 }
 
 struct bpf_program *fake_program(unsigned int number)

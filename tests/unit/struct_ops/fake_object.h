@@ -90,6 +90,7 @@ void fake_begin(bool links, const char *module, const char *first);
 void fake_end(void); /* nothing may be open or allocated any more */
 
 struct bpfring_struct_ops *fake_open(const char *name); /* the map is "my_ops" */
+int fake_cannot_open(const char *name);			/* why */
 struct bpf_program *fake_program(unsigned int number);
 
 /* What was logged since the last call contains @text. */

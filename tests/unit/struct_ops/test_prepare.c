@@ -395,6 +395,10 @@ static void test_open(void **state)
 	other = fake_open("my_ops"); /* types that are its own go with it */
 	other->types = other->own_types = bpfring_struct_ops_types_new();
 	bpfring_struct_ops_close(other);
+	assert_int_equal(fake_cannot_open("nothing"), -ENOENT);
+	assert_said("has no struct_ops 'nothing'");
+	assert_int_equal(fake_cannot_open("no_ops"), -EINVAL);
+	assert_said("has no such struct in a section");
 	assert_int_equal(bpfring_struct_ops_pin_map(NULL, "/"), -EINVAL);
 	assert_int_equal(bpfring_struct_ops_pin_map(ops, NULL), -EINVAL);
 	assert_int_equal(bpfring_struct_ops_pin_link(NULL, "/"), -EINVAL);

@@ -286,6 +286,31 @@ static void test_value_unreadable(void **state)
 	assert_int_equal(status.link_map_id, 1);
 }
 
+/* Maps that are gone since and maps of other kinds are passed over. */
+static void test_next_id(void **state)
+{
+	static const uint32_t wanted[] = {1, 2, 4, 6, 7};
+	const int before = k.open;
+	uint32_t id = 0;
+
+	(void)state;
+	k.freed = 3;
+	k.array = 5;
+	for (unsigned int i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
+		assert_int_equal(bpfring_struct_ops_next_id(id, &id), 0);
+		assert_int_equal(id, wanted[i]);
+		assert_int_equal(k.open, before);
+	}
+	assert_int_equal(bpfring_struct_ops_next_id(id, &id), -ENOENT);
+	assert_int_equal(id, 7);
+	k.by_id_error = -EMFILE;
+	assert_int_equal(bpfring_struct_ops_next_id(0, &id), -EMFILE);
+	k.without_admin = true;
+	assert_int_equal(bpfring_struct_ops_next_id(0, &id), -EPERM);
+	assert_int_equal(bpfring_struct_ops_next_id(0, NULL), -EINVAL);
+	assert_int_equal(k.open, before);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -305,6 +330,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_unregister_unknown, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_detach, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_value_unreadable, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_next_id, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
