@@ -15,6 +15,7 @@ long fail_at = -1;     /* counts down; -1: none */
 const char *fail_only; /* NULL: any call counts */
 bool failed;
 long allocations;
+unsigned int poison;
 unsigned long rcu_waits, prog_runs;
 
 static bool fails(const char *name)
@@ -85,7 +86,7 @@ void __wrap_bpfring_sys_free(void *mem)
 	 * nothing.
 	 */
 	for (size_t i = 0; mem && i < malloc_usable_size(mem); i++)
-		((volatile unsigned char *)mem)[i] = i % 2 ? 0x5a : 0;
+		((volatile unsigned char *)mem)[i] = (i + poison) % 2 ? 0x5a : 0;
 	__real_bpfring_sys_free(mem);
 }
 

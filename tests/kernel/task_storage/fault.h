@@ -9,6 +9,7 @@ extern long fail_at;	      /* counts down; -1: none */
 extern const char *fail_only; /* calls of that name count; NULL: any */
 extern bool failed;
 extern long allocations;
+extern unsigned int poison; /* 0, 1: which bytes of freed memory are zero */
 extern unsigned long rcu_waits, prog_runs;
 
 #endif /* TASK_FAULT_H */

@@ -188,7 +188,7 @@ static void a_child_fails_to_bind_again(void **state)
 	struct task_cell_test *cell = bind_cell(f);
 
 	cell->reserved = 77;
-	for (unsigned int i = 0; i < ARRAY_SIZE(calls); i++) {
+	for (unsigned int i = 0; i < 2 * ARRAY_SIZE(calls); i++) {
 		pid_t pid = fork();
 
 		if (!pid) {
@@ -198,8 +198,9 @@ static void a_child_fails_to_bind_again(void **state)
 
 			alarm(60);
 			bpfring_set_log(NULL);
-			fail_only = calls[i];
+			fail_only = calls[i / 2];
 			fail_at = 0;
+			poison = i % 2;
 			failed = false;
 			/* Busy for a moment only is no failure; then all attempts are to fail. */
 			err = bpfring_task_storage_bind(f->ts, f->cell, &mem);

@@ -394,6 +394,14 @@ static void moved(void **state)
 	assert_true(waits > 0);
 
 	/* Those of the map before are free, and nobody else gets ours. */
+	for (unsigned int chunk = 0; chunk < 3; chunk++) {
+		struct claim_page claim;
+
+		assert_int_equal(pread(fds[0], &claim, sizeof(claim),
+				       (off_t)(SLOTS * 8 + chunk * sizeof(claim))),
+				 sizeof(claim));
+		assert_true(claim.holder == 0);
+	}
 	assert_int_equal(attach(&other, BPFRING_TASK_DENSE), 0);
 	assert_int_equal(deal_all(&other), SLOTS);
 	bpfring_task_slots.fini(&other.ts);
