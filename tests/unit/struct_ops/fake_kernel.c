@@ -34,6 +34,24 @@ void __wrap_bpfring_sys_free(void *mem)
 	__real_bpfring_sys_free(mem);
 }
 
+int64_t __wrap_bpfring_sys_now(void);
+int64_t __wrap_bpfring_sys_now(void)
+{
+	return k.now;
+}
+
+void __wrap_bpfring_sys_sleep(int64_t ns);
+void __wrap_bpfring_sys_sleep(int64_t ns)
+{
+	assert_true(ns > 0);
+	k.now += ns;
+	k.sleeps++;
+	if (ns > k.longest_sleep)
+		k.longest_sleep = ns;
+	if (k.at_sleep)
+		k.at_sleep();
+}
+
 int __wrap_bpfring_sys_open(const char *path);
 int __wrap_bpfring_sys_open(const char *path)
 {

@@ -57,6 +57,11 @@ extern struct fake_kernel {
 	int info_error, by_id_error, update_error, create_error, detach_error, value_error;
 	int updates;	   /* that the kernel was asked for */
 	uint32_t new_link; /* id of the next one */
+
+	/* Time passes in sleeps only. @at_sleep: called in each. */
+	int64_t now, longest_sleep;
+	int sleeps;
+	void (*at_sleep)(void);
 } k;
 
 extern struct bpfring_struct_ops_types *types;

@@ -286,6 +286,34 @@ static void test_value_unreadable(void **state)
 	assert_int_equal(status.link_map_id, 1);
 }
 
+static void let_go_later(void)
+{
+	if (k.sleeps == 20)
+		k.refcnts[1] = 0;
+}
+
+/* It looks often at first, then more rarely; never for longer than there is time. */
+static void test_wait_released(void **state)
+{
+	(void)state;
+	assert_int_equal(bpfring_struct_ops_unregister(ops), 0);
+	assert_int_equal(k.refcnts[1], 1);
+	assert_int_equal(bpfring_struct_ops_wait_released(ops, 0), -ETIMEDOUT);
+	assert_int_equal(k.sleeps, 0);
+	assert_int_equal(bpfring_struct_ops_wait_released(ops, 100000000), -ETIMEDOUT);
+	assert_true(k.now == 100000000);
+	assert_in_range(k.sleeps, 7, 100);
+	assert_in_range(k.longest_sleep, 2000000, 20000000);
+
+	k.sleeps = 0;
+	k.at_sleep = let_go_later;
+	assert_int_equal(bpfring_struct_ops_wait_released(ops, -1), 0);
+	assert_int_equal(k.sleeps, 20);
+	assert_in_range(k.longest_sleep, 2000000, 20000000);
+	assert_int_equal(bpfring_struct_ops_wait_released(ops, -2), -EINVAL);
+	assert_int_equal(bpfring_struct_ops_wait_released(NULL, 0), -EINVAL);
+}
+
 /* Maps that are gone since and maps of other kinds are passed over. */
 static void test_next_id(void **state)
 {
@@ -330,6 +358,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_unregister_unknown, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_detach, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_value_unreadable, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_wait_released, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_next_id, setup, teardown),
 	};
 
