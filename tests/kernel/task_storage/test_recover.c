@@ -162,6 +162,27 @@ static void what_passes_is_tried_again(void **state)
 	fail_only = NULL;
 }
 
+/* What could not be read is not written over. */
+static void a_look_that_fails(void **state)
+{
+	const unsigned long long one = 1;
+	const unsigned int weight = 7;
+	struct fixture *f = *state;
+	unsigned int w = 0;
+
+	if (f->path == BPFRING_TASK_FALLBACK)
+		skip_because("a thread looks at its own element by a program there");
+	bpfring_set_log(NULL);
+	assert_int_equal(bpfring_task_storage_set(f->ts, 0, 2, &weight, 4), 0);
+	fail_only = "elem_lookup";
+	fail_at = 0;
+	assert_int_equal(bpfring_task_storage_set(f->ts, 0, 0, &one, 8), -EPERM);
+	fail_at = -1;
+	fail_only = NULL;
+	assert_int_equal(bpfring_task_storage_get(f->ts, 0, 2, &w, 4), 0);
+	assert_int_equal(w, weight);
+}
+
 /* What does not fail is done once. */
 static void nothing_is_done_twice(void **state)
 {
@@ -232,6 +253,7 @@ static int run(void)
 		TEST(another_fails_to_bind_it),
 		TEST(a_move_that_failed_is_made_up_for),
 		TEST(what_passes_is_tried_again),
+		TEST(a_look_that_fails),
 		TEST(nothing_is_done_twice),
 		TEST(a_child_fails_to_bind_again),
 	};

@@ -4,6 +4,7 @@
 #include "base/sys_bpf.h"
 
 #include <bpf/bpf.h>
+#include <dirent.h>
 #include <errno.h>
 #include <linux/capability.h>
 #include <pthread.h>
@@ -94,6 +95,23 @@ int __wrap_bpf_prog_load(enum bpf_prog_type type, const char *name, const char *
 	assert_int_equal(insns[1].code, BPF_JMP | BPF_EXIT);
 	last_program = *opts;
 	return answer_now();
+}
+
+static bool no_memory;
+
+DIR *__real_fdopendir(int fd);
+DIR *__wrap_fdopendir(int fd);
+DIR *__wrap_fdopendir(int fd)
+{
+	return no_memory ? NULL : __real_fdopendir(fd);
+}
+
+/* Types that are there have the id 5. */
+int __wrap_bpf_btf_get_fd_by_id(__u32 id);
+int __wrap_bpf_btf_get_fd_by_id(__u32 id)
+{
+	errno = ENOENT;
+	return id == 5 ? dup(STDOUT_FILENO) : -1;
 }
 
 static void set_answer(int error, unsigned int times)
@@ -389,6 +407,24 @@ static void modules_with_types(void **state)
 	assert_int_equal(err, all.count ? -ECANCELED : 0);
 	assert_int_equal(first.count, all.count ? 1 : 0);
 	assert_int_equal(lowest_free_fd(), before);
+	no_memory = true;
+	assert_int_equal(bpfring_sys_btf_modules(count_module, &all), -ENOMEM);
+	assert_int_equal(lowest_free_fd(), before);
+	no_memory = false;
+}
+
+static void the_name_of_types(void **state)
+{
+	int before = lowest_free_fd();
+	char name[64];
+
+	(void)state;
+	assert_int_equal(bpfring_sys_btf_name(4, name, sizeof(name)), -ENOENT);
+	set_answer(EPERM, 1);
+	assert_int_equal(bpfring_sys_btf_name(5, name, sizeof(name)), -EPERM);
+	assert_int_equal(answer.calls, 1);
+	assert_int_equal(bpfring_sys_btf_name(5, name, sizeof(name)), 0);
+	assert_int_equal(lowest_free_fd(), before);
 }
 
 int main(void)
@@ -403,6 +439,7 @@ int main(void)
 		cmocka_unit_test(memory_is_put_and_moved),
 		cmocka_unit_test(the_rest),
 		cmocka_unit_test(modules_with_types),
+		cmocka_unit_test(the_name_of_types),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
