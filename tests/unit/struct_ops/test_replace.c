@@ -240,6 +240,20 @@ static void test_unregister_after_others(void **state)
 	assert_string_equal(logged, "");
 }
 
+/* What is expected has to be known: a handle without a map is no condition, and none is meant. */
+static void test_expected_nothing(void **state)
+{
+	struct bpfring_struct_ops *expected = fake_handle(FD_MAP + 5);
+
+	(void)state;
+	bpfring_map_close(&expected->map);
+	assert_int_equal(replace(expected), -ENOENT);
+	assert_non_null(strstr(logged, "has no map"));
+	assert_int_equal(k.updates, 0);
+	assert_maps(1, 2, 1);
+	bpfring_struct_ops_close(expected);
+}
+
 static void test_unregister_unknown(void **state)
 {
 	(void)state;
@@ -346,6 +360,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_by_itself, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_unknown, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_freed, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_expected_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_overtaken, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_overtaken_by_the_same, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_overtaken_and_failed, setup, teardown),
