@@ -228,6 +228,7 @@ struct forked {
 	struct family f;
 	unsigned long fork_at; /* at which call of the callback */
 	unsigned long calls;
+	int result;    /* of the callback in the child */
 	pid_t child;   /* 0 in it */
 	int status;    /* how it ended: before its parent goes on */
 	uint64_t cons; /* position when it was forked */
@@ -243,10 +244,11 @@ static int fork_inside(void *ctx, const void *data, size_t size)
 		forked->cons = sim_ring_cons(forked->f.rig.r);
 		forked->child = fork();
 		assert_true(forked->child >= 0);
-		if (forked->child)
-			assert_int_equal(waitpid(forked->child, &forked->status, 0), forked->child);
-		else
+		if (!forked->child) {
 			bpfring_set_log(NULL);
+			return forked->result;
+		}
+		assert_int_equal(waitpid(forked->child, &forked->status, 0), forked->child);
 	}
 	return 0;
 }
@@ -277,10 +279,14 @@ static int go_on(struct forked *forked, int how)
  */
 static void a_child_that_returns_from_a_callback(void **state)
 {
+	static const int results[] = {0, 1, BPFRING_STOP, -EIO};
+
 	(void)state;
 	for (int how = 0; how < 3; how++) {
 		for (unsigned long at = 1; at <= 40; at += at < 3 ? 1 : 6) {
-			struct forked forked = {.fork_at = how == 1 ? 1 + at % 2 : at, .child = -1};
+			struct forked forked = {.fork_at = how == 1 ? 1 + at % 2 : at,
+						.result = results[at % ARRAY_SIZE(results)],
+						.child = -1};
 			int n;
 
 			family_open(&forked.f, false);
