@@ -201,7 +201,7 @@ static void nothing_is_done_twice(void **state)
 	assert_in_range(prog_runs - before, f->path == BPFRING_TASK_FALLBACK, 2);
 }
 
-/* A child that cannot bind again after the fork does so later, and nothing of its parent's is used. */
+/* A child that cannot bind again after the fork does so later, without what was its parent's. */
 static void a_child_fails_to_bind_again(void **state)
 {
 	static const char *const calls[] = {"elem_update", "prog_run_ctx", "elem_lookup", "mmap"};

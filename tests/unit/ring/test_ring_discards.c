@@ -241,7 +241,7 @@ static void arm_looks_past_them(void **state)
 	}
 }
 
-/* Somebody else has been past them, and past a record: that is no consumer beside which to go on. */
+/* Somebody else has taken them, and a record behind them: that is a second consumer. */
 static void taken_by_a_second_consumer(void **state)
 {
 	(void)state;
