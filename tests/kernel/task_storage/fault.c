@@ -11,7 +11,8 @@
 #include "base/sys.h"
 #include "base/sys_bpf.h"
 
-long fail_at = -1;     /* counts down; -1: none */
+long fail_at = -1; /* counts down; -1: none */
+int fail_with;
 const char *fail_only; /* NULL: any call counts */
 bool failed;
 long allocations;
@@ -56,7 +57,9 @@ int __wrap_bpfring_sys_prog_run_ctx(int fd, void *ctx, uint32_t size);
 int __wrap_bpfring_sys_prog_run_ctx(int fd, void *ctx, uint32_t size)
 {
 	prog_runs++;
-	return fails("prog_run_ctx") ? -EBUSY : __real_bpfring_sys_prog_run_ctx(fd, ctx, size);
+	if (fails("prog_run_ctx"))
+		return fail_with ? fail_with : -EBUSY;
+	return __real_bpfring_sys_prog_run_ctx(fd, ctx, size);
 }
 
 int __real_bpfring_sys_eventfd(void);

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 extern long fail_at;	      /* counts down; -1: none */
+extern int fail_with;	      /* 0: with an error of the call's own */
 extern const char *fail_only; /* calls of that name count; NULL: any */
 extern bool failed;
 extern long allocations;

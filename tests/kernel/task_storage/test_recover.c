@@ -162,6 +162,61 @@ static void what_passes_is_tried_again(void **state)
 	fail_only = NULL;
 }
 
+/* What a program says when it cannot make an element passes too; when it looks, that is an error. */
+static void no_memory_may_pass(void **state)
+{
+	struct fixture *f = *state;
+	void *mem;
+
+	if (f->path == BPFRING_TASK_UPTR)
+		skip_because("no program is run there");
+	bpfring_set_log(NULL);
+	fail_only = "prog_run_ctx";
+	fail_with = -ENOMEM;
+	fail_at = 1;
+	failed = false;
+	assert_int_equal(bpfring_task_storage_bind(f->ts, f->cell, &mem), 0);
+	assert_true(failed);
+	assert_int_equal(bpfring_task_storage_unbind(f->ts), 0);
+	fail_at = 0;
+	assert_int_equal(bpfring_task_storage_bind(f->ts, f->cell, &mem), -ENOMEM);
+	fail_at = -1;
+	fail_with = 0;
+	fail_only = NULL;
+	assert_int_equal(bpfring_task_storage_bind(f->ts, f->cell, &mem), 0);
+}
+
+static void *wait_unbound(void *arg)
+{
+	struct other *o = arg;
+
+	o->tid = gettid();
+	pthread_barrier_wait(&o->barrier);
+	pthread_barrier_wait(&o->barrier);
+	return NULL;
+}
+
+/* A thread that cannot be named is not tried again by its number alone. */
+static void no_descriptor_of_a_thread(void **state)
+{
+	const unsigned int weight = 7;
+	struct fixture *f = *state;
+	struct other o = {.f = f};
+	pthread_t thread;
+
+	if (!threads_have_pidfds())
+		skip_because("threads have no pidfds");
+	bpfring_set_log(NULL);
+	begin(&o, &thread, wait_unbound);
+	fail_only = "pidfd";
+	fail_at = 0;
+	assert_int_equal(bpfring_task_storage_set(f->ts, o.tid, 2, &weight, 4), -EMFILE);
+	fail_at = -1;
+	fail_only = NULL;
+	assert_int_equal(bpfring_task_storage_set(f->ts, o.tid, 2, &weight, 4), 0);
+	end(&o, thread);
+}
+
 /* What could not be read is not written over. */
 static void a_look_that_fails(void **state)
 {
@@ -253,6 +308,8 @@ static int run(void)
 		TEST(another_fails_to_bind_it),
 		TEST(a_move_that_failed_is_made_up_for),
 		TEST(what_passes_is_tried_again),
+		TEST(no_memory_may_pass),
+		TEST(no_descriptor_of_a_thread),
 		TEST(a_look_that_fails),
 		TEST(nothing_is_done_twice),
 		TEST(a_child_fails_to_bind_again),

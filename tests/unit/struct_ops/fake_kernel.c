@@ -69,6 +69,8 @@ int __wrap_bpfring_sys_read(int fd, void *buf, size_t size)
 
 	if (fd != FD_STATE && fd != FD_SCHEDULER + k.scheduler)
 		return -ENODEV; /* that scheduler is gone */
+	if (fd == FD_STATE && k.state_error)
+		return k.state_error;
 	snprintf(text, sizeof(text), "%s\n", fd == FD_STATE ? k.state : k.name);
 	if (size > strlen(text))
 		size = strlen(text);

@@ -33,6 +33,7 @@ enum {
 
 extern struct fake_kernel {
 	const char *state;	 /* of sched_ext, NULL: there is none */
+	int state_error;	 /* of reading it */
 	int scheduler;		 /* number of the one that runs, 0: none */
 	const char *name;	 /* its name */
 	uint32_t links[MAPS];	 /* the map in the link of that id */

@@ -240,6 +240,16 @@ static void test_unregister_after_others(void **state)
 	assert_string_equal(logged, "");
 }
 
+static void test_null(void **state)
+{
+	(void)state;
+	assert_int_equal(bpfring_struct_ops_register(NULL), -EINVAL);
+	assert_int_equal(bpfring_struct_ops_unregister(NULL), -EINVAL);
+	assert_int_equal(bpfring_struct_ops_replace(NULL, with, NULL), -EINVAL);
+	assert_int_equal(bpfring_struct_ops_replace(ops, NULL, NULL), -EINVAL);
+	assert_int_equal(k.updates, 0);
+}
+
 /* What is expected has to be known: a handle without a map is no condition, and none is meant. */
 static void test_expected_nothing(void **state)
 {
@@ -360,6 +370,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_by_itself, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_unknown, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_freed, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_null, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_expected_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_overtaken, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_overtaken_by_the_same, setup, teardown),
