@@ -162,7 +162,7 @@ static void what_passes_is_tried_again(void **state)
 	fail_only = NULL;
 }
 
-/* What a program says when it cannot make an element passes too; when it looks, that is an error. */
+/* A program that cannot make an element is tried again; one that cannot look at it is not. */
 static void no_memory_may_pass(void **state)
 {
 	struct fixture *f = *state;
