@@ -22,7 +22,8 @@ function(bpfring_add_test name)
 	add_executable(${name} ${arg_SOURCES})
 	target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/src ${arg_INCLUDES})
 	target_link_libraries(${name} PRIVATE
-		bpfring::static ${arg_BPF} ${arg_LIBRARIES} test_common PkgConfig::CMOCKA Threads::Threads)
+		bpfring::static ${arg_BPF} ${arg_LIBRARIES} test_common PkgConfig::CMOCKA
+		Threads::Threads)
 	bpfring_build_flags(${name})
 	add_test(NAME ${name} COMMAND ${name} ${arg_ARGS})
 	set_tests_properties(${name} PROPERTIES

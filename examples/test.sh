@@ -88,7 +88,7 @@ python)
 	"$work/$name" 0
 	await "^[0-9]+ +$name"
 	stop TERM
-	if "$(dirname "$0")/python/read_ring.py" "$pin.none" >"$work/out" 2>&1; then
+	if "$(dirname "$0")/python/read_ring.py" "${pin}none" >"$work/out" 2>&1; then
 		fail "no error without a pin"
 	fi
 	await "^read_ring.py: No such file or directory$"

@@ -5,7 +5,7 @@
 	sudo ./pin /sys/fs/bpf/events &	# or any program that pins a ring
 	sudo ./read_ring.py /sys/fs/bpf/events
 
-The functions that are inline in C are symbols of the library too, and none of them needs a callback.
+The functions that are inline in C are symbols of the library too, and none needs a callback.
 """
 import ctypes
 import os

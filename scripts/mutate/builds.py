@@ -17,7 +17,7 @@ CONFIGURE = [
     "-DCMAKE_C_FLAGS=-w",
     "-DBPFRING_WERROR=OFF",
     "-DCMAKE_C_COMPILER_LAUNCHER=ccache",
-    *(f"-DBPFRING_BUILD_{part}=OFF" for part in ("SHARED", "BENCH", "EXAMPLES", "TOOLS")),
+    *(f"-DBPFRING_BUILD_{part}=OFF" for part in ("SHARED", "COMPAT", "BENCH", "EXAMPLES", "TOOLS")),
 ]
 
 

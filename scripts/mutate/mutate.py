@@ -7,6 +7,7 @@ import fnmatch
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import time
 sys.dont_write_bytecode = True
 import sandbox
 from builds import Build, copy_tree
-from faults import faults_of
+from faults import SWAPS, faults_of
 
 EQUIVALENT = "tests/mutants-equivalent.txt"
 
@@ -40,6 +41,9 @@ FOLDERS = [
     ("src/base/*", ["base", "ring", "producer", "task_storage"]),
 ]
 
+# They call every public function.
+EVERYWHERE = ("kernel-null", "kernel-descriptors", "kernel-reasons")
+
 # Faults there could call BPF_LINK_UPDATE with the map that is already in the link, which panics
 # kernels up to now: they never run on the live kernel. guard.c stops what other faults may come to.
 NEVER_LIVE = [
@@ -51,6 +55,11 @@ NEVER_LIVE = [
     ("src/struct_ops/*", "*update*"),
     ("src/base/sys_struct_ops.c", "*link_update"),
 ]
+# Descriptors 0 to 2 are never ours (base/fd.h): 0 may stand on either side of a comparison. Not so
+# those of callers, which are in options and in files that see any.
+ANY_FD = ("src/base/fd.c", "src/base/sys*")
+OWN_FD = re.compile(r"(?<![\w>.])(?!opts\b|known\b|ret\b)(?:\w+(?:->|\.))*\w*fd (<|>=) 0\b")
+
 NEVER_LIVE_REASON = (
     "could update a link with the map that it has, which panics the kernel; unit tests only"
 )
@@ -134,6 +143,15 @@ def read_equivalent():
     return known
 
 
+def equivalent_by_rule(fault):
+    if matches(fault.path, ANY_FD):
+        return ""
+    for m in OWN_FD.finditer(fault.before):
+        if fault.before[: m.start(1)] + SWAPS[m[1]] + fault.before[m.end(1) :] == fault.after:
+            return "no descriptor of ours is 0"
+    return ""
+
+
 class Runner:
     def __init__(self, opts):
         self.opts, self.out = opts, os.path.abspath(opts.out)
@@ -158,6 +176,8 @@ class Runner:
 
     def fits(self, test, fault, build):
         folders = folders_of(fault.path)
+        if test.name in EVERYWHERE:
+            return not (self.opts.unit or never_live(fault)) and fault.kind != "order"
         # What of tests/stress is about which folder is in its name.
         at = (
             test.folder
@@ -266,11 +286,12 @@ class Runner:
     def one(self, fault, known):
         name = "\n".join([*fault.key, str(fault.nth)])
         entry = self.logged.get(name)
-        if fault.key in known:
+        reason = known.get(fault.key) or equivalent_by_rule(fault)
+        if reason:
             entry = {
                 "id": name,
                 "result": "equivalent",
-                "by": "listed: " + known[fault.key],
+                "by": "listed: " + reason,
                 "seconds": 0,
             }
         elif (
@@ -366,9 +387,9 @@ def main():
         with open(path, encoding="utf-8") as file:
             faults = faults_of(path, file.read())
         keys.update(f.key for f in faults)
+        random.Random(f"{opts.seed} {path}").shuffle(faults)
         faults = [f for f in faults if matches(f.kind, opts.kinds)]
         if faults and matches(path, opts.files):
-            random.Random(f"{opts.seed} {path}").shuffle(faults)
             queues[path] = faults
     for key in known.keys() - keys:
         print(f"{EQUIVALENT}: fits nothing any more: {' | '.join(key)}", file=sys.stderr)

@@ -100,7 +100,7 @@ int bpfring_ops_need_type(struct bpfring_struct_ops *ops)
 		err = bpfring_ops_read_type_ids(ops, &value_id, &btf_id);
 	if (err)
 		return err;
-	/* Ids of modules begin where the kernel's own end, so only modules can have the same ids. */
+	/* Ids of modules begin where the kernel's own end: only modules can share them. */
 	ops->type = bpfring_struct_ops_types_of_value(ops->types, value_id, module);
 	if (!ops->type && btf_id) {
 		err = bpfring_sys_btf_name(btf_id, module, sizeof(module));

@@ -39,7 +39,7 @@ static int copy_member(struct bpfring_struct_ops *ops, unsigned char *to, unsign
 		return -EINVAL;
 	}
 	if (member->kind != BPFRING_STRUCT_OPS_KIND_FUNCTION) {
-		memcpy(to, data + own.offset, own.size < member->size ? own.size : member->size);
+		memcpy(to, data + own.offset, member->size); /* and not another size */
 		return 0;
 	}
 	memcpy(&prog, data + own.offset, sizeof(void *));

@@ -5,8 +5,8 @@
  * what it has read before the other wrote. On the path UPTR the kernel does not even show what is
  * shared: there the first one must not write at all once the second one has.
  *
- * They see each other through locks on the inode that all anonymous files share, at bytes that the map
- * and the thread name:
+ * They see each other through locks on the inode that all anonymous files share, at bytes that the
+ * map and the thread name:
  * - PUBLISHED, of whoever writes the element while it exists. On the path UPTR the thread's process
  *   keeps it until it unbinds the thread, if it met MADE.
  * - MADE, of who made the element for another process and may write it again.

@@ -216,9 +216,8 @@ static void unbind_all(struct bpfring_task_storage *ts)
 			if (task_forked(ts)) {
 				b->has_cell = false; /* of the parent */
 			} else if (b->has_cell) {
-				b->is_self = false;
 				bpfring_task_end(ts, b);
-				continue;
+				continue; /* it may be there still, without a cell */
 			}
 			bpfring_task_drop(ts, b);
 		}

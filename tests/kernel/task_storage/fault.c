@@ -11,11 +11,13 @@
 #include "base/sys.h"
 #include "base/sys_bpf.h"
 
-long fail_at = -1;     /* counts down; -1: none */
+long fail_at = -1; /* counts down; -1: none */
+int fail_with;
 const char *fail_only; /* NULL: any call counts */
 bool failed;
 long allocations;
-unsigned long rcu_waits;
+unsigned int poison;
+unsigned long rcu_waits, prog_runs;
 
 static bool fails(const char *name)
 {
@@ -48,8 +50,17 @@ WRAP(elem_lookup, -EPERM, (int fd, const void *key, void *value), fd, key, value
 WRAP(elem_update, -ENOMEM, (int fd, const void *key, const void *value, uint64_t flags), fd, key,
      value, flags)
 WRAP(elem_delete, -EAGAIN, (int fd, const void *key), fd, key)
-WRAP(prog_run_ctx, -EBUSY, (int fd, void *ctx, uint32_t size), fd, ctx, size)
 WRAP(btf_by_id, -EPERM, (struct btf * *ret, uint32_t id), ret, id)
+
+int __real_bpfring_sys_prog_run_ctx(int fd, void *ctx, uint32_t size);
+int __wrap_bpfring_sys_prog_run_ctx(int fd, void *ctx, uint32_t size);
+int __wrap_bpfring_sys_prog_run_ctx(int fd, void *ctx, uint32_t size)
+{
+	prog_runs++;
+	if (fails("prog_run_ctx"))
+		return fail_with ? fail_with : -EBUSY;
+	return __real_bpfring_sys_prog_run_ctx(fd, ctx, size);
+}
 
 int __real_bpfring_sys_eventfd(void);
 int __wrap_bpfring_sys_eventfd(void);
@@ -78,7 +89,7 @@ void __wrap_bpfring_sys_free(void *mem)
 	 * nothing.
 	 */
 	for (size_t i = 0; mem && i < malloc_usable_size(mem); i++)
-		((volatile unsigned char *)mem)[i] = i % 2 ? 0x5a : 0;
+		((volatile unsigned char *)mem)[i] = (i + poison) % 2 ? 0x5a : 0;
 	__real_bpfring_sys_free(mem);
 }
 

@@ -6,9 +6,11 @@
 #include <stdbool.h>
 
 extern long fail_at;	      /* counts down; -1: none */
+extern int fail_with;	      /* 0: with an error of the call's own */
 extern const char *fail_only; /* calls of that name count; NULL: any */
 extern bool failed;
 extern long allocations;
-extern unsigned long rcu_waits;
+extern unsigned int poison; /* 0, 1: which bytes of freed memory are zero */
+extern unsigned long rcu_waits, prog_runs;
 
 #endif /* TASK_FAULT_H */

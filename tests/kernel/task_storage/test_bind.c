@@ -4,6 +4,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <pthread.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -101,6 +102,33 @@ static void keeps_other_members(void **state)
 	assert_int_equal(cell->sum, 5);
 }
 
+static void *set_one_member(void *arg)
+{
+	const unsigned long long before = 3;
+	struct fixture *f = arg;
+	unsigned int w = 5;
+
+	if (bpfring_task_storage_set(f->ts, 0, 0, &before, 8) ||
+	    bpfring_task_storage_get(f->ts, 0, 2, &w, 4))
+		return "error";
+	return w ? "not zero" : NULL;
+}
+
+/* What is set first makes the element; all else in it is zero, whatever other threads have. */
+static void other_members_are_zero(void **state)
+{
+	const unsigned int weight = 77;
+	struct fixture *f = *state;
+	pthread_t thread;
+	void *wrong;
+
+	bind_cell(f);
+	assert_int_equal(bpfring_task_storage_set(f->ts, 0, 2, &weight, 4), 0);
+	assert_int_equal(pthread_create(&thread, NULL, set_one_member, f), 0);
+	pthread_join(thread, &wrong);
+	assert_null(wrong);
+}
+
 /* Two libraries in one process: one handle, one cell for a thread. */
 static void one_handle_per_map(void **state)
 {
@@ -158,8 +186,9 @@ static int run(void)
 {
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
-		TEST(shares_memory),	   TEST(unbind_ends_it),     TEST(describes_members),
-		TEST(keeps_other_members), TEST(one_handle_per_map), TEST(close_unbinds),
+		TEST(shares_memory),	   TEST(unbind_ends_it),	 TEST(describes_members),
+		TEST(keeps_other_members), TEST(other_members_are_zero), TEST(one_handle_per_map),
+		TEST(close_unbinds),
 	};
 	/* on the other path the kernel does not show what is in the element */
 	const struct CMUnitTest fallback_tests[] = {TEST(stale_element_is_not_followed)};

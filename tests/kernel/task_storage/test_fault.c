@@ -150,6 +150,30 @@ static void every_call_fails_in_turn(void **state)
 	task_test_bpf__destroy(second);
 }
 
+/* The table of names outlives what was opened for it, but not the handle. */
+static void names_leave_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct bpfring_task_storage *ts;
+	struct bpfring_names *names;
+	long before = allocations;
+	int fds = open_fds(), name;
+	void *value;
+
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(bpfring_task_storage_open_object(&ts, f->skel->obj, "named", NULL),
+				 0);
+		assert_int_equal(bpfring_names_open(&names, ts), 0);
+		name = bpfring_names_declare(names, "lib.one", 8);
+		assert_true(name >= 0);
+		assert_int_equal(bpfring_names_bind(names, name, &value), 0);
+		bpfring_names_close(names);
+		bpfring_task_storage_close(ts);
+		assert_int_equal(allocations, before);
+		assert_int_equal(open_fds(), fds);
+	}
+}
+
 static void *bind_and_end(void *arg)
 {
 	bind_cell(arg);
@@ -186,6 +210,7 @@ static int run(void)
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 		TEST(every_call_fails_in_turn),
+		TEST(names_leave_nothing),
 		TEST(reuse_waits_for_rcu),
 	};
 

@@ -332,6 +332,15 @@ static void members_that_are_none(void **state)
 	opts.owner_fd = bpf_map__fd(skel->maps.store_owner);
 	assert_int_equal(bpfring_task_storage_open(&ts, fd, &opts), -EINVAL);
 	logged("needs owner_fd and slot_fds");
+	assert_int_equal(bpfring_task_storage_find(f->ts, "cell", 1), -ERANGE);
+	logged("bytes in the BPF program, 1 here");
+	assert_int_equal(bpfring_task_storage_find(f->ts, "nothing", 1), -ENOENT);
+	logged("has no member 'nothing'");
+	opts.flags = 1U << 31 | BPFRING_TASK_NODUMP;
+	assert_int_equal(bpfring_task_storage_open(&ts, bpf_map__fd(skel->maps.store), &opts),
+			 -EINVAL);
+	logged("unknown flags 0x80000000 or packing 0");
+	opts.flags = 0;
 	opts.slot_fds = slots;
 	assert_int_equal(bpfring_task_storage_open(&ts, fd, &opts), -EBADF);
 	logged("slot_fds[0] is -1");

@@ -6,10 +6,12 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "fixture.h"
@@ -41,6 +43,8 @@ struct sharer {
 	struct fixture *f;
 	pthread_barrier_t barrier;
 	unsigned int seen;
+	pid_t tid;
+	int error;
 };
 
 /* A second thread, which does nothing by itself. */
@@ -322,6 +326,91 @@ static void a_newer_value(void **state)
 	assert_true(word == before);
 }
 
+/* By descriptors the arrays come in the order of the new map's members, which is another. */
+static void by_descriptors(void **state)
+{
+	struct fixture *f = *state;
+	struct longer_bpf *longer = load_longer(f);
+	const int slots[] = {bpf_map__fd(longer->maps.store_small),
+			     bpf_map__fd(longer->maps.store_cell)};
+	struct task_cell_test *cell = bind_cell(f);
+	BPFRING_OPTS(bpfring_task_storage_opts, opts);
+	void *small;
+
+	assert_int_equal(bpfring_task_storage_bind(f->ts, f->small, &small), 0);
+	if (f->path == BPFRING_TASK_PATH_FALLBACK) {
+		opts.owner_fd = bpf_map__fd(longer->maps.store_owner);
+		opts.bind_fd = bpf_program__fd(longer->progs.store_bind);
+		opts.grace_fd = bpf_map__fd(longer->maps.store_grace);
+		opts.slot_fds = slots;
+	}
+	assert_int_equal(
+		bpfring_task_storage_replace(f->ts, bpf_map__fd(longer->maps.store), &opts), 1);
+	assert_ptr_equal(bind_cell(f), cell);
+	cell->a = 3;
+	cell->b = 4;
+	fixture_look();
+	assert_int_equal(cell->sum, 3004);
+	assert_true(((struct task_small_test *)small)->hits >= 100);
+	assert_int_equal(bpfring_task_storage_replace_object(f->ts, f->skel->obj, "store"), 1);
+	still_shared(f, cell, 7);
+	longer_bpf__destroy(longer);
+}
+
+static void *share_weight(void *arg)
+{
+	const unsigned int weight = 99;
+	struct sharer *s = arg;
+
+	bind_cell(s->f);
+	assert_int_equal(bpfring_task_storage_set(s->f->ts, 0, 2, &weight, 4), 0);
+	s->tid = gettid();
+	pthread_barrier_wait(&s->barrier);
+	pthread_barrier_wait(&s->barrier);
+	s->error = bpfring_task_storage_get(s->f->ts, 0, 2, &s->seen, 4);
+	return NULL;
+}
+
+/*
+ * Threads whose element somebody has deleted get one in the new map, and not with what others had.
+ */
+static void elements_that_are_gone(void **state)
+{
+	enum { THREADS = 6 };
+	struct fixture *f = *state;
+	struct sharer sharers[THREADS];
+	pthread_t threads[THREADS];
+	struct longer_bpf *longer;
+
+	if (!threads_have_pidfds())
+		skip_because("threads have no pidfds");
+	longer = load_longer(f);
+	for (int i = 0; i < THREADS; i++) {
+		sharers[i] = (struct sharer){.f = f};
+		pthread_barrier_init(&sharers[i].barrier, NULL, 2);
+		assert_int_equal(pthread_create(&threads[i], NULL, share_weight, &sharers[i]), 0);
+		pthread_barrier_wait(&sharers[i].barrier);
+		if (i % 2) {
+			int pidfd = (int)syscall(SYS_pidfd_open, sharers[i].tid, O_EXCL);
+
+			assert_true(pidfd >= 0);
+			assert_int_equal(
+				bpf_map_delete_elem(bpf_map__fd(f->skel->maps.store), &pidfd), 0);
+			close(pidfd);
+		}
+	}
+	assert_int_equal(bpfring_task_storage_replace_object(f->ts, longer->obj, "store"), THREADS);
+	for (int i = 0; i < THREADS; i++) {
+		pthread_barrier_wait(&sharers[i].barrier);
+		pthread_join(threads[i], NULL);
+		pthread_barrier_destroy(&sharers[i].barrier);
+		assert_int_equal(sharers[i].error, 0);
+		assert_int_equal(sharers[i].seen, i % 2 ? 0 : 99);
+	}
+	assert_int_equal(bpfring_task_storage_replace_object(f->ts, f->skel->obj, "store"), 0);
+	longer_bpf__destroy(longer);
+}
+
 /* One more named value, and the others elsewhere. */
 static void a_newer_value_with_names(void **state)
 {
@@ -364,6 +453,8 @@ static int run(void)
 		TEST(a_map_that_was_reused_under_a_pin),
 		TEST(onto_a_map_of_another_handle),
 		TEST(a_newer_value),
+		TEST(by_descriptors),
+		TEST(elements_that_are_gone),
 		TEST(a_newer_value_with_names),
 	};
 

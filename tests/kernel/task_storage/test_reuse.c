@@ -77,6 +77,21 @@ static void a_thread_that_vanishes(void **state)
 	assert_int_equal(stats_of(f).bound, 0);
 }
 
+/* There is nothing wrong with that, and nothing to be said. */
+static void closed_after_a_thread_vanished(void **state)
+{
+	struct fixture *f = *state;
+	struct life l = {.f = f};
+
+	skip_if_sanitized();
+	run_to_its_end(&l, bind_and_vanish);
+	catch_logs();
+	log_forget();
+	bpfring_task_storage_close(f->ts);
+	f->ts = NULL;
+	assert_string_equal(log_text(), "");
+}
+
 static pthread_key_t late;
 static struct fixture *late_fixture;
 
@@ -357,6 +372,7 @@ static int run(void)
 {
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
+		TEST(closed_after_a_thread_vanished),
 		TEST(a_thread_that_vanishes),
 		TEST(a_bind_in_another_destructor),
 		TEST(another_thread_with_its_number),

@@ -18,6 +18,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/fd.h"
+#include "base/sys_errno.h"
 #include "unit.h"
 
 #define SEC 1000000000LL
@@ -302,6 +304,63 @@ static void memory(void **state)
 	bpfring_sys_munmap(page, size);
 }
 
+/* A number of the line of /proc/PID/stat, behind a name that may hold anything. */
+static void when_a_process_began(void **state)
+{
+	static const struct {
+		const char *text;
+		int err;
+		uint64_t started;
+	} cases[] = {
+		{"1 (a) S 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 2200 23 24\n", 0, 2200},
+		{"1 (a b) c) 3 S) S 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23\n", 0,
+		 22},
+		{"1 (a) S 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21\n", -EINVAL, 0},
+		{"1 (a) S 4\n", -EINVAL, 0},
+		{"nothing of the kind", -EINVAL, 0},
+		{"", -EINVAL, 0},
+	};
+	char path[] = "/tmp/bpfring-unit-XXXXXX";
+	int fd = mkstemp(path);
+	uint64_t started;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		const size_t size = strlen(cases[i].text);
+
+		assert_int_equal(ftruncate(fd, 0), 0);
+		assert_int_equal(pwrite(fd, cases[i].text, size, 0), size);
+		started = 0;
+		assert_int_equal(bpfring_sys_started(path, &started), cases[i].err);
+		assert_true(started == cases[i].started);
+	}
+	close(fd);
+	unlink(path);
+	assert_int_equal(bpfring_sys_started(path, &started), -ENOENT);
+	assert_int_equal(bpfring_sys_started("/proc/self/stat", &started), 0);
+	assert_true(started > 0);
+}
+
+/* As much as fits, with an end. */
+static void a_buffer_for_fdinfo(void **state)
+{
+	char text[512], some[512];
+	int whole = bpfring_fdinfo_read(STDIN_FILENO, text, sizeof(text));
+
+	(void)state;
+	assert_in_range(whole, 8, sizeof(text) - 1);
+	assert_int_equal(strlen(text), whole);
+	for (size_t size = 1; size < 8; size++) {
+		memset(some, 'x', sizeof(some));
+		assert_int_equal(bpfring_fdinfo_read(STDIN_FILENO, some, size), size - 1);
+		assert_memory_equal(some, text, size - 1);
+		assert_int_equal(some[size - 1], '\0');
+		assert_int_equal(some[size], 'x');
+	}
+	strcpy(text, "x");
+	assert_true(bpfring_fdinfo_read(-1, text, sizeof(text)) < 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -316,6 +375,8 @@ int main(void)
 		cmocka_unit_test(waiting_for_a_word),
 		cmocka_unit_test(clocks_and_numbers),
 		cmocka_unit_test(memory),
+		cmocka_unit_test(when_a_process_began),
+		cmocka_unit_test(a_buffer_for_fdinfo),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,7 +4,9 @@
 #include "base/sys_bpf.h"
 
 #include <bpf/bpf.h>
+#include <dirent.h>
 #include <errno.h>
+#include <linux/capability.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -75,6 +77,41 @@ int __wrap_bpf_link_update(int fd, int map_fd, const struct bpf_link_update_opts
 	assert_int_equal(map_fd, 4);
 	last_update = *opts;
 	return answer_now();
+}
+
+static struct bpf_prog_load_opts last_program;
+
+int __wrap_bpf_prog_load(enum bpf_prog_type type, const char *name, const char *license,
+			 const struct bpf_insn *insns, size_t count,
+			 struct bpf_prog_load_opts *opts);
+int __wrap_bpf_prog_load(enum bpf_prog_type type, const char *name, const char *license,
+			 const struct bpf_insn *insns, size_t count,
+			 struct bpf_prog_load_opts *opts)
+{
+	assert_int_equal(type, BPF_PROG_TYPE_STRUCT_OPS);
+	assert_non_null(name);
+	assert_string_equal(license, "GPL"); /* struct_ops want it */
+	assert_int_equal(count, 2);
+	assert_int_equal(insns[1].code, BPF_JMP | BPF_EXIT);
+	last_program = *opts;
+	return answer_now();
+}
+
+static bool no_memory;
+
+DIR *__real_fdopendir(int fd);
+DIR *__wrap_fdopendir(int fd);
+DIR *__wrap_fdopendir(int fd)
+{
+	return no_memory ? NULL : __real_fdopendir(fd);
+}
+
+/* Types that are there have the id 5. */
+int __wrap_bpf_btf_get_fd_by_id(__u32 id);
+int __wrap_bpf_btf_get_fd_by_id(__u32 id)
+{
+	errno = ENOENT;
+	return id == 5 ? dup(STDOUT_FILENO) : -1;
 }
 
 static void set_answer(int error, unsigned int times)
@@ -165,6 +202,70 @@ static void a_link_is_updated_only_if_it_has_what_is_expected(void **state)
 	assert_int_equal(last_update.old_prog_fd, 0);
 	set_answer(EPERM, 1);
 	assert_int_equal(bpfring_sys_link_update(3, 4, 5), -EPERM);
+}
+
+static void an_operation_is_named_by_its_type_and_number(void **state)
+{
+	(void)state;
+	set_answer(EPERM, 1);
+	assert_int_equal(bpfring_sys_prog_load_empty(BPF_PROG_TYPE_STRUCT_OPS, 77, 5), -EPERM);
+	assert_int_equal(last_program.attach_btf_id, 77);
+	assert_int_equal(last_program.expected_attach_type, 5);
+}
+
+static int keep_only(uint64_t caps)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[2] = {{0}};
+
+	for (int i = 0; i < 2; i++)
+		data[i].effective = data[i].permitted = (uint32_t)(caps >> 32 * i);
+	return (int)syscall(SYS_capset, &header, data);
+}
+
+#define CAP(name) (1ULL << (name))
+
+/* CAP_SYS_ADMIN includes the two that were taken out of it. */
+static void capabilities(void **state)
+{
+	static const struct {
+		uint64_t caps;
+		bool bpf, perfmon;
+	} cases[] = {
+		{0, false, false},
+		{CAP(CAP_BPF), true, false},
+		{CAP(CAP_PERFMON), false, true},
+		{CAP(CAP_BPF) | CAP(CAP_PERFMON), true, true},
+		{CAP(CAP_SYS_ADMIN), true, true},
+		{~(CAP(CAP_SYS_ADMIN) | CAP(CAP_BPF) | CAP(CAP_PERFMON)) & 0x1ffffffffffULL, false,
+		 false},
+	};
+	char path[64] = "";
+	const bool first = readlink("/proc/self/ns/user", path, sizeof(path) - 1) > 0 &&
+			   !strcmp(path, "user:[4026531837]");
+
+	(void)state;
+	if (*path)
+		assert_int_equal(bpfring_sys_privileges().user_namespace, !first);
+	for (unsigned int i = 0; i < ARRAY_SIZE(cases); i++) {
+		int status;
+		pid_t child = fork();
+
+		if (!child) {
+			struct privileges p;
+
+			if (keep_only(cases[i].caps))
+				_exit(77); /* has not got them */
+			p = bpfring_sys_privileges();
+			_exit(p.bpf != cases[i].bpf || p.perfmon != cases[i].perfmon);
+		}
+		waitpid(child, &status, 0);
+		assert_true(WIFEXITED(status));
+		if (WEXITSTATUS(status) == 77 && cases[i].caps)
+			print_message("case %u: not without these capabilities\n", i);
+		else if (status)
+			fail_msg("case %u", i);
+	}
 }
 
 static void *end_at_once(void *tid)
@@ -306,6 +407,24 @@ static void modules_with_types(void **state)
 	assert_int_equal(err, all.count ? -ECANCELED : 0);
 	assert_int_equal(first.count, all.count ? 1 : 0);
 	assert_int_equal(lowest_free_fd(), before);
+	no_memory = true;
+	assert_int_equal(bpfring_sys_btf_modules(count_module, &all), -ENOMEM);
+	assert_int_equal(lowest_free_fd(), before);
+	no_memory = false;
+}
+
+static void the_name_of_types(void **state)
+{
+	int before = lowest_free_fd();
+	char name[64];
+
+	(void)state;
+	assert_int_equal(bpfring_sys_btf_name(4, name, sizeof(name)), -ENOENT);
+	set_answer(EPERM, 1);
+	assert_int_equal(bpfring_sys_btf_name(5, name, sizeof(name)), -EPERM);
+	assert_int_equal(answer.calls, 1);
+	assert_int_equal(bpfring_sys_btf_name(5, name, sizeof(name)), 0);
+	assert_int_equal(lowest_free_fd(), before);
 }
 
 int main(void)
@@ -314,10 +433,13 @@ int main(void)
 		cmocka_unit_test(a_race_for_an_element_is_tried_again),
 		cmocka_unit_test(what_the_kernel_does_not_say_is_zero),
 		cmocka_unit_test(a_link_is_updated_only_if_it_has_what_is_expected),
+		cmocka_unit_test(an_operation_is_named_by_its_type_and_number),
+		cmocka_unit_test(capabilities),
 		cmocka_unit_test(threads_and_processes),
 		cmocka_unit_test(memory_is_put_and_moved),
 		cmocka_unit_test(the_rest),
 		cmocka_unit_test(modules_with_types),
+		cmocka_unit_test(the_name_of_types),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include <unwind.h>
 
+#include "producer/producer.h"
 #include "producer_rig.h"
 
 UNWINDS_STACKS
@@ -62,7 +63,13 @@ static int leave(void *ctx)
 	case EXIT:
 		pthread_exit(NULL);
 	case FORK:
+		/* another thread may have it, which is not there in the child */
+		pthread_mutex_lock(&p->queue.lock);
 		hook.in_child = !fork();
+		if (hook.in_child)
+			alarm(20);
+		else
+			pthread_mutex_unlock(&p->queue.lock);
 		break;
 	case CLOSE:
 		bpfring_producer_close(p);

@@ -181,6 +181,26 @@ static void a_batch_is_published_in_one_step(void **state)
 	done();
 }
 
+/* A sample as large as the ring: there is just enough space for it. */
+static void armed_for_all_there_is(void **state)
+{
+	void *data;
+
+	(void)state;
+	open_for_threads(NULL);
+	assert_true(bpfring_producer_fd(p) >= 0);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(bpfring_producer_arm(p, PAGE - 8), 1);
+		assert_int_equal(bpfring_producer_reserve(p, 8, &data), 0);
+		assert_int_equal(bpfring_producer_arm(p, PAGE - 8), 0);
+		assert_int_equal(bpfring_producer_arm(p, PAGE - 16 - 8), 1);
+		assert_int_equal(bpfring_producer_arm(p, PAGE - 16 - 8 + 1), 0);
+		assert_int_equal(bpfring_producer_submit(p, data), 0);
+		assert_int_equal(sim_drain(r, NULL, NULL, 0), 1);
+	}
+	done();
+}
+
 static void after_close(void **state)
 {
 	struct bpfring_sample batch = {.size = 8};
@@ -253,6 +273,7 @@ int main(void)
 		rig_test(batches_that_do_not_fit),
 		rig_test(batches_that_may_not_be_ended),
 		rig_test(a_batch_is_published_in_one_step),
+		rig_test(armed_for_all_there_is),
 		rig_test(after_close),
 		rig_test(descriptors_that_fail),
 	};

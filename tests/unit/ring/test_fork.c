@@ -228,6 +228,7 @@ struct forked {
 	struct family f;
 	unsigned long fork_at; /* at which call of the callback */
 	unsigned long calls;
+	int result;    /* of the callback in the child */
 	pid_t child;   /* 0 in it */
 	int status;    /* how it ended: before its parent goes on */
 	uint64_t cons; /* position when it was forked */
@@ -243,10 +244,11 @@ static int fork_inside(void *ctx, const void *data, size_t size)
 		forked->cons = sim_ring_cons(forked->f.rig.r);
 		forked->child = fork();
 		assert_true(forked->child >= 0);
-		if (forked->child)
-			assert_int_equal(waitpid(forked->child, &forked->status, 0), forked->child);
-		else
+		if (!forked->child) {
 			bpfring_set_log(NULL);
+			return forked->result;
+		}
+		assert_int_equal(waitpid(forked->child, &forked->status, 0), forked->child);
 	}
 	return 0;
 }
@@ -277,10 +279,14 @@ static int go_on(struct forked *forked, int how)
  */
 static void a_child_that_returns_from_a_callback(void **state)
 {
+	static const int results[] = {0, 1, BPFRING_STOP, -EIO};
+
 	(void)state;
 	for (int how = 0; how < 3; how++) {
 		for (unsigned long at = 1; at <= 40; at += at < 3 ? 1 : 6) {
-			struct forked forked = {.fork_at = how == 1 ? 1 + at % 2 : at, .child = -1};
+			struct forked forked = {.fork_at = how == 1 ? 1 + at % 2 : at,
+						.result = results[at % ARRAY_SIZE(results)],
+						.child = -1};
 			int n;
 
 			family_open(&forked.f, false);
@@ -466,6 +472,64 @@ static void a_child_that_comes_back_from_a_callback(void **state)
 	}
 }
 
+struct ready {
+	struct bpfring_loop *loop;
+	int fds[2], calls;
+	int result; /* of the child */
+	pid_t child;
+};
+
+static int fork_at_the_first(void *ctx, int fd, uint32_t events)
+{
+	struct ready *ready = ctx;
+	uint64_t count;
+
+	(void)events;
+	if (read(fd, &count, sizeof(count)) != sizeof(count))
+		return -EIO;
+	if (ready->calls++)
+		return 0;
+	ready->child = fork();
+	if (ready->child)
+		return 0;
+	alarm(20);
+	bpfring_set_log(NULL);
+	return ready->result;
+}
+
+/* Both descriptors are ready, and no ring is there: only the parent goes on to the second. */
+static void a_child_calls_no_further_descriptor(void **state)
+{
+	static const int results[] = {0, 1, BPFRING_STOP, -EIO};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(results); i++) {
+		struct ready ready = {.result = results[i]};
+		int err, status;
+
+		assert_int_equal(bpfring_loop_new(&ready.loop, NULL), 0);
+		for (int k = 0; k < 2; k++) {
+			ready.fds[k] = eventfd(1, EFD_CLOEXEC);
+			assert_int_equal(bpfring_loop_add_fd(ready.loop, ready.fds[k], EPOLLIN,
+							     fork_at_the_first, &ready),
+					 0);
+		}
+		err = bpfring_loop_poll(ready.loop, 0);
+		if (!ready.child)
+			_exit(ready.calls == 1 && (err == -ECHILD || err == results[i]) &&
+					      err < 0 && bpfring_loop_poll(ready.loop, 0) == -ECHILD
+				      ? 0
+				      : 1);
+		assert_int_equal(err, 0);
+		assert_int_equal(ready.calls, 2);
+		assert_int_equal(waitpid(ready.child, &status, 0), ready.child);
+		assert_int_equal(status, 0);
+		bpfring_loop_free(ready.loop);
+		close(ready.fds[0]);
+		close(ready.fds[1]);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -476,6 +540,7 @@ int main(void)
 		rig_test(a_child_that_returns_from_a_callback),
 		rig_test(forked_beside_a_thread_that_is_in_it),
 		rig_test(a_child_that_comes_back_from_a_callback),
+		rig_test(a_child_calls_no_further_descriptor),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

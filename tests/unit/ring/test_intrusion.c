@@ -271,6 +271,12 @@ static void a_pile_after_work_elsewhere(void **state)
 	put_number(s.rig.r, 2002);
 	sim_clock_advance(20 * USEC);
 	assert_int_equal(bpfring_loop_poll(s.loop, 0), 0);
+	for (uint64_t i = 2003; i < 2200; i++)
+		put_number(s.rig.r, i);
+	for (int i = 0; i < 5; i++)
+		assert_int_equal(bpfring_loop_poll(s.loop, 0), 0);
+	sim_clock_advance(20 * USEC);
+	assert_int_equal(bpfring_loop_poll(s.loop, 0), 198);
 	scene_close(&s);
 }
 

@@ -358,6 +358,22 @@ static void closed_before_it_jumped(void **state)
 	}
 }
 
+/* Taken out of its loop behind a callback that was left: what that was given is given back. */
+static void removed_after_it_jumped(void **state)
+{
+	(void)state;
+	for (enum place place = POLL; place <= DISPATCH; place++) {
+		struct scene s;
+
+		scene_open(&s, place, BY_LONGJMP);
+		assert_true(left(BY_LONGJMP, call, &s));
+		assert_int_equal(bpfring_loop_remove(s.l, s.rig.c), 0);
+		assert_true(s.next > 0);
+		assert_int_equal(sim_ring_cons(s.rig.r), 16 * s.next);
+		scene_close(&s);
+	}
+}
+
 /* What is held by a peek is not what a callback was given. */
 static void held_while_a_snapshot_is_left(void **state)
 {
@@ -748,6 +764,7 @@ int main(void)
 		rig_test(every_way_out_of_every_call),
 		rig_test(removed_or_closed_before),
 		rig_test(closed_before_it_jumped),
+		rig_test(removed_after_it_jumped),
 		rig_test(held_while_a_snapshot_is_left),
 		rig_test(left_many_times),
 		rig_test(edges_are_not_lost),

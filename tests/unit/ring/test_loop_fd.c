@@ -234,6 +234,24 @@ static void a_tick(void **state)
 	rig_close(&rig);
 }
 
+/* The first one is as far away as the others. */
+static void no_tick_before_its_time(void **state)
+{
+	BPFRING_OPTS(bpfring_loop_opts, opts, .tick_ns = 3600000 * MSEC);
+	struct bpfring_loop *l = NULL;
+	struct outer outer;
+	struct rig rig;
+
+	(void)state;
+	rig_open(&rig, PAGE, NULL, 0);
+	assert_int_equal(bpfring_loop_new(&l, &opts), 0);
+	outer_open(&outer, EPOLL_LEVEL, bpfring_loop_fd(l));
+	assert_int_equal(outer_wait(&outer, rig.r, 5), 0);
+	close(outer.epoll_fd);
+	bpfring_loop_free(l);
+	rig_close(&rig);
+}
+
 static int leave_unread(void *ctx, int fd, uint32_t events)
 {
 	(void)fd, (void)events;
@@ -306,13 +324,10 @@ static void a_timer_that_fails(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		rig_test(no_descriptor_while_spinning),
-		rig_test(readable_only_when_there_is_work),
-		rig_test(work_left_by_a_budget),
-		rig_test(descriptors_wakes_and_stops),
-		rig_test(a_busy_head_does_not_spin),
-		rig_test(a_tick),
-		rig_test(what_stays_ready),
+		rig_test(no_descriptor_while_spinning), rig_test(readable_only_when_there_is_work),
+		rig_test(work_left_by_a_budget),	rig_test(descriptors_wakes_and_stops),
+		rig_test(a_busy_head_does_not_spin),	rig_test(a_tick),
+		rig_test(no_tick_before_its_time),	rig_test(what_stays_ready),
 		rig_test(a_timer_that_fails),
 	};
 

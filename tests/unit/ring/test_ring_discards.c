@@ -241,6 +241,64 @@ static void arm_looks_past_them(void **state)
 	}
 }
 
+/* Somebody else has taken them, and a record behind them: that is a second consumer. */
+static void taken_by_a_second_consumer(void **state)
+{
+	(void)state;
+	for_each_start(s)
+	{
+		struct sim_ring *r = ring_new(PAGE, s);
+		struct bpfring_record record;
+		struct bpfring_ring one, two;
+
+		init(&one, r);
+		assert_int_equal(put(r, 8), 1);
+		assert_int_equal(drain(&one), 1);
+		init(&two, r);
+		for (int i = 0; i < 20; i++)
+			assert_int_equal(put_discarded(r, 8), 1);
+		assert_int_equal(put(r, 8), 1);
+		assert_int_equal(drain(&two), 1);
+		for (int i = 0; i < 3; i++) {
+			assert_int_equal(bpfring_ring_peek(&one, &record), -EBUSY);
+			assert_int_equal(ring_word(r, one.released), ring_word(r, s->pos + 16));
+			assert_int_equal(one.pos, one.released);
+			assert_int_equal(one.discards, 0);
+		}
+		assert_int_equal(sim_ring_cons(r), sim_ring_prod(r));
+		sim_ring_free(r);
+	}
+}
+
+/* A new consumer, where another of this library was, leaves them to that one the first time. */
+static void left_to_the_consumer_before(void **state)
+{
+	(void)state;
+	for_each_start(s)
+	{
+		struct sim_ring *r = ring_new(PAGE, s);
+		const uint64_t start = ring_word(r, s->pos + 16);
+		struct bpfring_record record;
+		struct bpfring_ring one, two;
+
+		init(&one, r);
+		assert_int_equal(put(r, 8), 1);
+		assert_int_equal(drain(&one), 1);
+		init(&two, r);
+		for (int i = 0; i < 3; i++)
+			assert_int_equal(put_discarded(r, 8), 1);
+		assert_int_equal(bpfring_ring_peek(&two, &record), 0);
+		assert_int_equal(sim_ring_cons(r), start);
+		assert_int_equal(ring_word(r, two.released), start);
+		assert_int_equal(two.pos, two.released);
+		assert_int_equal(two.discards, 0);
+		assert_int_equal(bpfring_ring_peek(&two, &record), 0);
+		assert_int_equal(sim_ring_cons(r), sim_ring_prod(r));
+		assert_int_equal(two.discards, 3);
+		sim_ring_free(r);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -251,6 +309,8 @@ int main(void)
 		cmocka_unit_test(a_long_row_is_given_back_in_parts),
 		cmocka_unit_test(quiet_behind_discards),
 		cmocka_unit_test(arm_looks_past_them),
+		cmocka_unit_test(taken_by_a_second_consumer),
+		cmocka_unit_test(left_to_the_consumer_before),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,6 +18,40 @@ int fake_fd(int fd)
 	return fd;
 }
 
+void *__real_bpfring_sys_alloc(size_t size);
+void *__wrap_bpfring_sys_alloc(size_t size);
+void *__wrap_bpfring_sys_alloc(size_t size)
+{
+	k.blocks++;
+	return __real_bpfring_sys_alloc(size);
+}
+
+void __real_bpfring_sys_free(void *mem);
+void __wrap_bpfring_sys_free(void *mem);
+void __wrap_bpfring_sys_free(void *mem)
+{
+	k.blocks -= mem != NULL;
+	__real_bpfring_sys_free(mem);
+}
+
+int64_t __wrap_bpfring_sys_now(void);
+int64_t __wrap_bpfring_sys_now(void)
+{
+	return k.now;
+}
+
+void __wrap_bpfring_sys_sleep(int64_t ns);
+void __wrap_bpfring_sys_sleep(int64_t ns)
+{
+	assert_true(ns > 0);
+	k.now += ns;
+	k.sleeps++;
+	if (ns > k.longest_sleep)
+		k.longest_sleep = ns;
+	if (k.at_sleep)
+		k.at_sleep();
+}
+
 int __wrap_bpfring_sys_open(const char *path);
 int __wrap_bpfring_sys_open(const char *path)
 {
@@ -35,6 +69,8 @@ int __wrap_bpfring_sys_read(int fd, void *buf, size_t size)
 
 	if (fd != FD_STATE && fd != FD_SCHEDULER + k.scheduler)
 		return -ENODEV; /* that scheduler is gone */
+	if (fd == FD_STATE && k.state_error)
+		return k.state_error;
 	snprintf(text, sizeof(text), "%s\n", fd == FD_STATE ? k.state : k.name);
 	if (size > strlen(text))
 		size = strlen(text);
@@ -167,6 +203,8 @@ int __wrap_bpfring_sys_value_lookup(int fd, void *ret)
 	char *value = ret;
 	int id = fd - FD_MAP;
 
+	if (k.value_error)
+		return k.value_error;
 	memset(value, 0, VALUE_SIZE);
 	memcpy(value, &k.refcnts[id], sizeof(k.refcnts[id]));
 	memcpy(value + STATE_OFFSET, &k.states[id], sizeof(k.states[id]));
@@ -259,6 +297,8 @@ void fake_shutdown(void)
 {
 	bpfring_struct_ops_types_free(types);
 	btf__free(btf);
+	assert_int_equal(k.open, 0);
+	assert_int_equal(k.blocks, 0);
 }
 
 struct bpfring_struct_ops *fake_handle(int fd)

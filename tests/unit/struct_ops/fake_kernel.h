@@ -35,6 +35,7 @@ enum {
 
 extern struct fake_kernel {
 	const char *state;	 /* of sched_ext, NULL: there is none */
+	int state_error;	 /* of reading it */
 	int scheduler;		 /* number of the one that runs, 0: none */
 	const char *name;	 /* its name */
 	uint32_t links[MAPS];	 /* the map in the link of that id */
@@ -45,6 +46,7 @@ extern struct fake_kernel {
 	uint32_t states[MAPS], refcnts[MAPS];
 	bool without_admin;
 	int open;     /* descriptors */
+	int blocks;   /* of memory */
 	int detached; /* links, by call */
 	int deleted;  /* values */
 	int delete_error;
@@ -54,9 +56,14 @@ extern struct fake_kernel {
 	void (*before)(void);
 	uint32_t freed; /* the map of this id cannot be opened any more */
 	uint32_t by_id; /* how often one was opened by id */
-	int info_error, by_id_error, update_error, create_error, detach_error;
+	int info_error, by_id_error, update_error, create_error, detach_error, value_error;
 	int updates;	   /* that the kernel was asked for */
 	uint32_t new_link; /* id of the next one */
+
+	/* Time passes in sleeps only. @at_sleep: called in each. */
+	int64_t now, longest_sleep;
+	int sleeps;
+	void (*at_sleep)(void);
 } k;
 
 extern struct bpfring_struct_ops_types *types;
@@ -64,7 +71,7 @@ extern uint32_t scx_type, cid_type, tcp_type; /* of values */
 
 /* All maps are READY congestion controls. @newer: with schedulers of cgroups. */
 void fake_boot(bool newer);
-void fake_shutdown(void);
+void fake_shutdown(void); /* nothing may be open or allocated any more */
 
 int fake_fd(int fd); /* counts it */
 struct bpfring_struct_ops *fake_handle(int fd);

@@ -22,7 +22,8 @@ struct bpf_map *__wrap_bpf_object__find_map_by_name(const struct bpf_object *obj
 struct bpf_map *__wrap_bpf_object__find_map_by_name(const struct bpf_object *obj, const char *name)
 {
 	assert_ptr_equal(obj, &object);
-	return strcmp(name, "my_ops") ? NULL : (struct bpf_map *)&map;
+	/* the second is not in the BTF */
+	return strcmp(name, "my_ops") && strcmp(name, "no_ops") ? NULL : (struct bpf_map *)&map;
 }
 
 const char *__wrap_bpf_object__name(const struct bpf_object *obj);
@@ -292,7 +293,8 @@ static void field(struct btf *btf, const char *name, int type, size_t offset)
 
 /* What both sides have. */
 struct basics {
-	int u32, s32, u8, s8, boolean, u64, u128, mode, name, array, pointer, function, changed;
+	int u32, s32, u8, s8, boolean, u64, u128, mode, step, name, array, pointer, function,
+		changed;
 };
 
 static void add_basics(struct btf *btf, struct basics *b, const char *of_changed)
@@ -308,6 +310,8 @@ static void add_basics(struct btf *btf, struct basics *b, const char *of_changed
 	b->u64 = ok(btf__add_int(btf, "unsigned long", 8, 0));
 	b->u128 = ok(btf__add_int(btf, "unsigned __int128", 16, 0));
 	b->mode = ok(btf__add_enum(btf, "mode", 4));
+	b->step = ok(btf__add_enum(btf, "step", 4));
+	ok(btf__add_enum_value(btf, "BACK", -1));
 	chr = ok(btf__add_int(btf, "char", 1, BTF_INT_SIGNED));
 	b->name = ok(btf__add_array(btf, b->u32, chr, 8));
 	b->array = ok(btf__add_array(btf, b->u32, b->s32, 2));
@@ -351,6 +355,7 @@ static void make_own(void)
 	OWN(pointer, pointer);
 	OWN(name, name);
 	OWN(array, array);
+	OWN(step, step);
 	var = ok(btf__add_var(own_btf, "other_ops", BTF_VAR_GLOBAL_ALLOCATED, b.u32));
 	ok(btf__add_datasec(own_btf, ".struct_ops", 4));
 	ok(btf__add_datasec_var_info(own_btf, var, 0, 4));
@@ -384,7 +389,7 @@ static void make_kernel(bool links, const char *module, const char *first)
 		KERNEL(init, function),	  KERNEL(extra, function), KERNEL(flags, u32),
 		KERNEL(mode, mode),	  KERNEL(beside, u32),	   KERNEL(number, s32),
 		KERNEL(boolean, boolean), KERNEL(byte, u8),	   KERNEL(signed_byte, s8),
-		KERNEL(pointer, pointer),
+		KERNEL(pointer, pointer), KERNEL(step, step),
 	};
 	const size_t count = sizeof(members) / sizeof(members[0]);
 
@@ -436,6 +441,15 @@ struct bpfring_struct_ops *fake_open(const char *name)
 
 	assert_int_equal(err, 0);
 	return ops;
+}
+
+int fake_cannot_open(const char *name)
+{
+	struct bpfring_struct_ops *ops = NULL;
+	int err = bpfring_struct_ops_open_object(&ops, (struct bpf_object *)&object, name, NULL);
+
+	assert_null(ops);
+	return err;
 }
 
 struct bpf_program *fake_program(unsigned int number)

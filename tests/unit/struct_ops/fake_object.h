@@ -34,6 +34,7 @@ struct own_ops {
 	uint64_t pointer;
 	char name[8];
 	int32_t array[2];
+	int32_t step; /* an enum with negative values */
 };
 
 /* The kernel's. "changed" has another prototype there. */
@@ -46,6 +47,7 @@ struct kernel_ops {
 	uint8_t boolean, byte;
 	int8_t signed_byte;
 	uint64_t pointer;
+	int32_t step, unused;
 };
 
 struct kernel_value {
@@ -89,6 +91,7 @@ void fake_begin(bool links, const char *module, const char *first);
 void fake_end(void); /* nothing may be open or allocated any more */
 
 struct bpfring_struct_ops *fake_open(const char *name); /* the map is "my_ops" */
+int fake_cannot_open(const char *name);			/* why */
 struct bpf_program *fake_program(unsigned int number);
 
 /* What was logged since the last call contains @text. */

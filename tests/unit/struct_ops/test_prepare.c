@@ -90,6 +90,15 @@ static void test_integers(void **state)
 	assert_only(&fake.data.mode, 4);
 	refuse("mode", (int64_t)UINT32_MAX + 1);
 	refuse("mode", -1);
+	set("step", -1);
+	assert_int_equal(fake.data.step, -1);
+	assert_only(&fake.data.step, 4);
+	set("step", INT32_MIN);
+	assert_only(&fake.data.step, 4);
+	set("step", INT32_MAX);
+	assert_only(&fake.data.step, 4);
+	refuse("step", (int64_t)INT32_MAX + 1);
+	refuse("step", (int64_t)INT32_MIN - 1);
 	set("number", INT32_MIN);
 	assert_int_equal(fake.data.number, INT32_MIN);
 	assert_only(&fake.data.number, 4);
@@ -382,6 +391,10 @@ static void test_open(void **state)
 	other = fake_open("my_ops"); /* types that are its own go with it */
 	other->types = other->own_types = bpfring_struct_ops_types_new();
 	bpfring_struct_ops_close(other);
+	assert_int_equal(fake_cannot_open("nothing"), -ENOENT);
+	assert_said("has no struct_ops 'nothing'");
+	assert_int_equal(fake_cannot_open("no_ops"), -EINVAL);
+	assert_said("has no such struct in a section");
 }
 
 int main(void)

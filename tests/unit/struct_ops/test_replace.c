@@ -240,6 +240,30 @@ static void test_unregister_after_others(void **state)
 	assert_string_equal(log_text(), "");
 }
 
+static void test_null(void **state)
+{
+	(void)state;
+	assert_int_equal(bpfring_struct_ops_register(NULL), -EINVAL);
+	assert_int_equal(bpfring_struct_ops_unregister(NULL), -EINVAL);
+	assert_int_equal(bpfring_struct_ops_replace(NULL, with, NULL), -EINVAL);
+	assert_int_equal(bpfring_struct_ops_replace(ops, NULL, NULL), -EINVAL);
+	assert_int_equal(k.updates, 0);
+}
+
+/* What is expected has to be known: a handle without a map is no condition, and none is meant. */
+static void test_expected_nothing(void **state)
+{
+	struct bpfring_struct_ops *expected = fake_handle(FD_MAP + 5);
+
+	(void)state;
+	bpfring_map_close(&expected->map);
+	assert_int_equal(replace(expected), -ENOENT);
+	assert_non_null(strstr(log_text(), "has no map"));
+	assert_int_equal(k.updates, 0);
+	assert_maps(1, 2, 1);
+	bpfring_struct_ops_close(expected);
+}
+
 static void test_unregister_unknown(void **state)
 {
 	(void)state;
@@ -272,6 +296,48 @@ static void test_no_detach(void **state)
 	assert_int_equal(bpfring_struct_ops_link_fd(ops), -1);
 }
 
+static void test_value_unreadable(void **state)
+{
+	BPFRING_OPTS(bpfring_struct_ops_status, status);
+
+	(void)state;
+	k.value_error = -EIO;
+	assert_int_equal(bpfring_struct_ops_status(ops, &status), -EIO);
+	assert_non_null(strstr(log_text(), "cannot read the value"));
+	assert_int_equal(bpfring_struct_ops_wait_released(ops, 0), -EIO);
+	k.value_error = 0;
+	assert_int_equal(bpfring_struct_ops_status(ops, &status), 0);
+	assert_int_equal(status.link_map_id, 1);
+}
+
+static void let_go_later(void)
+{
+	if (k.sleeps == 20)
+		k.refcnts[1] = 0;
+}
+
+/* It looks often at first, then more rarely; never for longer than there is time. */
+static void test_wait_released(void **state)
+{
+	(void)state;
+	assert_int_equal(bpfring_struct_ops_unregister(ops), 0);
+	assert_int_equal(k.refcnts[1], 1);
+	assert_int_equal(bpfring_struct_ops_wait_released(ops, 0), -ETIMEDOUT);
+	assert_int_equal(k.sleeps, 0);
+	assert_int_equal(bpfring_struct_ops_wait_released(ops, 100000000), -ETIMEDOUT);
+	assert_true(k.now == 100000000);
+	assert_in_range(k.sleeps, 7, 100);
+	assert_in_range(k.longest_sleep, 2000000, 20000000);
+
+	k.sleeps = 0;
+	k.at_sleep = let_go_later;
+	assert_int_equal(bpfring_struct_ops_wait_released(ops, -1), 0);
+	assert_int_equal(k.sleeps, 20);
+	assert_in_range(k.longest_sleep, 2000000, 20000000);
+	assert_int_equal(bpfring_struct_ops_wait_released(ops, -2), -EINVAL);
+	assert_int_equal(bpfring_struct_ops_wait_released(NULL, 0), -EINVAL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -279,6 +345,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_by_itself, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_unknown, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_freed, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_null, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_expected_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_overtaken, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_overtaken_by_the_same, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_overtaken_and_failed, setup, teardown),
@@ -290,6 +358,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_unregister_after_others, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_unregister_unknown, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_detach, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_value_unreadable, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_wait_released, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

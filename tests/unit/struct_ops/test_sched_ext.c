@@ -234,6 +234,8 @@ static void test_long_state(void **state)
 	assert_memory_equal(buf.behind, "xxxx", 4);
 	k.state = "ab";
 	assert_string_equal(bpfring_scx_state(buf.text, sizeof(buf.text)), "sched_ext is ab");
+	k.state_error = -EIO;
+	assert_string_equal(bpfring_scx_state(buf.text, sizeof(buf.text)), "");
 	k.state = NULL;
 	assert_string_equal(bpfring_scx_state(buf.text, sizeof(buf.text)), "");
 	assert_int_equal(k.open, 0);

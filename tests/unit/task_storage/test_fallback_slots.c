@@ -29,14 +29,14 @@ static unsigned int waits;
 static bool no_grace_period;
 
 /* Arrays are memfds; the kernel would say that they are none. */
-static struct bpf_map_info infos[2];
-static int fds[2]; /* owners, cells */
+static struct bpf_map_info infos[4];
+static int fds[4]; /* owners, cells; and those of another map */
 
 int __wrap_bpfring_sys_wait_for_rcu(int outer_fd, int inner_fd);
 int __wrap_bpfring_sys_wait_for_rcu(int outer_fd, int inner_fd)
 {
 	assert_int_equal(outer_fd, -1);
-	assert_int_equal(inner_fd, fds[0]);
+	assert_true(inner_fd == fds[0] || inner_fd == fds[2]);
 	waits++;
 	return no_grace_period ? -EINVAL : 0;
 }
@@ -44,7 +44,7 @@ int __wrap_bpfring_sys_wait_for_rcu(int outer_fd, int inner_fd)
 int __wrap_bpfring_sys_map_info(int fd, struct bpf_map_info *ret);
 int __wrap_bpfring_sys_map_info(int fd, struct bpf_map_info *ret)
 {
-	for (unsigned int i = 0; i < 2; i++) {
+	for (unsigned int i = 0; i < ARRAY_SIZE(fds); i++) {
 		if (fds[i] == fd) {
 			*ret = infos[i];
 			return 0;
@@ -82,12 +82,12 @@ static int arrays(void **state)
 	log_catch();
 	waits = 0;
 	no_grace_period = false;
-	for (unsigned int i = 0; i < 2; i++) {
+	for (unsigned int i = 0; i < ARRAY_SIZE(fds); i++) {
 		fds[i] = memfd_create("slots", MFD_CLOEXEC);
 		assert_int_equal(ftruncate(fds[i], 2 * PAGE), 0);
 		infos[i] = (struct bpf_map_info){.type = BPF_MAP_TYPE_ARRAY,
 						 .map_flags = BPF_F_MMAPABLE,
-						 .value_size = i ? 24 : 8,
+						 .value_size = i % 2 ? 24 : 8,
 						 .max_entries = SLOTS};
 	}
 	return 0;
@@ -95,9 +95,9 @@ static int arrays(void **state)
 
 static int no_arrays(void **state)
 {
-	close(fds[0]);
-	close(fds[1]);
 	(void)state;
+	for (unsigned int i = 0; i < ARRAY_SIZE(fds); i++)
+		close(fds[i]);
 	if (*log_text())
 		print_error("unexpected log: %s", log_text());
 	return *log_text() ? -1 : 0;
@@ -294,6 +294,150 @@ static void entries_of_owners(void **state)
 	assert_true(bpfring_task_owner_entries(UINT32_MAX) > UINT32_MAX);
 }
 
+/* attach() takes the others. */
+static void swap_arrays(void)
+{
+	for (unsigned int i = 0; i < 2; i++) {
+		const int fd = fds[i];
+
+		fds[i] = fds[i + 2];
+		fds[i + 2] = fd;
+	}
+}
+
+static int move(struct slots_rig *r)
+{
+	struct task_parts to = r->ts.parts;
+	int err;
+
+	to.owner_fd = fds[2];
+	to.slot_fds[0] = fds[3];
+	err = bpfring_task_slots.move(&r->ts, &to);
+	if (!err)
+		r->ts.parts = to;
+	return err;
+}
+
+/* Threads that share, as far as a move looks at them. */
+static void share(struct slots_rig *r, struct binding *bindings, unsigned int count)
+{
+	for (unsigned int i = 0; i < count; i++) {
+		struct binding *b = &bindings[i];
+
+		memset(b, 0, sizeof(*b));
+		b->tid = (pid_t)i;
+		b->has_cell = true;
+		assert_int_equal(deal(r, &b->cell), 0);
+		memset(b->cell.mem[0], (int)i + 1, 24);
+		b->next = r->ts.buckets[i % TASK_BUCKETS];
+		r->ts.buckets[i % TASK_BUCKETS] = b;
+	}
+}
+
+static unsigned int deal_all(struct slots_rig *r)
+{
+	struct task_cell cell;
+	unsigned int count = 0;
+
+	while (!deal(r, &cell)) {
+		assert_int_equal(*(uint64_t *)cell.mem[0], 0);
+		count++;
+	}
+	assert_logged("all 130 slots");
+	return count;
+}
+
+/* Other arrays at the same addresses, with the same contents. All slots are there still. */
+static void moved(void **state)
+{
+	enum { SHARED = 70, RETIRED = 7 };
+	struct task_cell gone[RETIRED], before[SHARED];
+	static struct binding bindings[SHARED];
+	struct slots_rig r, other;
+	const struct slots *old;
+
+	(void)state;
+	assert_int_equal(attach(&r, BPFRING_TASK_PACKING_DENSE), 0);
+	share(&r, bindings, SHARED);
+	for (unsigned int i = 0; i < RETIRED; i++)
+		assert_int_equal(deal(&r, &gone[i]), 0);
+	for (unsigned int i = 0; i < RETIRED; i++)
+		bpfring_task_slots.retire(&r.ts, &gone[i]);
+	for (unsigned int i = 0; i < SHARED; i++)
+		before[i] = bindings[i].cell;
+	assert_int_equal(move(&r), 0);
+	for (unsigned int i = 0; i < SHARED; i++) {
+		const struct task_cell *cell = &bindings[i].cell;
+
+		assert_ptr_equal(cell->mem[0], before[i].mem[0]);
+		for (unsigned int k = 0; k < 24; k++)
+			assert_int_equal(((unsigned char *)cell->mem[0])[k], i + 1);
+		assert_true(followed(&r, cell));
+		assert_int_equal((uint32_t)cell->ref[0], cell->number + 1);
+	}
+	old = r.ts.path_state;
+	for (unsigned int i = 0; i < RETIRED; i++) /* others may have looked there */
+		assert_int_not_equal(*slot_owner(old, gone[i].number), 0);
+	assert_int_equal(stats(&r).bytes, PAGE);
+	assert_int_equal(waits, 0);
+	assert_int_equal(deal_all(&r), SLOTS - SHARED);
+	assert_true(waits > 0);
+
+	/* Those of the map before are free, and nobody else gets ours. */
+	for (unsigned int chunk = 0; chunk < 3; chunk++) {
+		struct claim_page claim;
+
+		assert_int_equal(pread(fds[0], &claim, sizeof(claim),
+				       (off_t)(SLOTS * 8 + chunk * sizeof(claim))),
+				 sizeof(claim));
+		assert_true(claim.holder == 0);
+	}
+	assert_int_equal(attach(&other, BPFRING_TASK_PACKING_DENSE), 0);
+	assert_int_equal(deal_all(&other), SLOTS);
+	bpfring_task_slots.fini(&other.ts);
+	swap_arrays();
+	assert_int_equal(attach(&other, BPFRING_TASK_PACKING_DENSE), 0);
+	assert_int_equal(deal_all(&other), 0);
+	bpfring_task_slots.fini(&other.ts);
+	bpfring_task_slots.fini(&r.ts);
+}
+
+/* Nothing has happened then. */
+static void cannot_move(void **state)
+{
+	static struct binding bindings[5];
+	struct slots_rig r, other;
+
+	(void)state;
+	assert_int_equal(attach(&r, BPFRING_TASK_PACKING_DENSE), 0);
+	share(&r, bindings, 5);
+	infos[3].value_size = 32;
+	assert_int_equal(move(&r), -EINVAL);
+	assert_logged("is not the mmapable array");
+	infos[3].value_size = 24;
+	infos[2].max_entries = infos[3].max_entries = SLOTS - 2;
+	assert_int_equal(move(&r), -EINVAL);
+	assert_logged("cannot take the same slots in the new map: -EINVAL");
+	infos[2].max_entries = infos[3].max_entries = SLOTS;
+
+	/* Another process has them there. */
+	swap_arrays();
+	assert_int_equal(attach(&other, BPFRING_TASK_PACKING_DENSE), 0);
+	assert_int_equal(deal_all(&other), SLOTS);
+	swap_arrays();
+	assert_int_equal(move(&r), -EBUSY);
+	assert_logged("cannot take the same slots in the new map: -EBUSY");
+	bpfring_task_slots.fini(&other.ts);
+
+	for (unsigned int i = 0; i < 5; i++) {
+		assert_true(followed(&r, &bindings[i].cell));
+		assert_int_equal(*(unsigned char *)bindings[i].cell.mem[0], i + 1);
+	}
+	assert_int_equal(move(&r), 0);
+	assert_int_equal(deal_all(&r), SLOTS - 5);
+	bpfring_task_slots.fini(&r.ts);
+}
+
 #define slots_test(fn) cmocka_unit_test_setup_teardown(fn, arrays, no_arrays)
 
 int main(void)
@@ -307,6 +451,8 @@ int main(void)
 		slots_test(owners_that_others_write),
 		slots_test(arrays_of_another_shape),
 		slots_test(entries_of_owners),
+		slots_test(moved),
+		slots_test(cannot_move),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -122,7 +122,7 @@ static void types_that_are_refused(void **state)
 {
 	struct task_layout layout;
 	struct types t;
-	int inner, large;
+	int inner, large, unknown;
 
 	(void)state;
 	types_new(&t, false);
@@ -135,6 +135,11 @@ static void types_that_are_refused(void **state)
 		"no shared member");
 	refused(&t, pointer_to(&t, t.u64, false), -EINVAL, "no shared member"); /* no struct */
 	refused(&t, 0, -EINVAL, "not a struct");
+	unknown = btf__add_fwd(t.btf, "unknown", BTF_FWD_STRUCT);
+	refused(&t, unknown, -EINVAL, "is broken");
+	inner = btf__add_struct(t.btf, "inner", 8);
+	btf__add_field(t.btf, "a", unknown, 0, 0);
+	refused(&t, inner, -EINVAL, "is broken");
 	large = btf__add_struct(t.btf, "large", PAGE + 8);
 	btf__add_field(t.btf, "a", t.u64, 0, 0);
 	refused(&t, pointer_to(&t, large, false), -EINVAL, "does not fit");

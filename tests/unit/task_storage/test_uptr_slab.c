@@ -230,12 +230,58 @@ static void in_a_child(void **state)
 	stop(&r);
 }
 
+/* Each has pages of its own, the same for all threads; what failed is made up for the next time. */
+static void members_of_the_process(void **state)
+{
+	static const uint32_t sizes[] = {8, 100, 24, 2 * PAGE};
+	unsigned long before = sim_sys_live_mappings();
+	struct task_cell a, b;
+	struct slab_rig r;
+	void *first;
+
+	(void)state;
+	start(&r, BPFRING_TASK_PACKING_DENSE, sizes, 4);
+	r.members[1].flags |= BPFRING_TASK_MEMBER_PROCESS;
+	r.members[3].flags |= BPFRING_TASK_MEMBER_PROCESS;
+	bpfring_task_slab.fini(&r.ts);
+	assert_int_equal(bpfring_task_slab.init(&r.ts), 0);
+	sim_sys_fail(1, "mmap");
+	assert_true(bpfring_task_slab.alloc_process(&r.ts, &r.ts.process) < 0);
+	sim_sys_fail(-1, NULL);
+	first = r.ts.process.mem[1];
+	assert_non_null(first);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(bpfring_task_slab.alloc_process(&r.ts, &r.ts.process), 0);
+		assert_ptr_equal(r.ts.process.mem[1], first);
+		assert_null(r.ts.process.mem[0]);
+		assert_null(r.ts.process.mem[2]);
+		assert_int_equal(stats(&r).bytes, 3 * PAGE);
+	}
+	memset(r.ts.process.mem[3], 1, 2 * PAGE);
+	a = deal(&r);
+	b = deal(&r);
+	for (int i = 0; i < 4; i++) {
+		assert_true((a.mem[i] == b.mem[i]) == (i % 2));
+		assert_int_equal(a.ref[i], (uintptr_t)a.mem[i]);
+		if (i % 2)
+			assert_ptr_equal(a.mem[i], r.ts.process.mem[i]);
+	}
+	assert_int_equal(stats(&r).cell_size, 32);
+	assert_int_equal(stats(&r).bytes, 4 * PAGE);
+	stop(&r);
+	assert_int_equal(sim_sys_live_mappings(), before);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		rig_test(placement),   rig_test(as_many_as_fit),
-		rig_test(never_twice), rig_test(one_thread_at_a_time),
-		rig_test(lost_pages),  rig_test(in_a_child),
+		rig_test(placement),
+		rig_test(as_many_as_fit),
+		rig_test(never_twice),
+		rig_test(one_thread_at_a_time),
+		rig_test(lost_pages),
+		rig_test(in_a_child),
+		rig_test(members_of_the_process),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
