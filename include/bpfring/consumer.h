@@ -2,10 +2,10 @@
 /*
  * Consumer: takes records out of one BPF_MAP_TYPE_RINGBUF map.
  *
- * Three ways to take records, cheapest to write first: a callback per record
- * (bpfring_consumer_consume()), a callback per batch (bpfring_consumer_consume_batch()), and
- * peek/release, where the caller holds records in place for as long as it likes. A consumer can
- * wait for records by itself (bpfring_consumer_wait()) or be put into a loop (loop.h) with others.
+ * There are three ways to take records: a callback per record (bpfring_consumer_consume()), a
+ * callback per batch (bpfring_consumer_consume_batch()), and peek and release, with which the
+ * caller holds records in place for as long as it likes. A consumer can wait for records by itself
+ * (bpfring_consumer_wait()) or together with others in a loop (loop.h).
  *
  * Threads: one thread at a time owns a consumer. Only bpfring_consumer_wakeup() may be called from
  * any thread and from signal handlers.
@@ -22,9 +22,9 @@
  * ring returns -ECHILD there; the parent is not disturbed. The child may close the consumer and
  * open one of its own.
  *
- * Several consumers on one map corrupt each other. A position that somebody else moved is detected
- * at the next release and refused with -EBUSY; BPFRING_CONSUMER_EXCLUSIVE keeps a second consumer
- * out from the start.
+ * Two consumers on one map take each other's records. If another consumer has moved the position,
+ * the next release notices and fails with -EBUSY; BPFRING_CONSUMER_EXCLUSIVE keeps a second
+ * consumer out from the start.
  *
  * Needs: Linux 5.8. No capability is needed by a process that was handed the map's file descriptor.
  */
@@ -48,13 +48,12 @@ enum {
 	 * Consumers that do not ask for the claim are not kept out.
 	 */
 	BPFRING_CONSUMER_EXCLUSIVE = 1U << 0,
-	/* Open also a ring whose positions contradict each other (-EBADMSG otherwise), as a
-	 * consumer of another library may have left it, and repair it. Goes on where a consumer of
-	 * this library stood last, if those records are still there, or else with the oldest record
-	 * that the kernel still points at. What is given up is logged as a warning and in the
-	 * statistics. A ring in order is not touched. Implies BPFRING_CONSUMER_EXCLUSIVE; needs a
-	 * kernel that says where records begin: Linux 6.10, or a stable one that was brought up to
-	 * that.
+	/* Repair a ring whose positions contradict each other, which a consumer of another
+	 * library may have left, instead of failing with -EBADMSG. Consuming resumes where a
+	 * consumer of this library stood last, if those records are still there, or else with the
+	 * oldest record that the kernel still points at. A warning and the statistics say how much
+	 * was given up. A ring in order is not touched. Implies BPFRING_CONSUMER_EXCLUSIVE. Needs a
+	 * kernel that says where records begin: Linux 6.10, or a stable kernel with that change.
 	 */
 	BPFRING_CONSUMER_RECOVER = 1U << 1,
 };
@@ -73,8 +72,8 @@ struct bpfring_consumer_opts {
  * @opts:   NULL for defaults
  *
  * Resumes where the ring stands: records that an earlier consumer did not release come again,
- * however it ended. Does not block. Who opens a ring only to look at it (statistics, bytes
- * available, snapshot, peek and cancel) and closes it again does not disturb the consumer at work.
+ * however it ended. Does not block. Opening a ring only to look at it (statistics, bytes available,
+ * snapshot, peek and cancel) and closing it again does not disturb the consumer at work.
  *
  * Return: 0, or
  * -EINVAL: @ret is NULL, unknown flags, not a BPF map, or not a ring buffer (the log names the
@@ -301,9 +300,9 @@ typedef int (*bpfring_snapshot_fn)(void *ctx, const struct bpfring_record *recor
  * @fn:  called for every record from the first one not released, also for those behind a busy one
  * @ctx: for @fn
  *
- * For diagnosis: what is stuck in the ring, and who holds it up. A consumer that has not taken
- * anything yet can look on while another one consumes: what that one releases meanwhile may be
- * written over, the payload that is being looked at too.
+ * For diagnosis: it shows what is stuck in the ring, and behind which record. A consumer that has
+ * not taken anything yet can watch another one at work; what the other one releases meanwhile may
+ * be overwritten, the payload at hand included.
  *
  * Return: number of records seen, or -EINVAL: @fn is NULL; -EBADMSG: the ring is corrupt; -EBUSY: a
  * second consumer moved the position; -ECHILD: in a forked child; or the value of the callback.

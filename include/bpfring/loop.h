@@ -2,17 +2,18 @@
 /*
  * Loop: waits for many consumers and plain file descriptors on one thread.
  *
- * The loop decides when to be notified and when to look by itself, as network cards do under load.
- * A ring is *armed* while the loop sleeps until the kernel notifies it; it is *quiet* (see ring.h)
- * while the loop looks at it from time to time, and its producers pay for no notification.
+ * The loop decides for each ring whether the kernel notifies it or whether it looks by itself, as
+ * drivers of network cards do under load. A ring is *armed* while the loop sleeps until the kernel
+ * notifies it. It is *quiet* (see ring.h) while the loop looks at it from time to time; its
+ * producers then pay for no notification.
  *
  * Threads: one thread owns a loop and everything in it. From any thread, and from signal handlers:
  * bpfring_loop_stop() and bpfring_loop_wakeup(). Callbacks run on the thread that polls; they may
  * add, remove and close anything, themselves included.
  *
- * Time: windows, ticks and time-outs are ended by a timer, which knows no timer slack
- * (PR_SET_TIMERSLACK). A thread that gets no processor, or is stopped, looks late all the same. How
- * late it was lately is taken into account: see max_latency_ns.
+ * Time: a timer ends windows, ticks and time-outs; timer slack (PR_SET_TIMERSLACK) does not delay
+ * it. A thread that gets no processor, or is stopped, still looks late. The loop takes into account
+ * how late it was lately: see max_latency_ns.
  *
  * Leaving: a callback may leave poll, run and dispatch by a C++ exception, longjmp() or
  * pthread_exit(), and a thread in them may be cancelled; they are the only calls that are
@@ -25,9 +26,9 @@
  * read, and bpfring_loop_free() gives back memory and descriptors, also if another thread was
  * polling at the time.
  *
- * Log: what is refused is explained once per object and cause. With BPFRING_LOG_LEVEL=debug loops
- * and consumers tell what they do: armed, window, sleeping, woken and why; at most 40 lines a
- * second each.
+ * Log: each refusal is explained once per object and cause. With BPFRING_LOG_LEVEL=debug, loops and
+ * consumers log what they do: armed, window, sleeping, woken and why; at most 40 lines a second
+ * each.
  *
  * Needs: Linux 5.8.
  */
@@ -45,7 +46,7 @@ struct bpfring_loop;
 
 enum bpfring_wait {
 	/* Quiet while records keep coming, looking once per window; armed as soon as records come
-	 * more rarely than a window, so that a rare record is delivered at once.
+	 * more rarely than a window, so that a rare record is delivered without delay.
 	 */
 	BPFRING_WAIT_ADAPTIVE = 0,
 	/* Arm and sleep whenever the rings are empty: least latency, a notification per wake-up. */
@@ -143,7 +144,7 @@ BPFRING_API int bpfring_loop_add_map(struct bpfring_loop *l, int map_fd, bpfring
 /**
  * bpfring_loop_remove() - take a consumer out of its loop.
  *
- * Its records stay in the ring. From callbacks too, also from its own.
+ * Its records stay in the ring. Callbacks may call it, its own callback too.
  *
  * Return: 0; -ENOENT: it is not in this loop; -EINVAL: NULL.
  */
@@ -187,12 +188,12 @@ BPFRING_API int bpfring_loop_remove_fd(struct bpfring_loop *l, int fd);
  * @l:          the loop
  * @timeout_ns: longest wait, in nanoseconds; -1 for ever; 0 to do only what is ready now
  *
- * Work that a budget left is done by the next call, which then does not wait. When the time is up
- * it looks at all rings once more, so that `while (bpfring_loop_poll(l, 100000000) >= 0)` also
- * finds what nobody is notified of: records committed with BPF_RB_NO_WAKEUP, or behind one that was
- * discarded with it. With a time-out of 0, which is up at once, it does so if nothing else was
- * ready, and leaves out rings that are quiet: those are ready when their windows are over. To take
- * all that is in the rings, before closing them for example, call bpfring_loop_wakeup() first.
+ * The next call does the work that a budget left, without waiting. When the time is up, the loop
+ * looks at all rings once more, so `while (bpfring_loop_poll(l, 100000000) >= 0)` also finds
+ * records that were committed with BPF_RB_NO_WAKEUP, or that follow a record discarded with it.
+ * With a time-out of 0 it does so if nothing else was ready, and leaves out quiet rings, which are
+ * ready when their windows are over. To take everything that is in the rings, before closing them
+ * for example, call bpfring_loop_wakeup() first.
  *
  * Return: records handled (at most INT_MAX), one at which a callback returned BPFRING_STOP
  * included. After BPFRING_KEEP the next call hands out the same record, without waiting. 0: time is

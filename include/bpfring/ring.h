@@ -2,32 +2,32 @@
 /*
  * The data path of a kernel-to-user ring (BPF_MAP_TYPE_RINGBUF), inline, on any memory.
  *
- * `struct bpfring_ring` is the consumer's end of one ring. It knows no file descriptors, allocates
- * nothing, makes no system call and never blocks; all functions here are wait-free. One thread uses
- * one struct at a time. Programs that consume a map use it through consumer.h; it stands alone for
- * rings that were mapped by other means, and for tests.
+ * struct bpfring_ring is the consumer's end of one ring. It knows no file descriptors, allocates
+ * nothing, makes no system call and never blocks; all functions here are wait-free. One thread at a
+ * time uses a struct. A program that consumes a map gets the struct from consumer.h. On its own, it
+ * serves rings that were mapped by other means, and tests.
  *
- * A ring is `size` bytes of data (a power of two, mapped twice in a row so that no record is ever
- * split), a producer position and a consumer position. Positions are byte counts that only grow;
- * they are compared by subtraction, so that their wrap is harmless. A record is an 8 byte header
- * and its payload, rounded up to 8. The kernel sets BUSY in a header when it reserves the record
- * and clears it when the BPF program submits or discards it.
+ * A ring has `size` bytes of data (a power of two, mapped twice in a row so that no record is ever
+ * split), a producer position and a consumer position. Positions are byte counts that only grow.
+ * They are compared by subtraction, so they may wrap. A record is an 8-byte header and its payload,
+ * rounded up to 8. The kernel sets BUSY in a header when it reserves the record and clears it when
+ * the BPF program submits or discards the record.
  *
- * Quiet publishing. When the kernel commits a record it notifies the consumer only if the published
- * consumer position equals the position of that very record: the consumer has caught up and may be
- * asleep (kernel/bpf/ringbuf.c, bpf_ringbuf_commit()). A consumer that is awake has no use for that
- * interrupt, but the traced program pays for it. While it is awake, a quiet consumer therefore
- * keeps back the last record it released: it publishes where that record starts, not where it ends.
- * A record that is being committed lies behind it and less than a ring ahead, so the kernel never
- * finds the two equal. Before the consumer sleeps, bpfring_ring_arm() publishes the true position.
+ * Quiet publishing. When the kernel commits a record, it notifies the consumer only if the
+ * published consumer position is the position of that very record: the consumer has caught up and
+ * may be asleep (kernel/bpf/ringbuf.c, bpf_ringbuf_commit()). A consumer that is awake does not
+ * need that interrupt, but the traced program pays for it. A quiet consumer therefore publishes
+ * where the last released record starts, not where it ends. A record that is being committed lies
+ * behind that position and less than a ring ahead, so the kernel never finds the two equal. Before
+ * the consumer sleeps, bpfring_ring_arm() publishes the true position.
  *
- * What is published is always the start of a committed record, so any consumer can take over from a
- * process that was killed while it was quiet: one of another library sees one record twice. One of
- * this library sees none twice, for the true position stands in a note beside the published one;
- * see bpfring_ring_set_note(). What is kept back is at most 1/16 of the ring; a larger record is
- * given back as a whole, and the next commit notifies.
+ * The published position is always the start of a committed record, so any consumer can take over
+ * from a process that was killed while it was quiet. A consumer of another library sees one record
+ * twice. One of this library sees none twice, because a note beside the published position has the
+ * true one; see bpfring_ring_set_note(). At most 1/16 of the ring is kept back like this; a larger
+ * record is given back as a whole, and the next commit notifies.
  *
- * Memory order: the labels A1, A2, R3, R7, F4 stand for the edges in docs/memory-model.md.
+ * Memory order: docs/memory-model.md explains the labels A1, A2, R3, R7 and F4.
  */
 #ifndef BPFRING_RING_H
 #define BPFRING_RING_H
@@ -218,9 +218,10 @@ BPFRING_PRIV_HOT void bpfring_priv_released(struct bpfring_ring *c)
 }
 
 /*
- * There was nothing to read: gives the discarded records on the way back, for there will be no
- * release for them, unless records are held before them. But who has taken nothing yet may be only
- * looking, while the consumer whose note stands there is at work. It leaves them to that one, once.
+ * There was nothing to read. No release will follow for the discarded records on the way, so they
+ * are given back here, unless records are held before them. A consumer that has taken nothing yet
+ * may only be looking while another one, whose note is in the ring, is at work: the first time it
+ * leaves them to that one.
  */
 __attribute__((noinline, cold, unused)) static int bpfring_priv_nothing(struct bpfring_ring *c,
 									int why)
@@ -250,7 +251,7 @@ __attribute__((noinline, cold, unused)) static int bpfring_priv_nothing(struct b
  * again at the first.
  *
  * Return: 1 with a record; 0 when there is none now, either because the ring is empty or because
- * the next record is still being written (bpfring_ring_head_busy() tells which): discarded records
+ * the next record is still being written (bpfring_ring_head_busy() says which): discarded records
  * before it are given back then, unless records are held before them (a consumer that has taken
  * nothing yet does so the second time, if a consumer of this library was there before: it may be at
  * work); -EBADMSG if the ring is corrupt: nothing of it is read, and the position does not move;

@@ -258,26 +258,7 @@ void bpfring_consumer_close(struct bpfring_consumer *c)
 	default:
 		break;
 	}
-	bpfring_ring_cancel(&c->cons);
-	bpfring_consumer_leave(c);
-	log_info("map '%s' id %u: closed after %llu records\n", c->map.name, c->map.id,
-		 (unsigned long long)c->cons.records);
-	bpfring_waiter_free(c->waiter);
-	bpfring_claim_drop(&c->claim, *c->guard);
-	bpfring_mapping_free(&c->mapping);
-	bpfring_guard_free(c->guard);
-	bpfring_map_close(&c->map);
-	bpfring_sys_free(c);
-}
-
-void bpfring_consumer_leave(struct bpfring_consumer *c)
-{
-	/*
-	 * It fails in a forked child and where another consumer has taken over; then the ring is
-	 * not ours to touch.
-	 */
-	if (c->cons.released != c->opened_at)
-		bpfring_priv_publish_shared(&c->cons, c->cons.released);
+	bpfring_consumer_free(c);
 }
 
 void bpfring_consumer_view(const struct bpfring_consumer *c, struct bpfring_ring *ret)

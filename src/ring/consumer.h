@@ -143,6 +143,9 @@ void bpfring_consumer_busy_over(struct bpfring_consumer *c, int64_t now);
  */
 void bpfring_consumer_leave(struct bpfring_consumer *c);
 
+/* Leaves it and frees all that it has. It is in no loop, and no call of it is in progress. */
+void bpfring_consumer_free(struct bpfring_consumer *c);
+
 /*
  * The ring as it is now, for looking only. One that never took anything may stand where another
  * consumer has been long ago; then this is where that one is now.

@@ -1,55 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
-/* Waiting for the records of one ring, and the bookkeeping of being armed that loops share. */
+/* Waiting for the records of one ring. */
 #include <errno.h>
 
 #include "ring/consumer.h"
 #include "base/sys.h"
-
-int bpfring_consumer_arm(struct bpfring_consumer *c, int64_t now)
-{
-	int more = bpfring_ring_arm(&c->cons);
-
-	if (more) {
-		if (more < 0)
-			bpfring_consumer_log_broken(c, more);
-		return more;
-	}
-	if (!c->armed) {
-		c->armed = true;
-		c->armed_at = now;
-	}
-	if (!bpfring_ring_head_busy(&c->cons)) {
-		bpfring_consumer_busy_over(c, now);
-	} else if (!c->busy_since) {
-		c->busy_since = now;
-		c->busy_waits++;
-	}
-	return 0;
-}
-
-void bpfring_consumer_awake(struct bpfring_consumer *c, int64_t now)
-{
-	if (c->armed)
-		c->asleep_ns += (uint64_t)(now - c->armed_at);
-	c->armed = false;
-}
-
-void bpfring_consumer_disarm(struct bpfring_consumer *c, int64_t now)
-{
-	bpfring_consumer_awake(c, now);
-	bpfring_ring_set_quiet(&c->cons, 1);
-}
-
-void bpfring_consumer_busy_over(struct bpfring_consumer *c, int64_t now)
-{
-	uint64_t ns = (uint64_t)(now - c->busy_since);
-
-	if (!c->busy_since)
-		return;
-	c->busy_since = 0;
-	if (ns > c->busy_max_ns)
-		c->busy_max_ns = ns;
-}
 
 static int make_waiter(struct bpfring_consumer *c, struct waiter **ret)
 {
@@ -78,7 +32,7 @@ static void count_wakeup(struct bpfring_consumer *c, bool ready)
 		c->empty_wakeups++;
 }
 
-static void tell_sleep(struct bpfring_consumer *c, int64_t now, int64_t until)
+static void log_sleep(struct bpfring_consumer *c, int64_t now, int64_t until)
 {
 	const char *head = bpfring_ring_head_busy(&c->cons) ? ", its head is busy" : "";
 
@@ -121,7 +75,7 @@ static int sleep_for_record(struct bpfring_consumer *c, struct waiter *w, int64_
 			until = now + tick;
 			tick = tick < BUSY_TICK_MAX_NS / 2 ? tick * 2 : BUSY_TICK_MAX_NS;
 		}
-		tell_sleep(c, now, until);
+		log_sleep(c, now, until);
 		notified = bpfring_waiter_wait(w, &event, 1, until);
 		if (notified < 0) {
 			log_once(c->said, CONSUMER_SAID_CANNOT_WAIT, ERROR,
@@ -188,7 +142,7 @@ int bpfring_consumer_wait(struct bpfring_consumer *c, int64_t timeout_ns)
 		bpfring_ring_set_quiet(&c->cons, 0);
 	bpfring_call_end(&c->call);
 	if (c->closing) { /* by another thread */
-		bpfring_consumer_close(c);
+		bpfring_consumer_free(c);
 		return 0;
 	}
 	if (bpfring_waiter_too_short(&c->short_waits, timeout_ns, err > 0))

@@ -12,6 +12,7 @@
 #define CLOCK_FAST  5000  /* ns; they went by faster: look less often */
 #define CLOCK_SLOW  50000 /* slower: more often */
 #define FEW_RECORDS 32U
+#define HELD_MOST   16 /* a part of the ring */
 
 void bpfring_limits_init(struct limits *ret, const struct bpfring_budget *budget, int64_t now)
 {
@@ -125,14 +126,15 @@ static int release(struct drain *d)
  * Whether the records consumed but not yet released are to be given back in the middle of a drain.
  * Each release takes the cache line of the consumer position from the producers, which read it for
  * every record. But what is held back is missing in the ring, and BPF programs that notify by fill
- * level take it for unread: so never more than 1/32 of the ring, and 1/128 or a few records
+ * level take it for unread: so never more than 1/16 of the ring, and 1/128 or a few records
  * usually.
  */
 static bool release_is_due(const struct bpfring_ring *cons)
 {
 	uint64_t size = cons->mask + 1, held = cons->pos - cons->released;
 
-	return held >= size / 32 || (held >= size / 128 && cons->held_records >= FEW_RECORDS);
+	return held >= size / HELD_MOST ||
+	       (held >= size / 128 && cons->held_records >= FEW_RECORDS);
 }
 
 /*
@@ -191,7 +193,7 @@ static struct stretch plan_stretch(const struct drain *d)
 	};
 
 	s.records = min_u64(s.records, d->clock_every ? d->clock_left : FEW_RECORDS);
-	s.bytes = min_u64(s.bytes, min_u64(cons->prod - cons->pos, (cons->mask + 1) / 32));
+	s.bytes = min_u64(s.bytes, min_u64(cons->prod - cons->pos, (cons->mask + 1) / HELD_MOST));
 	return s;
 }
 
@@ -265,34 +267,41 @@ static int drain_each(struct drain *d)
 #define SKIPPED INT_MIN /* from gather(): there were discarded records only */
 
 /*
- * Fills @records up to the limits, or until a stretch held discarded records only, which can be
- * given back. How many; 0: the head is busy; -EBADMSG; or SKIPPED.
+ * Fills @records up to the limits, or until there is a row of discarded records that is worth giving
+ * back. How many; 0: the head is busy; -EBADMSG; or SKIPPED.
  */
 static int gather(struct drain *d, struct bpfring_record *records)
 {
 	struct bpfring_ring *const ring = &d->c->cons;
 	const uint64_t max = min_u64(d->limits->records - d->out->records, BATCH);
+	const uint64_t row = (ring->mask + 1) / HELD_MOST;
 	unsigned int n = 0, before;
-	uint64_t bytes;
+	bool more;
 
 	do {
-		struct walk w = walk_begin(ring, plan_stretch(d).bytes);
+		struct walk w = walk_begin(ring, min_u64(bytes_left(d), ring->prod - ring->pos));
+		const uint8_t *row_at = w.at;
 		unsigned int discards = 0;
 		int found;
 
 		before = n;
 		do {
 			found = walk_step(&w, &records[n]);
-			n += found == WALK_RECORD;
-			discards += found == WALK_DISCARD;
-		} while (found > 0 && walk_goes_on(&w) && n < max);
+			if (found == WALK_RECORD) {
+				n++;
+				row_at = w.at;
+			} else if (found == WALK_DISCARD) {
+				discards++;
+			}
+			more = found > 0 && (uint64_t)(w.at - row_at) < row;
+		} while (more && walk_goes_on(&w) && n < max);
 		walk_hold(&w, ring, n - before, discards);
 		if (found <= 0) { /* which the next round finds again, if there is one */
 			ring->busy = found == WALK_BUSY;
 			return n ? (int)n : found;
 		}
-		bytes = min_u64(bytes_left(d), ring->prod - ring->pos);
-	} while (bytes && n < max && n > before);
+		more = more && bytes_left(d) && ring->pos != ring->prod;
+	} while (more && n < max);
 	return n ? (int)n : SKIPPED;
 }
 
@@ -366,7 +375,7 @@ int bpfring_consumer_drain(struct bpfring_consumer *c, const struct handler *h,
 	bpfring_call_end(&c->call);
 	if (c->closing) {
 		*closed = true;
-		bpfring_consumer_close(c);
+		bpfring_consumer_free(c);
 	}
 	return err;
 }

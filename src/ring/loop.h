@@ -150,10 +150,4 @@ void bpfring_turn_error(struct turn *t, int err);
 int bpfring_loop_poll_once(struct bpfring_loop *l, int64_t timeout_ns, bool dispatching,
 			   bool *stopped);
 
-/*
- * loop_fd.c. For an outer loop: readable from now on until bpfring_loop_dispatch() ends in the
- * usual way.
- */
-void bpfring_loop_hold(struct bpfring_loop *l);
-
 #endif /* BPFRING_SRC_LOOP_H */

@@ -10,14 +10,6 @@
 #include "ring/loop.h"
 #include "base/sys.h"
 
-void bpfring_loop_hold(struct bpfring_loop *l)
-{
-	if (l->waiter.timer_at == INT64_MIN) /* readable anyway */
-		return;
-	bpfring_waiter_touch(&l->waiter);
-	l->held = true;
-}
-
 /* The end of a dispatch: readable for work that is left, or when there will be some. */
 static int let_sleep(struct bpfring_loop *l)
 {

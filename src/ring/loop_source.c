@@ -97,7 +97,7 @@ static int add(struct bpfring_loop *l, const struct bpfring_source *model)
 }
 
 /* Why a descriptor cannot be watched; each reason is told once per loop. */
-static void tell_cannot_watch(struct bpfring_loop *l, int fd, int err)
+static void log_cannot_watch(struct bpfring_loop *l, int fd, int err)
 {
 	static const struct {
 		int err;
@@ -214,7 +214,7 @@ int bpfring_loop_add_fd(struct bpfring_loop *l, int fd, uint32_t events, bpfring
 	}
 	err = add(l, &model);
 	if (err)
-		tell_cannot_watch(l, fd, err);
+		log_cannot_watch(l, fd, err);
 	return err;
 }
 

@@ -20,7 +20,7 @@ static void tick_again(struct bpfring_source *s, int64_t now)
 }
 
 /* For the log: the window of a ring, if it is another than before, roughly. */
-static void tell_window(struct bpfring_source *s, int64_t window)
+static void log_window(struct bpfring_source *s, int64_t window)
 {
 	struct bpfring_loop *l = s->loop;
 
@@ -87,7 +87,7 @@ static int schedule(struct bpfring_source *s, const struct bpfring_outcome *out,
 		return arm(s, now);
 	s->due = now + next;
 	s->timed = next != PACE_NOW;
-	tell_window(s, next);
+	log_window(s, next);
 	return 0;
 }
 

@@ -151,7 +151,7 @@ static void take_flags(struct bpfring_loop *l, struct turn *t)
 	}
 }
 
-static void tell_sleep(struct bpfring_loop *l, int64_t now, int64_t until)
+static void log_sleep(struct bpfring_loop *l, int64_t now, int64_t until)
 {
 	if (until == INT64_MAX)
 		log_story(&l->story, "loop %p: sleeps until notified\n", (void *)l);
@@ -160,8 +160,7 @@ static void tell_sleep(struct bpfring_loop *l, int64_t now, int64_t until)
 			  (long long)(until - now + 999) / 1000);
 }
 
-static void tell_wake(struct bpfring_loop *l, int64_t slept, const struct epoll_event *events,
-		      int n)
+static void log_wake(struct bpfring_loop *l, int64_t slept, const struct epoll_event *events, int n)
 {
 	const struct bpfring_source *first = n > 0 ? events[0].data.ptr : NULL;
 	long long us = (slept + 999) / 1000;
@@ -179,6 +178,15 @@ static void tell_wake(struct bpfring_loop *l, int64_t slept, const struct epoll_
 	else
 		log_story(&l->story, "loop %p: after %lld us fd %d is ready%s\n", (void *)l, us,
 			  first->fd, n > 1 ? ", and others" : "");
+}
+
+/* For an outer loop: readable from now on until bpfring_loop_dispatch() ends in the usual way. */
+static void hold_readable(struct bpfring_loop *l)
+{
+	if (l->waiter.timer_at == INT64_MIN) /* readable anyway */
+		return;
+	bpfring_waiter_touch(&l->waiter);
+	l->held = true;
 }
 
 int bpfring_loop_cannot_sleep(struct bpfring_loop *l, int err)
@@ -201,12 +209,12 @@ int bpfring_loop_wait(struct bpfring_loop *l, struct turn *t, int64_t deadline)
 		return 0;
 	}
 	if (until != DO_NOT_SLEEP)
-		tell_sleep(l, t->now, until);
+		log_sleep(l, t->now, until);
 	n = bpfring_waiter_wait(&l->waiter, events, EVENTS, until);
 	if (until != DO_NOT_SLEEP) {
 		int64_t now = bpfring_sys_now();
 
-		tell_wake(l, now - t->now, events, n);
+		log_wake(l, now - t->now, events, n);
 		l->sleeps++;
 		l->windows += l->active != 0;
 		l->asleep_ns += (uint64_t)(now - t->now);
@@ -215,7 +223,7 @@ int bpfring_loop_wait(struct bpfring_loop *l, struct turn *t, int64_t deadline)
 	if (n < 0)
 		return bpfring_loop_cannot_sleep(l, n);
 	if (l->dispatching)
-		bpfring_loop_hold(l);
+		hold_readable(l);
 	handle_events(l, events, n, t);
 	take_flags(l, t);
 	return 0;

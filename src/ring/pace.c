@@ -5,7 +5,7 @@
 
 #define FIRST_WINDOW_NS 50000 /* after being armed; doubles with every window that found records */
 #define FIRST_WHOLE_NS	1000000	 /* the same for COALESCE, also with windows that found none */
-#define EMPTY_LOOKS	2	 /* so many looks in vain, and ADAPTIVE arms */
+#define EMPTY_LOOKS	2	 /* so many looks that find nothing, and ADAPTIVE arms */
 #define WORTH_RECORDS	64	 /* taking so many at once, the cost of a look does not count */
 #define FORCED_NS	10000000 /* so long, sleep is not tried again where it is ended by force */
 #define RATE_SHIFT	20	 /* rates are bytes per 2^20 ns, about a millisecond */
@@ -179,7 +179,7 @@ int64_t bpfring_pace_next(struct pace *p, const struct pace_params *params,
 	case BPFRING_WAIT_SLEEP:
 		return arm(p);
 	case BPFRING_WAIT_COALESCE:
-		/* A ring found empty without a window before is new, or was notified in vain. */
+		/* A ring found empty without a window before is new, or was notified for nothing. */
 		if (p->empty && (!p->window || p->window >= safe_window(p, params, room)))
 			return arm(p);
 		return next_window(p, params, room, rest);

@@ -100,6 +100,6 @@ int bpfring_consumer_snapshot(struct bpfring_consumer *c, bpfring_snapshot_fn fn
 	left = NULL;
 	bpfring_call_end(&c->call);
 	if (c->closing)
-		bpfring_consumer_close(c);
+		bpfring_consumer_free(c);
 	return seen;
 }

@@ -6,7 +6,7 @@
 # circle. Files of one folder form none either; KNOWN lists folders where they still do.
 set -eu
 
-KNOWN="ring"
+KNOWN=""
 
 folders=$1 map=$2
 shift 2
