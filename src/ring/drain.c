@@ -267,8 +267,8 @@ static int drain_each(struct drain *d)
 #define SKIPPED INT_MIN /* from gather(): there were discarded records only */
 
 /*
- * Fills @records up to the limits, or until there is a row of discarded records that is worth giving
- * back. How many; 0: the head is busy; -EBADMSG; or SKIPPED.
+ * Fills @records up to the limits, or until there is a row of discarded records that is worth
+ * giving back. How many; 0: the head is busy; -EBADMSG; or SKIPPED.
  */
 static int gather(struct drain *d, struct bpfring_record *records)
 {

@@ -179,7 +179,7 @@ int64_t bpfring_pace_next(struct pace *p, const struct pace_params *params,
 	case BPFRING_WAIT_SLEEP:
 		return arm(p);
 	case BPFRING_WAIT_COALESCE:
-		/* A ring found empty without a window before is new, or was notified for nothing. */
+		/* Empty without a window before: it is new, or was notified for nothing. */
 		if (p->empty && (!p->window || p->window >= safe_window(p, params, room)))
 			return arm(p);
 		return next_window(p, params, room, rest);

@@ -207,20 +207,35 @@ int end_of_callback(ring *r)
 	r->calls++;
 	ret = misbehave(depth_now);
 	r->calls--;
+	if (!r->calls) /* what is closed is freed when the call ends */
+		r->closed = nullptr;
 	return ret;
+}
+
+/* Now and then the records from some index on stay in the ring. */
+int end_of_records(ring *r, unsigned int count)
+{
+	int ret = end_of_callback(r);
+	unsigned int taken;
+
+	if (ret < 0 || child || roll(8))
+		return ret;
+	taken = roll(count + 1);
+	r->got -= count - taken;
+	return BPFRING_KEEP_FROM(taken);
 }
 
 int on_record(void *ctx, const void *data, size_t size)
 {
 	expect(static_cast<ring *>(ctx), data, size);
-	return end_of_callback(static_cast<ring *>(ctx));
+	return end_of_records(static_cast<ring *>(ctx), 1);
 }
 
 int on_batch(void *ctx, const bpfring_record *records, unsigned int count)
 {
 	for (unsigned int i = 0; i < count; i++)
 		expect(static_cast<ring *>(ctx), records[i].data, records[i].size);
-	return end_of_callback(static_cast<ring *>(ctx));
+	return end_of_records(static_cast<ring *>(ctx), count);
 }
 
 int on_look(void *ctx, const bpfring_record *, bpfring_record_state)
