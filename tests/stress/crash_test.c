@@ -204,6 +204,7 @@ int main(int argc, char **argv)
 		die("cannot start");
 	for (int i = 0; i < rounds; i++) {
 		int kind = (int)(next_random(&random) % KINDS);
+		const uint64_t before = atomic_load(&progress->seen);
 		uint64_t again;
 
 		again = live_and_die(kind, next_random(&random) % 20000);
@@ -211,7 +212,8 @@ int main(int argc, char **argv)
 		twice[last_kind] += again;
 		if (again > most[last_kind])
 			most[last_kind] = again;
-		if (atomic_load(&progress->first) != ~0ULL)
+		/* one that was killed among records seen before leaves what that one held */
+		if (atomic_load(&progress->seen) > before)
 			last_kind = (uint64_t)kind;
 		/* only what peek says is certain; the others release without a word */
 		if (kind != PEEK)
