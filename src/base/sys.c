@@ -320,11 +320,6 @@ int32_t bpfring_sys_thread(void)
 	return thread;
 }
 
-bool bpfring_sys_thread_lives(int32_t thread)
-{
-	return !syscall(SYS_tgkill, getpid(), thread, 0) || errno != ESRCH;
-}
-
 bool bpfring_sys_on_stack(uintptr_t at)
 {
 	int state = keep_thread(), err;

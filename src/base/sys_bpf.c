@@ -77,7 +77,7 @@ int64_t bpfring_sys_thread_began(pid_t tid)
 	int err;
 
 	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", (int)tid);
-	err = bpfring_sys_started(path, &ticks);
+	err = bpfring_sys_stat_field(path, STAT_STARTED, &ticks);
 	return err ? err : (int64_t)ticks * (NSEC_PER_SEC / sysconf(_SC_CLK_TCK));
 }
 

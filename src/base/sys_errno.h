@@ -17,7 +17,11 @@ static inline int ret_or_errno(long ret)
  */
 int bpfring_sys_fd_or_errno(int fd);
 
-/* When a process or thread began, in ticks since the system did: of a file /proc/PID/stat. */
-int bpfring_sys_started(const char *stat_path, uint64_t *ret);
+/* A field of /proc/PID/stat, by the number that proc(5) gives it, and what they mean. */
+enum {
+	STAT_FLAGS = 9,	   /* PF_* of the kernel */
+	STAT_STARTED = 22, /* when a process or thread began, in ticks since the system did */
+};
+int bpfring_sys_stat_field(const char *stat_path, int number, uint64_t *ret);
 
 #endif /* BPFRING_SYS_ERRNO_H */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
-/* Locks of open files, and processes that may have them: what claims are made of. */
+/* Locks of open files, and the processes and threads that may have them. */
 #define _GNU_SOURCE
 #define _FILE_OFFSET_BITS 64 /* lock bytes do not fit into 32 bits */
 #include <errno.h>
@@ -9,10 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/sys.h"
 #include "base/sys_errno.h"
+
+#define PF_EXITING 0x4 /* of include/linux/sched.h */
 
 static struct flock byte_at(uint64_t offset, short type)
 {
@@ -50,7 +53,7 @@ int bpfring_sys_lock_query(int fd, uint64_t offset, uint64_t *start, uint64_t *s
 	return 0;
 }
 
-int bpfring_sys_started(const char *stat_path, uint64_t *ret)
+int bpfring_sys_stat_field(const char *stat_path, int number, uint64_t *ret)
 {
 	char text[1024];
 	const char *field;
@@ -65,7 +68,7 @@ int bpfring_sys_started(const char *stat_path, uint64_t *ret)
 		return size;
 	text[size] = '\0';
 	field = strrchr(text, ')'); /* the end of the second field, a name that may hold anything */
-	for (int i = 2; field && i < 22; i++)
+	for (int i = 2; field && i < number; i++)
 		field = strchr(field + 1, ' ');
 	if (!field)
 		return -EINVAL;
@@ -73,12 +76,31 @@ int bpfring_sys_started(const char *stat_path, uint64_t *ret)
 	return 0;
 }
 
+static bool thread_exists(int32_t thread)
+{
+	return !syscall(SYS_tgkill, getpid(), thread, 0) || errno != ESRCH;
+}
+
+bool bpfring_sys_thread_lives(int32_t thread)
+{
+	uint64_t flags;
+	char path[64];
+
+	if (!thread_exists(thread))
+		return false;
+	/* One that was joined is there for a moment longer, on its way out of the kernel. */
+	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", (int)thread);
+	if (!bpfring_sys_stat_field(path, STAT_FLAGS, &flags))
+		return !(flags & PF_EXITING);
+	return thread_exists(thread); /* else there is no /proc */
+}
+
 static int process_started(uint64_t pid, uint64_t *ret)
 {
 	char path[64];
 
 	snprintf(path, sizeof(path), "/proc/%llu/stat", (unsigned long long)pid);
-	return bpfring_sys_started(path, ret);
+	return bpfring_sys_stat_field(path, STAT_STARTED, ret);
 }
 
 static int own_pid_ns(uint64_t *ret)

@@ -62,7 +62,7 @@ struct ring {
 struct loop {
 	bpfring_loop *l;
 	int calls; /* in progress */
-	bool left;
+	bool left, by_main;
 	int inside; /* this one is watched by that loop; -1: none */
 };
 
@@ -265,13 +265,20 @@ int check(int ret)
 	fail("%s", bpfring_errname(ret));
 }
 
+/* Left by longjmp() in the thread that lives on: it is that one's, and another is refused. */
+bool is_of_main(const loop *l)
+{
+	return in_thread && l->left && l->by_main;
+}
+
 int poll_loop(loop *l, int how)
 {
 	bpfring_loop *before = polled.exchange(l->l);
 	int ret;
 
 	l->calls++;
-	l->left = false;
+	if (!is_of_main(l))
+		l->left = false;
 	if (how == 0) {
 		ret = bpfring_loop_dispatch(l->l);
 	} else if (how == 1) {
@@ -478,7 +485,7 @@ void free_loop(loop *l)
 		return;
 	if (polled == l->l)
 		polled = nullptr;
-	if (l->calls) { /* refused */
+	if (l->calls || is_of_main(l)) { /* refused */
 		bpfring_loop_free(l->l);
 		return;
 	}
@@ -633,7 +640,7 @@ void forget_threads()
 }
 
 /* After an op, however it ended. */
-void settle(bool jumped)
+void settle(bool jumped, bool by_main = false)
 {
 	for (ring &r : rings) {
 		if (jumped && r.calls)
@@ -644,8 +651,10 @@ void settle(bool jumped)
 		r.closed = nullptr;
 	}
 	for (loop &l : loops) {
-		if (jumped && l.calls)
+		if (jumped && l.calls) {
 			l.left = true;
+			l.by_main = by_main;
+		}
 		l.calls = 0;
 	}
 	depth_now = 0;
@@ -670,7 +679,7 @@ void one_op()
 		}
 		jumped = false;
 	}
-	settle(jumped);
+	settle(jumped, true);
 }
 
 /* From somewhere further down, or further up, than before. */

@@ -331,13 +331,14 @@ static void when_a_process_began(void **state)
 		assert_int_equal(ftruncate(fd, 0), 0);
 		assert_int_equal(pwrite(fd, cases[i].text, size, 0), size);
 		started = 0;
-		assert_int_equal(bpfring_sys_started(path, &started), cases[i].err);
+		assert_int_equal(bpfring_sys_stat_field(path, STAT_STARTED, &started),
+				 cases[i].err);
 		assert_true(started == cases[i].started);
 	}
 	close(fd);
 	unlink(path);
-	assert_int_equal(bpfring_sys_started(path, &started), -ENOENT);
-	assert_int_equal(bpfring_sys_started("/proc/self/stat", &started), 0);
+	assert_int_equal(bpfring_sys_stat_field(path, STAT_STARTED, &started), -ENOENT);
+	assert_int_equal(bpfring_sys_stat_field("/proc/self/stat", STAT_STARTED, &started), 0);
 	assert_true(started > 0);
 }
 
