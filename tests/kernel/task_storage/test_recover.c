@@ -169,7 +169,7 @@ static void no_memory_may_pass(void **state)
 	void *mem;
 
 	if (f->path == BPFRING_TASK_PATH_UPTR)
-		skip_because("no program is run there");
+		return; /* no program is run there */
 	bpfring_set_log(NULL);
 	fail_only = "prog_run_ctx";
 	fail_with = -ENOMEM;
@@ -226,7 +226,7 @@ static void a_look_that_fails(void **state)
 	unsigned int w = 0;
 
 	if (f->path == BPFRING_TASK_PATH_FALLBACK)
-		skip_because("a thread looks at its own element by a program there");
+		return; /* a thread looks at its own element by a program there */
 	bpfring_set_log(NULL);
 	assert_int_equal(bpfring_task_storage_set(f->ts, 0, 2, &weight, 4), 0);
 	fail_only = "elem_lookup";
