@@ -50,17 +50,6 @@ int bpfring_fd_by_path(const char *path)
 	return fd;
 }
 
-int bpfring_fd_by_id(const char *what, uint32_t id, int (*by_id)(uint32_t id))
-{
-	int fd = by_id(id);
-
-	if (fd < 0)
-		log_error("%s id %u: cannot open: %s%s%s\n", what, id, bpfring_errname(fd),
-			  fd == -EPERM ? "; opening by id needs CAP_SYS_ADMIN" : "",
-			  bpfring_fd_refusal(fd));
-	return fd;
-}
-
 int bpfring_fdinfo_read(int fd, char *ret, size_t size)
 {
 	char path[64];

@@ -10,7 +10,6 @@
 /* A descriptor of our own, or -errno, which is logged. */
 int bpfring_fd_dup(int fd);
 int bpfring_fd_by_path(const char *path);
-int bpfring_fd_by_id(const char *what, uint32_t id, int (*by_id)(uint32_t id));
 
 /* What a bpf() call that failed with @err was refused for; "" if it was not refused. */
 const char *bpfring_fd_refusal(int err);

@@ -240,7 +240,10 @@ static int read_opts(struct bpfring_producer_opts *ret, void *out,
 	return err ? err : check_opts(ret);
 }
 
-/* Not cancellable: a thread that ended in the middle would leave a claim without an owner. */
+/*
+ * Not cancellable: a thread that ended in the middle would leave a claim without an owner. The two
+ * ways to open a map stay apart, so that a linker can leave out the one that is not used.
+ */
 static int open_by(int (*open_map)(struct map *ret, const void *key), const void *key,
 		   struct bpfring_producer **ret, const struct bpfring_producer_opts *opts)
 {
