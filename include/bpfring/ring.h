@@ -150,6 +150,36 @@ BPFRING_PRIV_HOT struct bpfring_priv_cursor bpfring_priv_cursor_at_pos(const str
  */
 #define BPFRING_PRIV_SKIPPED (-4097)
 
+/* What a header says, from bpfring_priv_read(). */
+enum {
+	BPFRING_PRIV_BUSY = 0,
+	BPFRING_PRIV_RECORD = 1,
+	BPFRING_PRIV_DISCARDED = 2,
+};
+
+/* Reads the header of @pos, at @header, with @room bytes to the producer position; or -EBADMSG. */
+BPFRING_PRIV_HOT int bpfring_priv_read(const uint8_t *header, uint64_t pos, uint64_t room,
+				       uint64_t *total, struct bpfring_record *ret)
+{
+	const uint32_t len = bpfring_priv_load_header(header); /* the only read of it */
+
+	*total = ((uint64_t)len + BPFRING_HEADER_SIZE + 7) & ~(uint64_t)7;
+	if (__builtin_expect((len & (BPFRING_BUSY_BIT | BPFRING_DISCARD_BIT)) != 0, 0)) {
+		if (len & BPFRING_BUSY_BIT)
+			return BPFRING_PRIV_BUSY;
+		*total = bpfring_priv_total(len);
+	}
+	if (__builtin_expect(*total > room, 0))
+		return -EBADMSG;
+	if (__builtin_expect((len & BPFRING_DISCARD_BIT) != 0, 0))
+		return BPFRING_PRIV_DISCARDED;
+	ret->data = header + BPFRING_HEADER_SIZE;
+	ret->size = len;
+	ret->reserved = 0;
+	ret->pos = pos;
+	return BPFRING_PRIV_RECORD;
+}
+
 /* The next record, for callers that keep the cursor over many. */
 BPFRING_PRIV_HOT int bpfring_priv_next(struct bpfring_ring *c, struct bpfring_priv_cursor *cursor,
 				       struct bpfring_record *ret)
@@ -159,7 +189,7 @@ BPFRING_PRIV_HOT int bpfring_priv_next(struct bpfring_ring *c, struct bpfring_pr
 	for (;;) {
 		const uint8_t *header = cursor->at;
 		uint64_t start = cursor->pos, total;
-		uint32_t len;
+		int found;
 
 		if (start == cursor->prod) {
 			int more = bpfring_priv_refresh(c);
@@ -169,29 +199,20 @@ BPFRING_PRIV_HOT int bpfring_priv_next(struct bpfring_ring *c, struct bpfring_pr
 				return more;
 			cursor->prod = c->prod;
 		}
-		len = bpfring_priv_load_header(header); /* the only read of it */
-		total = ((uint64_t)len + BPFRING_HEADER_SIZE + 7) & ~(uint64_t)7;
-		if (__builtin_expect((len & (BPFRING_BUSY_BIT | BPFRING_DISCARD_BIT)) != 0, 0)) {
-			if (len & BPFRING_BUSY_BIT) {
+		found = bpfring_priv_read(header, start, cursor->prod - start, &total, ret);
+		if (__builtin_expect(found <= 0, 0)) {
+			if (found == BPFRING_PRIV_BUSY)
 				c->busy = 1;
-				return 0;
-			}
-			total = bpfring_priv_total(len);
+			return found;
 		}
-		if (total > cursor->prod - start)
-			return -EBADMSG;
 		cursor->pos = start + total;
 		cursor->at = header + total;
 		if (cursor->at > c->data + c->mask)
 			cursor->at -= c->mask + 1;
 		c->pos = cursor->pos;
 		c->last = start;
-		if (!(len & BPFRING_DISCARD_BIT)) {
+		if (found == BPFRING_PRIV_RECORD) {
 			c->held_records++;
-			ret->data = header + BPFRING_HEADER_SIZE;
-			ret->size = len;
-			ret->reserved = 0;
-			ret->pos = start;
 			return 1;
 		}
 		c->held_discards++;

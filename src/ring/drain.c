@@ -214,9 +214,9 @@ __attribute__((noinline)) static int each_of(struct drain *d, struct stretch mos
 		struct bpfring_record record;
 		int found = walk_step(&w, &record);
 
-		if (__builtin_expect(found != WALK_RECORD, 0)) {
+		if (__builtin_expect(found != BPFRING_PRIV_RECORD, 0)) {
 			if (found <= 0) {
-				ring->busy = found == WALK_BUSY;
+				ring->busy = found == BPFRING_PRIV_BUSY;
 				err = found;
 				break;
 			}
@@ -287,17 +287,17 @@ static int gather(struct drain *d, struct bpfring_record *records)
 		before = n;
 		do {
 			found = walk_step(&w, &records[n]);
-			if (found == WALK_RECORD) {
+			if (found == BPFRING_PRIV_RECORD) {
 				n++;
 				row_at = w.at;
-			} else if (found == WALK_DISCARD) {
+			} else if (found == BPFRING_PRIV_DISCARDED) {
 				discards++;
 			}
 			more = found > 0 && (uint64_t)(w.at - row_at) < row;
 		} while (more && walk_goes_on(&w) && n < max);
 		walk_hold(&w, ring, n - before, discards);
 		if (found <= 0) { /* which the next round finds again, if there is one */
-			ring->busy = found == WALK_BUSY;
+			ring->busy = found == BPFRING_PRIV_BUSY;
 			return n ? (int)n : found;
 		}
 		more = more && bytes_left(d) && ring->pos != ring->prod;

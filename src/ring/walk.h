@@ -18,12 +18,6 @@ struct walk {
 	uint64_t base;	      /* of an address to its position */
 };
 
-enum {
-	WALK_BUSY = 0,
-	WALK_RECORD = 1,
-	WALK_DISCARD = 2,
-};
-
 static inline struct walk walk_begin(const struct bpfring_ring *ring, uint64_t bytes)
 {
 	const uint64_t offset = ring->pos & ring->mask, rest = ring->mask + 1 - offset;
@@ -44,30 +38,20 @@ static inline bool walk_goes_on(const struct walk *w)
 	return w->at < w->stop;
 }
 
-/* One header further; the ring does not know of it yet. WALK_*, or -EBADMSG. */
+/* One header further, as bpfring_priv_read(); the ring does not know of it yet. */
 BPFRING_PRIV_HOT int walk_step(struct walk *w, struct bpfring_record *ret)
 {
 	const uint8_t *header = w->at;
-	const uint32_t len = bpfring_priv_load_header(header); /* the only read of it */
-	uint64_t total = ((uint64_t)len + BPFRING_HEADER_SIZE + 7) & ~(uint64_t)7;
+	uint64_t total;
+	int found = bpfring_priv_read(header, w->base + (uintptr_t)header,
+				      (uint64_t)(w->limit - header), &total, ret);
 
-	if (__builtin_expect((len & (BPFRING_BUSY_BIT | BPFRING_DISCARD_BIT)) != 0, 0)) {
-		if (len & BPFRING_BUSY_BIT)
-			return WALK_BUSY;
-		total = bpfring_priv_total(len);
-	}
-	if (__builtin_expect(total > (uint64_t)(w->limit - header), 0))
-		return -EBADMSG;
+	if (__builtin_expect(found <= 0, 0))
+		return found;
 	w->last = header;
 	w->at = header + total;
 	__builtin_prefetch(w->at + 3 * total); /* records have one size, as a rule */
-	if (__builtin_expect((len & BPFRING_DISCARD_BIT) != 0, 0))
-		return WALK_DISCARD;
-	ret->data = header + BPFRING_HEADER_SIZE;
-	ret->size = len;
-	ret->reserved = 0;
-	ret->pos = w->base + (uintptr_t)header;
-	return WALK_RECORD;
+	return found;
 }
 
 /* The ring goes as far as the walk has come: its records and discarded ones since are held. */
