@@ -80,27 +80,50 @@ static const struct bpfring_task_member members[] = {
 	 .flags = BPFRING_TASK_MEMBER_SHARED},
 };
 
+/* The storage is opened anew, in a child, from the descriptors of its parts. */
+static void hand_over(struct fixture *f, struct bpfring_task_storage_opts *opts, int slots[2])
+{
+	struct task_test_bpf *s = f->skel;
+
+	bpfring_task_storage_close(f->ts);
+	f->ts = NULL;
+	if (f->path != BPFRING_TASK_PATH_FALLBACK)
+		return;
+	slots[0] = bpf_map__fd(s->maps.store_cell);
+	slots[1] = bpf_map__fd(s->maps.store_small);
+	opts->owner_fd = bpf_map__fd(s->maps.store_owner);
+	opts->bind_fd = bpf_program__fd(s->progs.store_bind);
+	opts->slot_fds = slots;
+}
+
+/* The calling thread binds its cell, and BPF sees what it stores. */
+static void share_with_bpf(struct bpfring_task_storage *ts, unsigned long long a,
+			   unsigned long long b)
+{
+	struct task_cell_test *cell;
+	int member = bpfring_task_storage_find(ts, "cell", sizeof(*cell));
+
+	CHILD_CHECK(!bpfring_task_storage_bind(ts, member, (void **)&cell));
+	cell->a = a;
+	cell->b = b;
+	fixture_look();
+	CHILD_CHECK(cell->sum == a + b);
+}
+
 /* A process that was handed the map, but may not read its types: it names the members itself. */
 static void without_privileges(void **state)
 {
 	struct fixture *f = *state;
 	struct task_test_bpf *s = f->skel;
-	const int slots[] = {bpf_map__fd(s->maps.store_cell), bpf_map__fd(s->maps.store_small)};
 	BPFRING_OPTS(bpfring_task_storage_opts, opts);
 	struct bpfring_task_storage *ts;
-	struct task_cell_test *cell;
+	int slots[2];
 	pid_t pid;
 
-	bpfring_task_storage_close(f->ts);
-	f->ts = NULL;
-	if (f->path == BPFRING_TASK_PATH_FALLBACK) {
-		opts.owner_fd = bpf_map__fd(s->maps.store_owner);
-		opts.bind_fd = bpf_program__fd(s->progs.store_bind);
-		opts.slot_fds = slots;
-	}
+	hand_over(f, &opts, slots);
 	pid = fork();
 	if (!pid) {
-		int fd = bpf_map__fd(s->maps.store), member;
+		int fd = bpf_map__fd(s->maps.store);
 
 		look_at_caller(s);
 		CHILD_CHECK(!setgroups(0, NULL) && !setgid(65534) && !setuid(65534));
@@ -109,12 +132,7 @@ static void without_privileges(void **state)
 		opts.members = members;
 		opts.member_count = ARRAY_SIZE(members);
 		CHILD_CHECK(!bpfring_task_storage_open(&ts, fd, &opts));
-		member = bpfring_task_storage_find(ts, "cell", sizeof(*cell));
-		CHILD_CHECK(!bpfring_task_storage_bind(ts, member, (void **)&cell));
-		cell->a = 3;
-		cell->b = 4;
-		fixture_look();
-		CHILD_CHECK(cell->sum == 7);
+		share_with_bpf(ts, 3, 4);
 		bpfring_task_storage_close(ts);
 		_exit(0);
 	}
@@ -126,26 +144,19 @@ static void in_a_container(void **state)
 {
 	struct fixture *f = *state;
 	struct task_test_bpf *s = f->skel;
-	const int slots[] = {bpf_map__fd(s->maps.store_cell), bpf_map__fd(s->maps.store_small)};
 	BPFRING_OPTS(bpfring_task_storage_opts, opts, .members = members,
 		     .member_count = ARRAY_SIZE(members));
 	struct bpfring_task_storage *ts;
-	struct task_cell_test *cell;
+	int slots[2];
 	pid_t pid;
 
-	bpfring_task_storage_close(f->ts);
-	f->ts = NULL;
-	if (f->path == BPFRING_TASK_PATH_FALLBACK) {
-		opts.owner_fd = bpf_map__fd(s->maps.store_owner);
-		opts.bind_fd = bpf_program__fd(s->progs.store_bind);
+	hand_over(f, &opts, slots);
+	if (f->path == BPFRING_TASK_PATH_FALLBACK)
 		opts.grace_fd = bpf_map__fd(s->maps.store_grace);
-		opts.slot_fds = slots;
-	}
 	pid = fork();
 	if (!pid) {
 		const unsigned int weight = 9;
 		unsigned int w = 0;
-		int member;
 
 		if (unshare(CLONE_NEWUSER | CLONE_NEWPID))
 			_exit(0);
@@ -158,12 +169,7 @@ static void in_a_container(void **state)
 		CHILD_CHECK(getpid() == 1);
 		look_at_caller(s);
 		CHILD_CHECK(!bpfring_task_storage_open(&ts, bpf_map__fd(s->maps.store), &opts));
-		member = bpfring_task_storage_find(ts, "cell", sizeof(*cell));
-		CHILD_CHECK(!bpfring_task_storage_bind(ts, member, (void **)&cell));
-		cell->a = 3;
-		cell->b = 5;
-		fixture_look();
-		CHILD_CHECK(cell->sum == 8);
+		share_with_bpf(ts, 3, 5);
 		CHILD_CHECK(!bpfring_task_storage_set(ts, 1, 2, &weight, 4));
 		CHILD_CHECK(!bpfring_task_storage_get(ts, gettid(), 2, &w, 4) && w == weight);
 		CHILD_CHECK(!bpfring_task_storage_unbind_thread(ts, 1));

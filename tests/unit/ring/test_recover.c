@@ -29,14 +29,6 @@ static int open_again(struct rig *rig, uint32_t flags)
 	return bpfring_consumer_open(&rig->c, rig->r->event_fd, &opts);
 }
 
-static struct bpfring_consumer_stats stats_of(const struct rig *rig)
-{
-	struct bpfring_consumer_stats stats = {.sz = sizeof(stats)};
-
-	assert_int_equal(bpfring_consumer_stats(rig->c, &stats), 0);
-	return stats;
-}
-
 /* Relative to the true position, with 10 unread records of 16 bytes. */
 static const int64_t wrong[] = {4,     8,	   -4,
 				-8,    1,	   -1,
@@ -71,7 +63,7 @@ static void every_wrong_position(void **state)
 			assert_int_equal(
 				bpfring_consumer_consume(rig.c, count_record, &counter, NULL, NULL),
 				10);
-			assert_int_equal(stats_of(&rig).repaired, 1);
+			assert_int_equal(stats_of_consumer(rig.c).repaired, 1);
 			rig_close(&rig);
 			sim_sys_set_word_size(8);
 		}
@@ -112,7 +104,7 @@ static void without_a_note(void **state)
 			assert_int_equal(open_again(&rig, BPFRING_CONSUMER_RECOVER), 0);
 			assert_logged("events", "42", "given up");
 			assert_int_equal(sim_ring_cons(rig.r), ring_word(rig.r, pos + 6 * 16));
-			assert_in_range(stats_of(&rig).given_up,
+			assert_in_range(stats_of_consumer(rig.c).given_up,
 					wrong[i] < 0 && wrong[i] > -(int64_t)PAGE
 						? (uint64_t)(96 - wrong[i])
 						: 0,
@@ -216,8 +208,8 @@ static void a_ring_in_order_is_not_touched(void **state)
 			assert_int_equal(sim_ring_cons(rig.r), word);
 			assert_int_equal(ring_word(rig.r, stats_of_consumer(rig.c).cons_pos),
 					 ring_word(rig.r, pos));
-			assert_int_equal(stats_of(&rig).repaired, 0);
-			assert_int_equal(stats_of(&rig).given_up, 0);
+			assert_int_equal(stats_of_consumer(rig.c).repaired, 0);
+			assert_int_equal(stats_of_consumer(rig.c).given_up, 0);
 			rig_close(&rig);
 			sim_sys_set_word_size(8);
 		}

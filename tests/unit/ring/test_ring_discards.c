@@ -241,6 +241,18 @@ static void arm_looks_past_them(void **state)
 	}
 }
 
+/* A consumer that has taken a record, another that was opened behind it, and discarded records. */
+static void begin_two(struct sim_ring *r, struct bpfring_ring *one, struct bpfring_ring *two,
+		      int discards)
+{
+	init(one, r);
+	assert_int_equal(put(r, 8), 1);
+	assert_int_equal(drain(one), 1);
+	init(two, r);
+	for (int i = 0; i < discards; i++)
+		assert_int_equal(put_discarded(r, 8), 1);
+}
+
 /* Somebody else has taken them, and a record behind them: that is a second consumer. */
 static void taken_by_a_second_consumer(void **state)
 {
@@ -251,12 +263,7 @@ static void taken_by_a_second_consumer(void **state)
 		struct bpfring_record record;
 		struct bpfring_ring one, two;
 
-		init(&one, r);
-		assert_int_equal(put(r, 8), 1);
-		assert_int_equal(drain(&one), 1);
-		init(&two, r);
-		for (int i = 0; i < 20; i++)
-			assert_int_equal(put_discarded(r, 8), 1);
+		begin_two(r, &one, &two, 20);
 		assert_int_equal(put(r, 8), 1);
 		assert_int_equal(drain(&two), 1);
 		for (int i = 0; i < 3; i++) {
@@ -281,12 +288,7 @@ static void left_to_the_consumer_before(void **state)
 		struct bpfring_record record;
 		struct bpfring_ring one, two;
 
-		init(&one, r);
-		assert_int_equal(put(r, 8), 1);
-		assert_int_equal(drain(&one), 1);
-		init(&two, r);
-		for (int i = 0; i < 3; i++)
-			assert_int_equal(put_discarded(r, 8), 1);
+		begin_two(r, &one, &two, 3);
 		assert_int_equal(bpfring_ring_peek(&two, &record), 0);
 		assert_int_equal(sim_ring_cons(r), start);
 		assert_int_equal(ring_word(r, two.released), start);

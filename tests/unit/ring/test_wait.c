@@ -18,14 +18,6 @@ static void put_silently(void *ctx)
 	assert_int_equal(sim_output(ctx, "12345678", 8, SIM_NO_WAKEUP), 0);
 }
 
-static struct bpfring_consumer_stats stats_of(const struct rig *rig)
-{
-	struct bpfring_consumer_stats stats = {.sz = sizeof(stats)};
-
-	assert_int_equal(bpfring_consumer_stats(rig->c, &stats), 0);
-	return stats;
-}
-
 static void bad_arguments(void **state)
 {
 	struct rig rig;
@@ -75,7 +67,7 @@ static void a_notification_ends_the_sleep(void **state)
 				1);
 			assert_int_equal(sim_ring_notified(rig.r), i);
 		}
-		stats = stats_of(&rig);
+		stats = stats_of_consumer(rig.c);
 		assert_int_equal(stats.wakeups, 10);
 		assert_int_equal(stats.empty_wakeups, 0);
 		assert_int_equal(stats.asleep_ns, 5000);
@@ -195,7 +187,7 @@ static void a_busy_head_is_slept_through(void **state)
 	assert_int_equal(sim_clock_now(), 1000 + 1000 * MSEC); /* at once when it is committed */
 	/* 1, 2, 4 ... 64, 64 ms: looked again 6 + 15 times in that second, not more */
 	assert_in_range(sim_clock_sleeps(), 18, 24);
-	stats = stats_of(&r.rig);
+	stats = stats_of_consumer(r.rig.c);
 	assert_int_equal(stats.busy_waits, 1);
 	assert_int_equal(stats.busy_max_ns, 1000 * MSEC);
 	assert_int_equal(stats.wakeups, 1);
@@ -265,7 +257,7 @@ static void a_notification_without_a_record(void **state)
 	sim_ring_set_prod(rig.r, 8);
 	*sim_ring_header(rig.r, 0) = BPFRING_BUSY_BIT;
 	assert_int_equal(bpfring_consumer_wait(rig.c, 100), 0);
-	stats = stats_of(&rig);
+	stats = stats_of_consumer(rig.c);
 	assert_int_equal(stats.wakeups, 1);
 	assert_int_equal(stats.empty_wakeups, 1);
 	rig_close(&rig);
@@ -317,7 +309,7 @@ static void a_wait_for_discards_only(void **state)
 		assert_int_equal(bpfring_consumer_wait(rig.c, -1), 1);
 		assert_int_equal(
 			bpfring_consumer_consume(rig.c, count_record, &counter, NULL, NULL), 1);
-		assert_int_equal(stats_of(&rig).discards, 100 * 6 + 50 * 3 + 3);
+		assert_int_equal(stats_of_consumer(rig.c).discards, 100 * 6 + 50 * 3 + 3);
 		rig_close(&rig);
 	}
 }
@@ -333,7 +325,7 @@ static void a_forced_notification_of_nothing(void **state)
 	sim_clock_at(1500, force_a_wakeup, rig.r);
 	assert_int_equal(bpfring_consumer_wait(rig.c, 10000), 0);
 	assert_int_equal(sim_clock_now(), 11000);
-	stats = stats_of(&rig);
+	stats = stats_of_consumer(rig.c);
 	assert_int_equal(stats.wakeups, 1);
 	assert_int_equal(stats.empty_wakeups, 1);
 	rig_close(&rig);
