@@ -123,7 +123,7 @@ int bpfring_sys_self(struct process *ret)
 
 int bpfring_sys_process_runs(const struct process *process)
 {
-	uint64_t pid_ns, started;
+	uint64_t pid_ns = 0, started;
 	int err = own_pid_ns(&pid_ns);
 
 	if (!err && (pid_ns != process->pid_ns || !process->pid || process->pid > INT32_MAX))

@@ -134,7 +134,7 @@ int bpfring_consumer_wait(struct bpfring_consumer *c, int64_t timeout_ns)
 	}
 	if (!bpfring_call_begin(&c->call, call_place_here()))
 		return bpfring_consumer_refuse(c, CALL_THEIRS, "bpfring_consumer_wait()");
-	left = c;
+	left = c; /* NOLINT(clang-analyzer-deadcode.DeadStores): for its handler */
 	err = sleep_for_record(c, w, timeout_ns);
 	left = NULL;
 	bpfring_consumer_disarm(c, bpfring_sys_now());

@@ -242,7 +242,7 @@ static void a_ring_in_order_is_not_touched(void **state)
 		uint64_t before;
 
 		log_forget();
-		bpfring_ring_set_quiet(bpfring_consumer_ring(c), fill % 2);
+		bpfring_ring_set_quiet(bpfring_consumer_ring(c), fill % 2 != 0);
 		put_numbers(&r, fill + 20, 0);
 		for (int i = 0; i < 20; i++)
 			assert_int_equal(bpfring_consumer_peek(c, &record), 1);

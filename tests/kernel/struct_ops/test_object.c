@@ -19,7 +19,7 @@
 struct new_map_skeleton {
 	const char *name;
 	struct bpf_map **map;
-	void **mmaped;
+	void **mapped;
 	struct bpf_link **link;
 };
 

@@ -36,7 +36,7 @@ static const char *const place_names[PLACES] = {
 };
 
 /* What the callback does before it leaves. */
-enum before { NOTHING, REMOVE, CLOSE, CLOSE_OTHER, BEFORES };
+enum before { NOTHING, REMOVE, CLOSE, CLOSE_OTHER, BEFORE_COUNT };
 
 struct scene {
 	struct rig rig, other; /* that is in the loop too */
@@ -324,7 +324,7 @@ static void removed_or_closed_before(void **state)
 	for (enum way way = 0; way < WAYS; way++) {
 		if (way_closed(way))
 			continue;
-		for (enum before before = REMOVE; before < BEFORES; before++)
+		for (enum before before = REMOVE; before < BEFORE_COUNT; before++)
 			for (enum place place = 0; place < PLACES; place++) {
 				/* see closed_before_it_jumped() */
 				if (before == CLOSE && (way == BY_LONGJMP || way == BY_RAW_EXIT))

@@ -314,13 +314,13 @@ static int64_t late_look(struct course *c, uint64_t records, int64_t late)
 static void windows_that_end_late(void **state)
 {
 	static const uint32_t waits[] = {BPFRING_WAIT_ADAPTIVE, BPFRING_WAIT_COALESCE};
-	static const int64_t lates[] = {0,	  100 * USEC, 900 * USEC,
-					2 * MSEC, 40 * MSEC,  3000 * MSEC};
+	static const int64_t lateness[] = {0,	     100 * USEC, 900 * USEC,
+					   2 * MSEC, 40 * MSEC,	 3000 * MSEC};
 
 	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(waits) * ARRAY_SIZE(lates); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(waits) * ARRAY_SIZE(lateness); i++) {
 		struct course c = course_new(waits[i % 2]);
-		int64_t late = lates[i / 2], room, wait;
+		int64_t late = lateness[i / 2], room, wait;
 		unsigned int armed;
 
 		c.ring_size = 128 * 1024; /* 1 ms at four times 16 bytes a us */

@@ -205,7 +205,8 @@ int __wrap_bpfring_sys_map_info(int fd, struct bpf_map_info *ret)
 	ret->id = 7;
 	ret->map_flags = fake.flags;
 	ret->btf_vmlinux_value_type_id = fd == MAP_FD ? value_id : value_id + 1;
-	memcpy((char *)&ret->map_extra - 4, &btf_id, 4); /* named so by newer headers only */
+	/* Newer headers only have a name for it. */
+	memcpy((char *)ret + offsetof(struct bpf_map_info, map_extra) - 4, &btf_id, 4);
 	strcpy(ret->name, "my_ops");
 	return 0;
 }
