@@ -93,12 +93,19 @@ def main():
     parser.add_argument("--row", action="append", default=[])
     parser.add_argument("--impl", action="append", default=[])
     args = parser.parse_args()
+    for build in (args.old, args.new):
+        if not os.access(os.path.join(build, "bench", "bpfring-bench"), os.X_OK):
+            parser.error("%s has no bench/bpfring-bench: build the release preset there" % build)
 
     found = {args.old: collections.defaultdict(list), args.new: collections.defaultdict(list)}
     for number in range(args.rounds):
         for build in (args.old, args.new) if number % 2 == 0 else (args.new, args.old):
             for key, value in run(build, args).items():
                 found[build][key].append(value)
+    if not found[args.old] or not found[args.new]:
+        parser.error(
+            "no figures: run bench/bpfring-bench of both builds alone, as root, to see why"
+        )
     print(
         "%-22s %-22s %11s %11s %8s %7s %7s"
         % ("row", "implementation", "old", "new", "new/old", "from", "to")
@@ -121,7 +128,7 @@ def main():
                 ratios[-1],
             )
         )
-    return 0 if found[args.new] else 1
+    return 0
 
 
 if __name__ == "__main__":

@@ -66,7 +66,10 @@ class Ring:
 
 def load(path):
     """The library, and what ctypes has to know of its functions."""
-    library = ctypes.CDLL(path)
+    try:
+        library = ctypes.CDLL(path)
+    except OSError as error:
+        sys.exit("read_ring.py: %s; install libbpfring, or set BPFRING_LIBRARY to it" % error)
     consumer = ctypes.c_void_p
     library.bpfring_consumer_open_pinned.argtypes = [
         ctypes.POINTER(consumer),
