@@ -14,7 +14,7 @@
 
 #include "kernel.h"
 
-#define LOOKS 10000
+#define LOOKS 10000 /* by the factor of slowness() fewer */
 
 static struct scene {
 	struct ring ring;
@@ -116,7 +116,7 @@ static void ten_thousand_looks(bool by_hand, uint32_t wait)
 	log_forget();
 	assert_int_equal(pthread_create(&producer, NULL, produce_some, NULL), 0);
 	assert_int_equal(pthread_create(&consumer, NULL, consume, NULL), 0);
-	for (int i = 0; i < LOOKS; i++)
+	for (int i = 0; i < LOOKS / slowness(); i++)
 		look(i, &seen);
 	atomic_store(&s.stop, true);
 	pthread_join(producer, NULL);
