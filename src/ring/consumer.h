@@ -103,6 +103,9 @@ struct limits {
 enum call_state bpfring_consumer_state(struct bpfring_consumer *c, struct call_place here);
 void bpfring_consumer_left(struct bpfring_consumer *c);
 
+/* consumer_held.c. Counts what is held, by the headers from the last release to the position. */
+void bpfring_consumer_recount(struct bpfring_consumer *c);
+
 /* The handler of calls for __attribute__((cleanup)): *@c is NULL once they are through. */
 void bpfring_consumer_left_call(struct bpfring_consumer **c);
 

@@ -13,8 +13,11 @@ void bpfring_consumer_left(struct bpfring_consumer *c)
 	 * In a forked child it cannot, nor beside a second consumer, which the next release finds
 	 * again.
 	 */
-	if (c->consuming && bpfring_ring_release(&c->cons))
-		bpfring_ring_cancel(&c->cons);
+	if (c->consuming) {
+		bpfring_consumer_recount(c);
+		if (bpfring_ring_release(&c->cons))
+			bpfring_ring_cancel(&c->cons);
+	}
 	c->consuming = false;
 	log_story(&c->story,
 		  "map '%s' id %u: a call was left by an exception, longjmp() or the end of its "

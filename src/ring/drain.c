@@ -8,7 +8,7 @@
 #include "ring/walk.h"
 
 #define BATCH	    64U
-#define CLOCK_MOST  128U  /* records between two looks at the clock, which costs as much as a few */
+#define CLOCK_MOST  128U  /* records between two looks at the limits; the clock costs a few */
 #define CLOCK_FAST  5000  /* ns; they went by faster: look less often */
 #define CLOCK_SLOW  50000 /* slower: more often */
 #define FEW_RECORDS 32U
@@ -57,17 +57,10 @@ static int end_of_peek(struct drain *d, int err)
 static void keep(struct drain *d, uint64_t pos, unsigned int count)
 {
 	struct bpfring_ring *ring = &d->c->cons;
-	uint64_t at = pos;
 
-	while ((int64_t)(ring->pos - at) > 0) {
-		uint32_t len = bpfring_priv_load_header(ring->data + (at & ring->mask));
-
-		ring->held_discards -= (len & BPFRING_DISCARD_BIT) != 0;
-		at += bpfring_priv_total(len);
-	}
 	ring->pos = pos;
 	ring->last = pos;
-	ring->held_records -= count;
+	bpfring_consumer_recount(d->c);
 	d->out->records -= count;
 }
 
@@ -192,47 +185,58 @@ static struct stretch plan_stretch(const struct drain *d)
 		.bytes = bytes_left(d),
 	};
 
-	s.records = min_u64(s.records, d->clock_every ? d->clock_left : FEW_RECORDS);
+	s.records = min_u64(s.records, d->clock_every ? d->clock_left : CLOCK_MOST);
 	s.bytes = min_u64(s.bytes, min_u64(cons->prod - cons->pos, (cons->mask + 1) / HELD_MOST));
 	return s;
 }
 
 /*
  * Hands over the records of a stretch. 1: go on; 0: the head is busy; -EBADMSG; or ENDED, and
- * *@verdict is what the callback returned.
+ * *@verdict is what the callback returned. What a record costs here is instructions, and stores
+ * most of all: of the ring only the position is kept up to date for each.
  */
 #define ENDED INT_MIN
 __attribute__((noinline)) static int each_of(struct drain *d, struct stretch most, int *verdict)
 {
 	struct bpfring_ring *const ring = &d->c->cons;
 	const uint32_t *const ends = &d->c->guard[GUARD_ENDS];
+	const bpfring_record_fn each = d->h->each;
+	void *const ctx = d->h->ctx;
+	const uint32_t before = ring->held_records, enough = before + (uint32_t)most.records;
 	struct walk w = walk_begin(ring, most.bytes);
-	uint64_t left = most.records;
+	uint32_t held = before;
 	int err = 1;
 
 	do {
 		struct bpfring_record record;
-		int found = walk_step(&w, &record);
+		int ret;
 
-		if (__builtin_expect(found != BPFRING_PRIV_RECORD, 0)) {
+		if (!walk_ready(&w, &record)) {
+			int found = walk_step(&w, &record);
+
 			if (found <= 0) {
 				ring->busy = found == BPFRING_PRIV_BUSY;
 				err = found;
 				break;
 			}
-			walk_hold(&w, ring, 0, 1);
-			continue;
+			if (found == BPFRING_PRIV_DISCARDED) {
+				ring->held_discards++;
+				walk_hold(&w, ring, held);
+				continue;
+			}
 		}
-		left--;
-		/* Before the callback, which may look at the ring, and may not come back. */
-		walk_hold(&w, ring, 1, 0);
-		*verdict = d->h->each(d->h->ctx, record.data, record.size);
-		if (__builtin_expect((uint32_t)*verdict >= *ends, 0)) {
+		/* Before the callback, which may not come back: see bpfring_consumer_recount(). */
+		ring->pos = w.base + (uintptr_t)w.at;
+		held++;
+		ret = each(ctx, record.data, record.size);
+		if (__builtin_expect((uint32_t)ret >= *ends, 0)) {
+			*verdict = ret;
 			err = ENDED;
 			break;
 		}
-	} while (walk_goes_on(&w) && left);
-	d->out->records += most.records - left;
+	} while (walk_goes_on(&w) && held != enough);
+	walk_hold(&w, ring, held);
+	d->out->records += held - before;
 	return err;
 }
 
@@ -275,27 +279,31 @@ static int gather(struct drain *d, struct bpfring_record *records)
 	struct bpfring_ring *const ring = &d->c->cons;
 	const uint64_t max = min_u64(d->limits->records - d->out->records, BATCH);
 	const uint64_t row = (ring->mask + 1) / HELD_MOST;
-	unsigned int n = 0, before;
+	unsigned int n = 0;
 	bool more;
 
 	do {
 		struct walk w = walk_begin(ring, min_u64(bytes_left(d), ring->prod - ring->pos));
 		const uint8_t *row_at = w.at;
-		unsigned int discards = 0;
+		const unsigned int before = n;
 		int found;
 
-		before = n;
+		more = true;
 		do {
-			found = walk_step(&w, &records[n]);
-			if (found == BPFRING_PRIV_RECORD) {
+			found = BPFRING_PRIV_RECORD;
+			if (!walk_ready(&w, &records[n]))
+				found = walk_step(&w, &records[n]);
+			if (__builtin_expect(found == BPFRING_PRIV_RECORD, 1)) {
 				n++;
 				row_at = w.at;
 			} else if (found == BPFRING_PRIV_DISCARDED) {
-				discards++;
+				ring->held_discards++;
+				more = (uint64_t)(w.at - row_at) < row;
+			} else {
+				more = false;
 			}
-			more = found > 0 && (uint64_t)(w.at - row_at) < row;
 		} while (more && walk_goes_on(&w) && n < max);
-		walk_hold(&w, ring, n - before, discards);
+		walk_hold(&w, ring, ring->held_records + n - before);
 		if (found <= 0) { /* which the next round finds again, if there is one */
 			ring->busy = found == BPFRING_PRIV_BUSY;
 			return n ? (int)n : found;
@@ -308,7 +316,7 @@ static int gather(struct drain *d, struct bpfring_record *records)
 static int drain_batches(struct drain *d)
 {
 	struct bpfring_ring *const cons = &d->c->cons;
-	struct bpfring_record records[BATCH];
+	struct bpfring_record records[BATCH] = {{0}};
 	int err;
 
 	while (cons->pos != cons->prod || (err = next_pass(d)) > 0) {

@@ -38,6 +38,29 @@ static inline bool walk_goes_on(const struct walk *w)
 	return w->at < w->stop;
 }
 
+/*
+ * The fast way over one header: true if it is that of a complete record which ends before the
+ * stretch does, as nearly all of them are. Else nothing has happened, and walk_step() decides.
+ * @ret->reserved is left as it is, which saves a store.
+ */
+BPFRING_PRIV_HOT bool walk_ready(struct walk *w, struct bpfring_record *ret)
+{
+	const uint8_t *header = w->at;
+	const uint32_t len = bpfring_priv_load_header(header); /* the only read of it */
+	const uint64_t total = ((uint64_t)len + BPFRING_HEADER_SIZE + 7) & ~7ULL;
+	const uint64_t next = (uintptr_t)header + total;
+
+	if (__builtin_expect(len >= BPFRING_DISCARD_BIT || next >= (uintptr_t)w->stop, 0))
+		return false;
+	w->last = header;
+	w->at = (const uint8_t *)(uintptr_t)next;
+	__builtin_prefetch(header + 4 * total); /* records have one size, as a rule */
+	ret->data = header + BPFRING_HEADER_SIZE;
+	ret->size = len;
+	ret->pos = w->base + (uintptr_t)header;
+	return true;
+}
+
 /* One header further, as bpfring_priv_read(); the ring does not know of it yet. */
 BPFRING_PRIV_HOT int walk_step(struct walk *w, struct bpfring_record *ret)
 {
@@ -50,18 +73,15 @@ BPFRING_PRIV_HOT int walk_step(struct walk *w, struct bpfring_record *ret)
 		return found;
 	w->last = header;
 	w->at = header + total;
-	__builtin_prefetch(w->at + 3 * total); /* records have one size, as a rule */
 	return found;
 }
 
-/* The ring goes as far as the walk has come: its records and discarded ones since are held. */
-BPFRING_PRIV_HOT void walk_hold(const struct walk *w, struct bpfring_ring *ring,
-				unsigned int records, unsigned int discards)
+/* The ring goes as far as the walk has come, and holds @records since its last release. */
+BPFRING_PRIV_HOT void walk_hold(const struct walk *w, struct bpfring_ring *ring, uint32_t records)
 {
 	ring->last = w->base + (uintptr_t)w->last;
 	ring->pos = w->base + (uintptr_t)w->at;
-	ring->held_records += records;
-	ring->held_discards += discards;
+	ring->held_records = records;
 }
 
 #endif /* BPFRING_SRC_WALK_H */
