@@ -63,9 +63,9 @@ static int consume(struct bpfring_consumer *c, const struct handler *h,
 
 	if (!c)
 		return -EINVAL;
-	err = check_outcome(c, ret);
+	err = bpfring_consumer_check(c, "consume", here);
 	if (!err)
-		err = bpfring_consumer_check(c, "consume", here);
+		err = check_outcome(c, ret);
 	if (!err)
 		err = check_arguments(c, h, budget, &known);
 	if (err)

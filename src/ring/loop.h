@@ -146,7 +146,13 @@ void bpfring_loop_look_for_lost(struct bpfring_loop *l, int64_t now);
 void bpfring_loop_turns(struct bpfring_loop *l, struct turn *t);
 void bpfring_turn_error(struct turn *t, int err);
 
-/* loop_poll.c. One poll; *@stopped: somebody wants the run to end. */
+/*
+ * loop_poll.c. May a call made at @here poll the loop? Cleans up after a poll that was left, and
+ * comes before anything else that could refuse the call: whoever polls has the loop again.
+ */
+int bpfring_loop_check(struct bpfring_loop *l, struct call_place here);
+
+/* One poll; *@stopped: somebody wants the run to end. */
 int bpfring_loop_poll_once(struct bpfring_loop *l, int64_t timeout_ns, bool dispatching,
 			   bool *stopped);
 

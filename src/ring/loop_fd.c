@@ -64,6 +64,9 @@ int bpfring_loop_dispatch(struct bpfring_loop *l)
 
 	if (!l)
 		return -EINVAL;
+	err = bpfring_loop_check(l, call_place_here());
+	if (err)
+		return err;
 	if (!l->outer) {
 		log_once(l->said, LOOP_SAID_NO_FD, ERROR,
 			 "loop %p: bpfring_loop_dispatch() is for outer loops: call "

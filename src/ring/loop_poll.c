@@ -79,8 +79,7 @@ static int refuse(struct bpfring_loop *l, enum call_state state)
 	return -EINVAL;
 }
 
-/* Can this call poll the loop? */
-static int check(struct bpfring_loop *l, struct call_place here)
+int bpfring_loop_check(struct bpfring_loop *l, struct call_place here)
 {
 	int err = bpfring_loop_check_child(l);
 	enum call_state state;
@@ -110,15 +109,15 @@ int bpfring_loop_poll_once(struct bpfring_loop *l, int64_t timeout_ns, bool disp
 	*stopped = false;
 	if (!l)
 		return -EINVAL;
+	err = bpfring_loop_check(l, call_place_here());
+	if (err)
+		return err;
 	if (timeout_ns < -1) {
 		log_once(l->said, LOOP_SAID_TIMEOUT, ERROR,
 			 "loop %p: polled with a time-out of %lld ns: -1 means for ever\n",
 			 (void *)l, (long long)timeout_ns);
 		return -EINVAL;
 	}
-	err = check(l, call_place_here());
-	if (err)
-		return err;
 	if (!bpfring_call_begin(&l->call, call_place_here()))
 		return refuse(l, CALL_THEIRS);
 	left = l; /* NOLINT(clang-analyzer-deadcode.DeadStores): for its handler */
@@ -153,9 +152,9 @@ int bpfring_loop_poll(struct bpfring_loop *l, int64_t timeout_ns)
 int bpfring_loop_run(struct bpfring_loop *l)
 {
 	bool stopped = false;
-	int err = 0;
+	int err = l ? bpfring_loop_check(l, call_place_here()) : -EINVAL;
 
-	while (err >= 0 && !stopped && !(l && l->stop))
+	while (err >= 0 && !stopped && !l->stop)
 		err = bpfring_loop_poll_once(l, -1, false, &stopped);
 	if (err < 0)
 		return err;

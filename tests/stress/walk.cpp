@@ -11,6 +11,7 @@
 #include <cstdarg>
 #include <csetjmp>
 #include <csignal>
+#include <cstring>
 #include <dirent.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -491,7 +492,10 @@ void free_loop(loop *l)
 	}
 	if (l->inside >= 0)
 		check(bpfring_loop_remove_fd(loops[l->inside].l, bpfring_loop_fd(l->l)));
+	last_line[0] = 0;
 	bpfring_loop_free(l->l);
+	if (std::strstr(last_line, "not freed"))
+		fail("loop %d, left %d by main %d, is not freed", number, l->left, l->by_main);
 	l->l = nullptr;
 	for (ring &r : rings)
 		if (r.in_loop == number)

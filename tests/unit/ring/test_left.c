@@ -374,6 +374,46 @@ static void removed_after_it_jumped(void **state)
 	}
 }
 
+static void *free_it(void *ctx)
+{
+	struct scene *s = ctx;
+
+	bpfring_loop_free(s->l);
+	s->l = NULL;
+	return NULL;
+}
+
+/* A call that is refused, or that has nothing to do, takes it back as well: others may have it. */
+static void taken_back_by_any_call(void **state)
+{
+	(void)state;
+	for (int how = 0; how < 3; how++) {
+		pthread_t thread;
+		struct scene s;
+
+		scene_open(&s, POLL, BY_LONGJMP);
+		assert_true(left(BY_LONGJMP, call, &s));
+		switch (how) {
+		case 0:
+			assert_int_equal(bpfring_loop_poll(s.l, -2), -EINVAL);
+			break;
+		case 1:
+			assert_int_equal(bpfring_loop_dispatch(s.l), -EINVAL);
+			break;
+		default:
+			assert_int_equal(bpfring_loop_stop(s.l), 0);
+			assert_int_equal(bpfring_loop_run(s.l), 0);
+			break;
+		}
+		log_forget();
+		assert_int_equal(pthread_create(&thread, NULL, free_it, &s), 0);
+		pthread_join(thread, NULL);
+		if (log_lines())
+			fail_msg("case %d: %s", how, log_text());
+		scene_close(&s);
+	}
+}
+
 /* What is held by a peek is not what a callback was given. */
 static void held_while_a_snapshot_is_left(void **state)
 {
@@ -765,6 +805,7 @@ int main(void)
 		rig_test(removed_or_closed_before),
 		rig_test(closed_before_it_jumped),
 		rig_test(removed_after_it_jumped),
+		rig_test(taken_back_by_any_call),
 		rig_test(held_while_a_snapshot_is_left),
 		rig_test(left_many_times),
 		rig_test(edges_are_not_lost),
