@@ -230,6 +230,12 @@ case ${1:-} in
 	fetch_programs "$suite" "$dir" "$@"
 	exit
 	;;
+--depends)
+	suite=$2 arch=$3
+	index deb "$suite"
+	private apt-cache depends "$4" | sed -n 's/^ *|\?Depends: //p'
+	exit
+	;;
 --source)
 	lock
 	index deb-src "$2"
