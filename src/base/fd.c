@@ -40,13 +40,22 @@ const char *bpfring_fd_refusal(int err)
 	}
 }
 
+/* The BPF file system keeps names with a dot for itself. */
+static bool has_dot(const char *path)
+{
+	const char *name = strrchr(path, '/');
+
+	return strchr(name ? name : path, '.') != NULL;
+}
+
 int bpfring_fd_by_path(const char *path)
 {
 	int fd = bpfring_sys_map_by_path(path);
 
 	if (fd < 0)
 		log_error("%s: cannot open the pin: %s%s\n", path, bpfring_errname(fd),
-			  bpfring_fd_refusal(fd));
+			  fd == -EPERM && has_dot(path) ? "; the name of a pin cannot contain a dot"
+							: bpfring_fd_refusal(fd));
 	return fd;
 }
 

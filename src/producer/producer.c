@@ -85,7 +85,7 @@ static int check_map(const struct map *map)
 
 	if (map->type == BPF_MAP_TYPE_USER_RINGBUF)
 		return 0;
-	log_error("map '%s' id %u is a %s, but a producer needs a user_ringbuf\n", map->name,
+	log_error("map '%s' id %u has type %s, but a producer needs a user_ringbuf\n", map->name,
 		  map->id, bpfring_map_type_name(map->type, buf, sizeof(buf)));
 	return -EINVAL;
 }

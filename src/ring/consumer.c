@@ -23,7 +23,7 @@ static int check_map(const struct map *map)
 	char buf[24];
 
 	if (map->type != BPF_MAP_TYPE_RINGBUF) {
-		log_error("map '%s' id %u is a %s, a consumer needs a ringbuf\n", map->name,
+		log_error("map '%s' id %u has type %s, but a consumer needs a ringbuf\n", map->name,
 			  map->id, bpfring_map_type_name(map->type, buf, sizeof(buf)));
 		return -EINVAL;
 	}

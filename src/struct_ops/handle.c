@@ -20,7 +20,7 @@ int bpfring_ops_set_map(struct bpfring_struct_ops *ops, struct map *map)
 	char type[32];
 
 	if (map->type != BPF_MAP_TYPE_STRUCT_OPS) {
-		log_error("map '%s' id %u is a %s map, not struct_ops\n", map->name, map->id,
+		log_error("map '%s' id %u has type %s, not struct_ops\n", map->name, map->id,
 			  bpfring_map_type_name(map->type, type, sizeof(type)));
 		bpfring_map_close(map);
 		return -EINVAL;

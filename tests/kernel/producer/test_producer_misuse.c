@@ -51,7 +51,7 @@ static void descriptors_of_other_things(void **state)
 	close(fd);
 	fd = bpf_map_create(BPF_MAP_TYPE_RINGBUF, "events", 0, 0, 4096, NULL);
 	refused(fd, NULL, -EINVAL, "'events'");
-	refused(fd, NULL, -EINVAL, "is a ringbuf, but a producer needs a user_ringbuf");
+	refused(fd, NULL, -EINVAL, "has type ringbuf, but a producer needs a user_ringbuf");
 	close(fd);
 	fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "numbers", 4, 4, 1, NULL);
 	refused(fd, NULL, -EINVAL, "user_ringbuf");

@@ -177,6 +177,9 @@ static void by_pin(void **state)
 	r = ring_new(8192);
 	assert_int_equal(bpf_obj_pin(r.fd, PIN), 0);
 	put_numbers(&r, 2, 0);
+	assert_int_equal(bpfring_consumer_open_pinned(&c, BPFFS "/no.such", NULL), -EPERM);
+	assert_non_null(strstr(log_text(), "cannot contain a dot"));
+	log_forget();
 	assert_int_equal(bpfring_consumer_open_pinned(&c, PIN, NULL), 0);
 	assert_int_equal(bpfring_consumer_open(&other, r.fd, NULL), 0);
 	assert_int_equal(consumer_stats(c).map_id, consumer_stats(other).map_id);
