@@ -24,6 +24,7 @@
  * Which header for what:
  *	consumer.h  one ring: callbacks, batches, zero-copy peek/release, wait, snapshot, statistics
  *	loop.h      many rings and descriptors on one thread; wait modes; use inside another loop
+ *	threads.h   many rings on several threads, which share the work
  *	struct_ops.h  kernel operations written in BPF: prepare, register, replace; beside it
  *		      struct_ops_types.h, struct_ops_watch.h and struct_ops_report.h
  *	task_storage.h  memory that threads share with BPF programs; names.h: values in it by name
@@ -51,6 +52,7 @@
 #include <bpfring/struct_ops_types.h>
 #include <bpfring/struct_ops_watch.h>
 #include <bpfring/task_storage.h>
+#include <bpfring/threads.h>
 #include <bpfring/user_ring.h>
 
 #endif /* BPFRING_H */

@@ -99,6 +99,25 @@ LAYOUT_MEMBER(struct bpfring_loop_stats, arms, 40, 8);
 LAYOUT_MEMBER(struct bpfring_loop_stats, rings, 48, 8);
 LAYOUT_MEMBER(struct bpfring_loop_stats, active, 56, 8);
 
+LAYOUT_STRUCT(struct bpfring_threads_opts, 64);
+LAYOUT_MEMBER(struct bpfring_threads_opts, sz, 0, 8);
+LAYOUT_MEMBER(struct bpfring_threads_opts, flags, 8, 4);
+LAYOUT_MEMBER(struct bpfring_threads_opts, threads, 12, 4);
+LAYOUT_MEMBER(struct bpfring_threads_opts, loop, 16, 8);
+LAYOUT_MEMBER(struct bpfring_threads_opts, cpus, 24, 8);
+LAYOUT_MEMBER(struct bpfring_threads_opts, rebalance_ns, 32, 8);
+LAYOUT_MEMBER(struct bpfring_threads_opts, begin, 40, 8);
+LAYOUT_MEMBER(struct bpfring_threads_opts, end, 48, 8);
+LAYOUT_MEMBER(struct bpfring_threads_opts, ctx, 56, 8);
+
+LAYOUT_STRUCT(struct bpfring_thread_stats, 48);
+LAYOUT_MEMBER(struct bpfring_thread_stats, sz, 0, 8);
+LAYOUT_MEMBER(struct bpfring_thread_stats, rings, 8, 8);
+LAYOUT_MEMBER(struct bpfring_thread_stats, records, 16, 8);
+LAYOUT_MEMBER(struct bpfring_thread_stats, given, 24, 8);
+LAYOUT_MEMBER(struct bpfring_thread_stats, taken, 32, 8);
+LAYOUT_MEMBER(struct bpfring_thread_stats, busy_ppt, 40, 8);
+
 LAYOUT_STRUCT(struct bpfring_sample, 16);
 LAYOUT_MEMBER(struct bpfring_sample, data, 0, 8);
 LAYOUT_MEMBER(struct bpfring_sample, size, 8, 4);

@@ -27,9 +27,9 @@ static struct {
 	int prog_fd;
 	int (*prog)(void *ctx);
 	void *prog_ctx;
-	/* books */
-	unsigned long allocations;
-	unsigned long mappings;
+	/* books; several threads may keep them */
+	_Atomic unsigned long allocations;
+	_Atomic unsigned long mappings;
 } sys;
 
 void sim_sys_reset(void)
