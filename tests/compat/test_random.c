@@ -5,14 +5,16 @@
  *
  * Two kinds. A manager whose descriptor was asked for must do the same as libbpf in all respects.
  * One that waits in windows may hand out what nobody was notified of sooner, and several rings in
- * another order and in more than one poll: docs/compat.md says so. So its sequences know no
- * BPF_RB_NO_WAKEUP and one ring.
+ * another order and in more than one poll, and while it waits there is space for a record less:
+ * docs/compat.md says so. So its sequences know no BPF_RB_NO_WAKEUP and one ring, that is never
+ * full.
  */
 #include "scenario.h"
 
 #include <stdio.h>
 
 #define MAX_RING 3
+#define LARGE	 MAX_RING /* the ring of those that wait in windows */
 #define CALLS	 60
 
 struct world {
@@ -26,7 +28,7 @@ struct world {
 };
 
 static struct api libbpf, compat;
-static struct ring all_rings[2][MAX_RING]; /* of libbpf, and of ours */
+static struct ring all_rings[2][MAX_RING + 1]; /* of libbpf, and of ours */
 static uint64_t seed;
 
 static unsigned int some(unsigned int below)
@@ -145,9 +147,9 @@ static void do_step(struct world *w, const struct step *s, bool windows)
 /* Rings are made once, which takes the kernel long, and handed on empty. */
 static void make_rings(struct ring *rings, int first)
 {
-	static const size_t sizes[MAX_RING] = {4096, 8192, 4096};
+	static const size_t sizes[MAX_RING + 1] = {4096, 8192, 4096, 256 * 1024};
 
-	for (int i = 0; i < MAX_RING; i++)
+	for (int i = 0; i <= MAX_RING; i++)
 		rings[i] = ring_new_at(first + i, sizes[i]);
 }
 
@@ -162,8 +164,10 @@ static void open_world(struct world *w, const struct api *api, const struct ring
 {
 	*w = (struct world){.api = api, .t = trace_new()};
 	memcpy(w->rings, rings, sizeof(w->rings));
+	if (windows)
+		w->rings[0] = rings[LARGE];
 	for (int i = 0; i < MAX_RING; i++) {
-		struct ring_buffer *rb = api->ring_buffer__new(rings[i].fd, forget, NULL, NULL);
+		struct ring_buffer *rb = api->ring_buffer__new(w->rings[i].fd, forget, NULL, NULL);
 
 		api->ring_buffer__consume(rb);
 		api->ring_buffer__free(rb);
@@ -230,7 +234,7 @@ int main(int argc, char **argv)
 		return 77;
 	}
 	make_rings(all_rings[0], 1);
-	make_rings(all_rings[1], 1 + MAX_RING);
+	make_rings(all_rings[1], 2 + MAX_RING);
 	do {
 		same = sequence(start + count);
 		count++;
