@@ -32,6 +32,7 @@
  *	producer.h  the other direction: samples for BPF programs that drain a user ring
  *	producer_wait.h  waiting for space in it
  *	producer_recovery.h  mending a user ring that another producer left blocked
+ *	memory.h    rings that are no maps: simulated or replayed ones
  *	ring.h      the inline data path beneath, on any memory; user_ring.h: of the producer
  *	common.h    error rule, options, version, log
  */
@@ -41,6 +42,7 @@
 #include <bpfring/common.h>
 #include <bpfring/consumer.h>
 #include <bpfring/loop.h>
+#include <bpfring/memory.h>
 #include <bpfring/names.h>
 #include <bpfring/probe.h>
 #include <bpfring/producer.h>

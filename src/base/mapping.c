@@ -101,6 +101,37 @@ int bpfring_mapping_new(struct mapping *ret, const struct map *map)
 	return 0;
 }
 
+int bpfring_mapping_of_memory(struct mapping *ret, int fd, size_t size)
+{
+	struct mapping m = {.page = bpfring_sys_page_size(), .size = size};
+	const size_t reserved = m.page + 2 * size;
+	char *at;
+	int err;
+
+	err = bpfring_sys_mmap(&m.cons, m.page, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (err)
+		return err;
+	err = bpfring_sys_mmap(&m.prod, reserved, PROT_NONE,
+			       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (err)
+		goto unmap_cons;
+	at = m.prod;
+	err = bpfring_sys_mmap_at(at, m.page + size, PROT_READ, MAP_SHARED, fd, m.page);
+	if (!err)
+		err = bpfring_sys_mmap_at(at + m.page + size, size, PROT_READ, MAP_SHARED, fd,
+					  2 * m.page);
+	if (err)
+		goto unmap_prod;
+	*ret = m;
+	return 0;
+
+unmap_prod:
+	bpfring_sys_munmap(m.prod, reserved);
+unmap_cons:
+	bpfring_sys_munmap(m.cons, m.page);
+	return err;
+}
+
 void bpfring_mapping_free(struct mapping *mapping)
 {
 	bpfring_sys_munmap(mapping->prod, mapping->page + 2 * mapping->size);

@@ -24,6 +24,8 @@ struct mapping {
  * writable, all else read-only; BPF_MAP_TYPE_USER_RINGBUF: the other way round.
  */
 int bpfring_mapping_new(struct mapping *ret, const struct map *map);
+/* Of memory laid out as such a map: consumer page, producer page, data; those only once. */
+int bpfring_mapping_of_memory(struct mapping *ret, int fd, size_t size);
 void bpfring_mapping_free(struct mapping *mapping);
 
 /*

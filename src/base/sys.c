@@ -77,6 +77,23 @@ int bpfring_sys_mmap(void **ret, size_t size, int prot, int flags, int fd, uint6
 	return 0;
 }
 
+int bpfring_sys_mmap_at(void *addr, size_t size, int prot, int flags, int fd, uint64_t offset)
+{
+	if (mmap(addr, size, prot, flags | MAP_FIXED, fd, (off_t)offset) == MAP_FAILED)
+		return -errno;
+	return 0;
+}
+
+int bpfring_sys_file_size(int fd, uint64_t *ret)
+{
+	struct stat file;
+
+	if (fstat(fd, &file))
+		return -errno;
+	*ret = (uint64_t)file.st_size;
+	return 0;
+}
+
 void bpfring_sys_munmap(void *addr, size_t size)
 {
 	munmap(addr, size);

@@ -27,9 +27,12 @@ void bpfring_sys_free(void *mem);
 
 /* All return >= 0 or -errno; EINTR is returned only where noted. */
 int bpfring_sys_mmap(void **ret, size_t size, int prot, int flags, int fd, uint64_t offset);
+/* Maps onto @addr, whatever is there. */
+int bpfring_sys_mmap_at(void *addr, size_t size, int prot, int flags, int fd, uint64_t offset);
 void bpfring_sys_munmap(void *addr, size_t size);
 int bpfring_sys_wipe_on_fork(void *addr, size_t size);
 int bpfring_sys_dup(int fd);
+int bpfring_sys_file_size(int fd, uint64_t *ret);
 void bpfring_sys_close(int fd);
 int bpfring_sys_open(const char *path);
 int bpfring_sys_read(int fd, void *buf, size_t size);

@@ -89,11 +89,6 @@ int64_t bpfring_sys_boottime(void)
 	return (int64_t)now.tv_sec * NSEC_PER_SEC + now.tv_nsec;
 }
 
-int bpfring_sys_mmap_at(void *addr, size_t size, int prot, int flags, int fd)
-{
-	return mmap(addr, size, prot, flags | MAP_FIXED, fd, 0) == MAP_FAILED ? -errno : 0;
-}
-
 int bpfring_sys_move_mapping(void *addr, size_t size, void *to)
 {
 	void *moved = mremap(addr, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, to);

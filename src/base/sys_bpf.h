@@ -24,8 +24,6 @@ uint64_t bpfring_sys_pidfd_inode(int pidfd);
 int64_t bpfring_sys_thread_began(pid_t tid);
 int64_t bpfring_sys_boottime(void);
 
-/* Maps onto @addr, whatever is there. */
-int bpfring_sys_mmap_at(void *addr, size_t size, int prot, int flags, int fd);
 /* Puts a mapping onto @to, whatever is there. */
 int bpfring_sys_move_mapping(void *addr, size_t size, void *to);
 int bpfring_sys_madvise(void *addr, size_t size, int advice);

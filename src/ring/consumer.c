@@ -47,8 +47,8 @@ static int take_claim(struct bpfring_consumer *c)
 static int init(const struct bpfring_consumer *c, struct bpfring_ring *ret)
 {
 	return bpfring_ring_init(ret, c->mapping.cons, c->mapping.prod,
-				 bpfring_mapping_data(&c->mapping), c->mapping.size,
-				 bpfring_sys_kernel_word_size(), c->guard);
+				 bpfring_mapping_data(&c->mapping), c->mapping.size, c->word_size,
+				 c->guard);
 }
 
 static void *note_of(const struct bpfring_consumer *c)
@@ -133,9 +133,8 @@ static int attach(struct bpfring_consumer *c)
 	return err;
 }
 
-/* Builds a consumer on an open map, which it takes over, also on failure. */
-static int consumer_new(struct bpfring_consumer **ret, struct map *map,
-			const struct bpfring_consumer_opts *opts)
+int bpfring_consumer_new(struct bpfring_consumer **ret, struct map *map, int memory_fd,
+			 unsigned int word_size, const struct bpfring_consumer_opts *opts)
 {
 	struct bpfring_consumer *c;
 	int err = check_map(map);
@@ -148,10 +147,12 @@ static int consumer_new(struct bpfring_consumer **ret, struct map *map,
 		goto close_map;
 	c->map = *map;
 	c->flags = opts->flags;
+	c->word_size = word_size;
 	err = bpfring_guard_new(&c->guard);
 	if (err)
 		goto free_consumer;
-	err = bpfring_mapping_new(&c->mapping, map);
+	err = memory_fd < 0 ? bpfring_mapping_new(&c->mapping, map)
+			    : bpfring_mapping_of_memory(&c->mapping, memory_fd, map->max_entries);
 	if (err)
 		goto free_guard;
 	err = take_claim(c);
@@ -180,8 +181,8 @@ close_map:
 	return err;
 }
 
-static int read_opts(struct bpfring_consumer_opts *ret, void *out,
-		     const struct bpfring_consumer_opts *opts)
+int bpfring_consumer_opts_read(struct bpfring_consumer_opts *ret, void *out,
+			       const struct bpfring_consumer_opts *opts)
 {
 	int err;
 
@@ -204,11 +205,12 @@ int bpfring_consumer_open(struct bpfring_consumer **ret, int map_fd,
 {
 	struct bpfring_consumer_opts known;
 	struct map map;
-	int err = read_opts(&known, ret, opts);
+	int err = bpfring_consumer_opts_read(&known, ret, opts);
 
 	if (!err)
 		err = bpfring_map_open(&map, map_fd);
-	return err ? err : consumer_new(ret, &map, &known);
+	return err ? err
+		   : bpfring_consumer_new(ret, &map, -1, bpfring_sys_kernel_word_size(), &known);
 }
 
 int bpfring_consumer_open_pinned(struct bpfring_consumer **ret, const char *path,
@@ -216,11 +218,12 @@ int bpfring_consumer_open_pinned(struct bpfring_consumer **ret, const char *path
 {
 	struct bpfring_consumer_opts known;
 	struct map map;
-	int err = path ? read_opts(&known, ret, opts) : -EINVAL;
+	int err = path ? bpfring_consumer_opts_read(&known, ret, opts) : -EINVAL;
 
 	if (!err)
 		err = bpfring_map_open_pinned(&map, path);
-	return err ? err : consumer_new(ret, &map, &known);
+	return err ? err
+		   : bpfring_consumer_new(ret, &map, -1, bpfring_sys_kernel_word_size(), &known);
 }
 
 /* Whatever becomes of it: the loop that owns it must not close it again. */

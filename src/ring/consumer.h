@@ -57,6 +57,7 @@ struct bpfring_consumer {
 	struct mapping mapping;
 	uint32_t *guard; /* GUARD_*, all 0 in a forked child */
 	uint32_t flags;
+	unsigned int word_size; /* of the positions */
 	struct claim claim;
 	uint64_t opened_at; /* position */
 	bool repaired;	    /* when it was opened */
@@ -157,5 +158,16 @@ void bpfring_consumer_view(const struct bpfring_consumer *c, struct bpfring_ring
 
 /* Says in the log what -EBADMSG or -EBUSY of the ring means. */
 void bpfring_consumer_log_broken(const struct bpfring_consumer *c, int err);
+
+/*
+ * consumer.c. Builds a consumer on an open map or, if @memory_fd is one, on memory that is laid out
+ * like one. Takes the map over, also on failure.
+ */
+int bpfring_consumer_new(struct bpfring_consumer **ret, struct map *map, int memory_fd,
+			 unsigned int word_size, const struct bpfring_consumer_opts *opts);
+
+/* Reads the options of an open, for which there has to be a place @out. */
+int bpfring_consumer_opts_read(struct bpfring_consumer_opts *ret, void *out,
+			       const struct bpfring_consumer_opts *opts);
 
 #endif /* BPFRING_SRC_CONSUMER_H */

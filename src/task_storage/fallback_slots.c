@@ -168,8 +168,8 @@ static void slots_forked(struct bpfring_task_storage *ts)
 
 	for (unsigned int i = 0; i < ts->layout.uptr_count; i++)
 		bpfring_sys_mmap_at(s->array[i].mem, s->array[i].size, PROT_READ | PROT_WRITE, anon,
-				    -1);
-	bpfring_sys_mmap_at(s->owner.mem, s->owner.size, PROT_READ | PROT_WRITE, anon, -1);
+				    -1, 0);
+	bpfring_sys_mmap_at(s->owner.mem, s->owner.size, PROT_READ | PROT_WRITE, anon, -1, 0);
 	bpfring_sys_close(s->claim_fd); /* or the parent's claims would live as long as we do */
 	s->claim_fd = -1;
 }

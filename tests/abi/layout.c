@@ -118,6 +118,14 @@ LAYOUT_MEMBER(struct bpfring_thread_stats, given, 24, 8);
 LAYOUT_MEMBER(struct bpfring_thread_stats, taken, 32, 8);
 LAYOUT_MEMBER(struct bpfring_thread_stats, busy_ppt, 40, 8);
 
+LAYOUT_STRUCT(struct bpfring_memory, 48);
+LAYOUT_MEMBER(struct bpfring_memory, sz, 0, 8);
+LAYOUT_MEMBER(struct bpfring_memory, memory_fd, 8, 4);
+LAYOUT_MEMBER(struct bpfring_memory, event_fd, 12, 4);
+LAYOUT_MEMBER(struct bpfring_memory, ring_size, 16, 8);
+LAYOUT_MEMBER(struct bpfring_memory, word_size, 24, 4);
+LAYOUT_MEMBER(struct bpfring_memory, name, 32, 16);
+
 LAYOUT_STRUCT(struct bpfring_sample, 16);
 LAYOUT_MEMBER(struct bpfring_sample, data, 0, 8);
 LAYOUT_MEMBER(struct bpfring_sample, size, 8, 4);

@@ -25,6 +25,8 @@ static struct call {
 } calls[] = {
 	{"alloc", -ENOMEM, 0},
 	{"mmap", -ENOMEM, 0},
+	{"mmap_at", -ENOMEM, 0},
+	{"file_size", -EBADF, 0},
 	{"wipe_on_fork", -ENOMEM, 0},
 	{"dup", -EMFILE, 0},
 	{"open", -EMFILE, 0},

@@ -163,6 +163,18 @@ WRAP(int, mmap, void **ret, size_t size, int prot, int flags, int fd, uint64_t o
 	return err;
 }
 
+WRAP(int, mmap_at, void *addr, size_t size, int prot, int flags, int fd, uint64_t offset)
+{
+	ENTER("mmap_at");
+	return __real_bpfring_sys_mmap_at(addr, size, prot, flags, fd, offset);
+}
+
+WRAP(int, file_size, int fd, uint64_t *ret)
+{
+	ENTER("file_size");
+	return __real_bpfring_sys_file_size(fd, ret);
+}
+
 WRAP(void, munmap, void *addr, size_t size)
 {
 	sys.mappings--;

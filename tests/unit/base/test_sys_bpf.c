@@ -331,7 +331,7 @@ static void memory_is_put_and_moved(void **state)
 	b = a + size;
 	memset(a, 'a', 2 * size);
 	assert_int_equal(bpfring_sys_mmap_at(b, size, PROT_READ | PROT_WRITE,
-					     MAP_PRIVATE | MAP_ANONYMOUS, -1),
+					     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
 			 0);
 	assert_int_equal(*b, 0);
 	assert_int_equal(*a, 'a');
@@ -341,7 +341,7 @@ static void memory_is_put_and_moved(void **state)
 	assert_int_equal(bpfring_sys_madvise(b, size, MADV_DONTNEED), 0);
 	assert_int_equal(*b, 0);
 	assert_int_equal(bpfring_sys_madvise(b + 1, size, MADV_DONTNEED), -EINVAL);
-	assert_int_equal(bpfring_sys_mmap_at(b, size, PROT_READ, MAP_SHARED, -1), -EBADF);
+	assert_int_equal(bpfring_sys_mmap_at(b, size, PROT_READ, MAP_SHARED, -1, 0), -EBADF);
 	assert_int_equal(bpfring_sys_move_mapping(b + 1, size, a), -EINVAL);
 	munmap(b, size);
 }
