@@ -25,7 +25,8 @@ session() # plain|taken: adds a line "mean median cpu_ms lines" to a file of tha
 	local pid before after took i lines
 
 	# Not where the program runs: what it costs to be preempted is another question.
-	(taskset -cp 1 "$BASHPID" >/dev/null && start "$1" usr/bin/bpftrace -q -e "$script") >"$work/out" 2>"$work/errors" &
+	(taskset -cp 1 "$BASHPID" >/dev/null && start "$1" usr/bin/bpftrace -q -e "$script") \
+		>"$work/out" 2>"$work/errors" &
 	pid=$!
 	for ((i = 0; i < 200; i++)); do # until it traces
 		! grep -q call "$work/out" || break
