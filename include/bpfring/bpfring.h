@@ -25,6 +25,7 @@
  *	consumer.h  one ring: callbacks, batches, zero-copy peek/release, wait, snapshot, statistics
  *	loop.h      many rings and descriptors on one thread; wait modes; use inside another loop
  *	threads.h   many rings on several threads, which share the work
+ *	merge.h     the records of many rings in the order of a key
  *	struct_ops.h  kernel operations written in BPF: prepare, register, replace; beside it
  *		      struct_ops_types.h, struct_ops_watch.h and struct_ops_report.h
  *	task_storage.h  memory that threads share with BPF programs; names.h: values in it by name
@@ -43,6 +44,7 @@
 #include <bpfring/consumer.h>
 #include <bpfring/loop.h>
 #include <bpfring/memory.h>
+#include <bpfring/merge.h>
 #include <bpfring/names.h>
 #include <bpfring/probe.h>
 #include <bpfring/producer.h>

@@ -163,6 +163,7 @@ enum bpfring_end {
 	BPFRING_END_ERROR = 4,	   /* a callback failed: the return value is its own */
 	BPFRING_END_BROKEN = 5,	   /* corrupt (-EBADMSG), or a second consumer (-EBUSY) */
 	BPFRING_END_KEPT = 6,	   /* a callback returned BPFRING_KEEP: its record comes again */
+	BPFRING_END_HELD = 7,	   /* of a merge: the rest is held back for the sake of order */
 };
 
 /**

@@ -353,6 +353,14 @@ bool bpfring_sys_on_stack(uintptr_t at)
 	return err || at - (uintptr_t)stack <= size;
 }
 
+int64_t bpfring_sys_clock(int clock)
+{
+	struct timespec now;
+
+	clock_gettime(clock, &now);
+	return (int64_t)now.tv_sec * NSEC_PER_SEC + now.tv_nsec;
+}
+
 int64_t bpfring_sys_now(void)
 {
 	struct timespec now;

@@ -84,6 +84,7 @@ bool bpfring_sys_thread_lives(int32_t thread);
 bool bpfring_sys_on_stack(uintptr_t at); /* of this thread; also true if it is unknown */
 bool bpfring_sys_readable(int fd);
 int64_t bpfring_sys_now(void);
+int64_t bpfring_sys_clock(int clock); /* another clock than CLOCK_MONOTONIC */
 
 /* When a time-out that began at @now is over; INT64_MAX: never, for a negative one. */
 static inline int64_t bpfring_deadline(int64_t now, int64_t timeout_ns)

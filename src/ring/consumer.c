@@ -244,6 +244,8 @@ void bpfring_consumer_close(struct bpfring_consumer *c)
 	if (c->source)
 		c->leave_loop(c);
 	disown(c);
+	if (c->taker && c->taker->leave(c->taker, c))
+		return;
 	switch (bpfring_consumer_state(c, call_place_here())) {
 	case CALL_THEIRS:
 		log_warn("map '%s' id %u: closed while another thread is waiting for its records "

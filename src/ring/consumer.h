@@ -14,6 +14,13 @@
 #include "base/waiter.h"
 
 struct bpfring_source;
+struct bpfring_consumer;
+
+/* Whoever takes the records of several consumers together. Their own calls are refused then. */
+struct taker {
+	/* It is being closed. True: its records are still in use, and the taker frees it. */
+	bool (*leave)(struct taker *t, struct bpfring_consumer *c);
+};
 
 #define BUSY_TICK_MIN_NS 1000000LL
 #define BUSY_TICK_MAX_NS 64000000LL
@@ -49,6 +56,7 @@ enum {
 	CONSUMER_SAID_TIMEOUT,
 	CONSUMER_SAID_SHORT,
 	CONSUMER_SAID_STATS,
+	CONSUMER_SAID_TAKEN,
 };
 
 struct bpfring_consumer {
@@ -69,6 +77,7 @@ struct bpfring_consumer {
 	_Atomic(struct waiter *) waiter; /* of bpfring_consumer_wait(), from its first call on */
 	atomic_bool woken;		 /* bpfring_consumer_wakeup() was called */
 	struct bpfring_source *source;	 /* place in a loop */
+	struct taker *taker;		 /* NULL: the consumer's own calls, or its loop */
 	void (*leave_loop)(struct bpfring_consumer *c);	 /* if it has one */
 	struct bpfring_consumer *owned_next, **owned_at; /* among those that its loop closes */
 
@@ -105,7 +114,7 @@ enum call_state bpfring_consumer_state(struct bpfring_consumer *c, struct call_p
 void bpfring_consumer_left(struct bpfring_consumer *c);
 
 /* consumer_held.c. Counts what is held, by the headers from the last release to the position. */
-void bpfring_consumer_recount(struct bpfring_consumer *c);
+void bpfring_ring_recount(struct bpfring_ring *ring);
 
 /* The handler of calls for __attribute__((cleanup)): *@c is NULL once they are through. */
 void bpfring_consumer_left_call(struct bpfring_consumer **c);

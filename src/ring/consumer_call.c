@@ -14,7 +14,7 @@ void bpfring_consumer_left(struct bpfring_consumer *c)
 	 * again.
 	 */
 	if (c->consuming) {
-		bpfring_consumer_recount(c);
+		bpfring_ring_recount(&c->cons);
 		if (bpfring_ring_release(&c->cons))
 			bpfring_ring_cancel(&c->cons);
 	}
@@ -53,5 +53,13 @@ int bpfring_consumer_check(struct bpfring_consumer *c, const char *call, struct 
 	state = bpfring_consumer_state(c, here);
 	if (state != CALL_NONE)
 		return bpfring_consumer_refuse(c, state, call);
+	if (c->taker) {
+		log_once(
+			c->said, CONSUMER_SAID_TAKEN, ERROR,
+			"map '%s' id %u: %s, but a merge takes its records: bpfring_merge_remove() "
+			"it first\n",
+			c->map.name, c->map.id, call);
+		return -EINVAL;
+	}
 	return bpfring_consumer_check_held(c, call);
 }

@@ -5,10 +5,8 @@
  */
 #include "ring/consumer.h"
 
-void bpfring_consumer_recount(struct bpfring_consumer *c)
+void bpfring_ring_recount(struct bpfring_ring *ring)
 {
-	struct bpfring_ring *ring = &c->cons;
-
 	ring->held_records = 0;
 	ring->held_discards = 0;
 	for (uint64_t at = ring->released; (int64_t)(ring->pos - at) > 0;) {

@@ -4,15 +4,10 @@
 #include <limits.h>
 
 #include "ring/consumer.h"
-#include "base/sys.h"
+#include "ring/limits.h"
 #include "ring/walk.h"
 
-#define BATCH	    64U
-#define CLOCK_MOST  128U  /* records between two looks at the limits; the clock costs a few */
-#define CLOCK_FAST  5000  /* ns; they went by faster: look less often */
-#define CLOCK_SLOW  50000 /* slower: more often */
-#define FEW_RECORDS 32U
-#define HELD_MOST   16 /* a part of the ring */
+#define BATCH 64U
 
 void bpfring_limits_init(struct limits *ret, const struct bpfring_budget *budget, int64_t now)
 {
@@ -27,11 +22,9 @@ struct drain {
 	const struct handler *h;
 	const struct limits *limits;
 	struct bpfring_outcome *out;
-	uint64_t start;	      /* position */
-	uint64_t pass_start;  /* where we were at the last look at the producer position */
-	uint64_t clock_every; /* records; 0: no deadline */
-	uint64_t clock_left;  /* records until the next look at the clock */
-	int64_t clock_at;     /* the last look */
+	uint64_t start;	     /* position */
+	uint64_t pass_start; /* where we were at the last look at the producer position */
+	struct limit_clock clock;
 };
 
 static int end(struct drain *d, enum bpfring_end why, int err)
@@ -60,7 +53,7 @@ static void keep(struct drain *d, uint64_t pos, unsigned int count)
 
 	ring->pos = pos;
 	ring->last = pos;
-	bpfring_consumer_recount(d->c);
+	bpfring_ring_recount(ring);
 	d->out->records -= count;
 }
 
@@ -83,28 +76,6 @@ static int end_of_callback(struct drain *d, int verdict, const struct bpfring_re
 	return end(d, BPFRING_END_KEPT, BPFRING_STOP);
 }
 
-/* Has the deadline passed, @records later? */
-static bool late(struct drain *d, uint64_t records)
-{
-	int64_t now, ns;
-
-	if (!d->clock_every)
-		return false;
-	if (records < d->clock_left) {
-		d->clock_left -= records;
-		return false;
-	}
-	now = bpfring_sys_now();
-	ns = now - d->clock_at;
-	if (ns < CLOCK_FAST && d->clock_every < CLOCK_MOST)
-		d->clock_every *= 2;
-	else if (ns > CLOCK_SLOW && d->clock_every > 1)
-		d->clock_every /= 2;
-	d->clock_left = d->clock_every;
-	d->clock_at = now;
-	return now >= d->limits->deadline;
-}
-
 static int release(struct drain *d)
 {
 	int err = bpfring_ring_release(&d->c->cons);
@@ -113,21 +84,6 @@ static int release(struct drain *d)
 		return 0;
 	bpfring_consumer_log_broken(d->c, err);
 	return end(d, BPFRING_END_BROKEN, err);
-}
-
-/*
- * Whether the records consumed but not yet released are to be given back in the middle of a drain.
- * Each release takes the cache line of the consumer position from the producers, which read it for
- * every record. But what is held back is missing in the ring, and BPF programs that notify by fill
- * level take it for unread: so never more than 1/16 of the ring, and 1/128 or a few records
- * usually.
- */
-static bool release_is_due(const struct bpfring_ring *cons)
-{
-	uint64_t size = cons->mask + 1, held = cons->pos - cons->released;
-
-	return held >= size / HELD_MOST ||
-	       (held >= size / 128 && cons->held_records >= FEW_RECORDS);
 }
 
 /*
@@ -185,7 +141,7 @@ static struct stretch plan_stretch(const struct drain *d)
 		.bytes = bytes_left(d),
 	};
 
-	s.records = min_u64(s.records, d->clock_every ? d->clock_left : CLOCK_MOST);
+	s.records = min_u64(s.records, d->clock.every ? d->clock.left : CLOCK_MOST);
 	s.bytes = min_u64(s.bytes, min_u64(cons->prod - cons->pos, (cons->mask + 1) / HELD_MOST));
 	return s;
 }
@@ -225,7 +181,7 @@ __attribute__((noinline)) static int each_of(struct drain *d, struct stretch mos
 				continue;
 			}
 		}
-		/* Before the callback, which may not come back: see bpfring_consumer_recount(). */
+		/* Before the callback, which may not come back: see bpfring_ring_recount(). */
 		ring->pos = w.base + (uintptr_t)w.at;
 		held++;
 		ret = each(ctx, record.data, record.size);
@@ -262,7 +218,9 @@ static int drain_each(struct drain *d)
 			if (err)
 				return err;
 		}
-		if (spent(d) || late(d, d->out->records > before ? d->out->records - before : 1))
+		if (spent(d) ||
+		    limit_clock_late(&d->clock,
+				     d->out->records > before ? d->out->records - before : 1))
 			return end(d, BPFRING_END_BUDGET, 0);
 	}
 	return end_of_peek(d, err);
@@ -333,7 +291,7 @@ static int drain_batches(struct drain *d)
 		err = release(d);
 		if (err)
 			return err;
-		if (spent(d) || late(d, count > 0 ? (unsigned int)count : 1))
+		if (spent(d) || limit_clock_late(&d->clock, count > 0 ? (unsigned int)count : 1))
 			return end(d, BPFRING_END_BUDGET, 0);
 	}
 	return end_of_peek(d, err);
@@ -355,8 +313,7 @@ int bpfring_consumer_drain(struct bpfring_consumer *c, const struct handler *h,
 		.out = ret,
 		.start = c->cons.pos,
 		.pass_start = c->cons.pos,
-		.clock_every = limits->deadline != INT64_MAX,
-		.clock_left = 1,
+		.clock = limit_clock_begin(limits->deadline),
 	};
 	int err;
 

@@ -35,13 +35,33 @@ enum {
 	LOOP_SAID_CANNOT_WATCH, /* and those behind it: one per error */
 };
 
-/* Something the loop waits for: a ring, or a plain descriptor. */
+/*
+ * Rings whose records are taken together, in one turn after theirs. The loop knows it as a source
+ * without a descriptor, which is active when a ring of it has been notified or is due, or at a time
+ * of its own.
+ */
+struct joint {
+	/*
+	 * Takes records and settles the rings. *@due: the next turn; INT64_MAX: a ring will say.
+	 * The joint may be gone afterwards, and has left the loop then.
+	 */
+	int (*take)(struct joint *j, const struct limits *limits, struct bpfring_outcome *ret,
+		    int64_t *due);
+	struct bpfring_budget budget;  /* of a turn; 0: the loop's */
+	struct bpfring_source *source; /* NULL: in no loop */
+};
+
+/* Something the loop waits for: a ring, a plain descriptor, or a joint's turn. */
 struct bpfring_source {
 	struct bpfring_loop *loop;			  /* NULL: removed, to be freed */
 	struct bpfring_source *next, *prev;		  /* all of the loop */
 	struct bpfring_source *active_next, *active_prev; /* rings with a moment to look at them */
 
-	struct bpfring_consumer *c; /* NULL: a plain descriptor */
+	struct bpfring_consumer *c; /* NULL: a plain descriptor or a joint */
+	struct joint *joint;	    /* the ring's, or the joint itself */
+	bool joined;		    /* the ring has had its turn, and waits for that of its joint */
+	bool woken;		    /* by the kernel, before that turn */
+	struct pace_look look;	    /* what that turn knew */
 	struct handler handler;
 	struct pace pace;
 	bool active;
@@ -64,6 +84,7 @@ struct turn {
 	uint64_t records;
 	bool looked;  /* at a ring, or at a descriptor */
 	bool worked;  /* something happened that the caller wants to hear of */
+	bool joints;  /* there may be one that is due */
 	bool stopped; /* by bpfring_loop_stop() or BPFRING_STOP */
 	int err;
 };
@@ -145,6 +166,21 @@ void bpfring_loop_look_for_lost(struct bpfring_loop *l, int64_t now);
 /* loop_turn.c. Every active ring that is due has one turn. */
 void bpfring_loop_turns(struct bpfring_loop *l, struct turn *t);
 void bpfring_turn_error(struct turn *t, int err);
+
+/* loop_joint.c. Into the loop, and out of it: what it is about to do is up to the joint. */
+int bpfring_joint_enter(struct bpfring_loop *l, struct joint *j);
+void bpfring_joint_leave(struct joint *j);
+int bpfring_joint_add(struct joint *j, struct bpfring_consumer *c);
+void bpfring_joint_wake(struct joint *j); /* a turn as soon as the loop polls */
+
+/* loop_source.c. Links a source built after @model; it is watched if it has a descriptor. */
+int bpfring_source_add(struct bpfring_loop *l, const struct bpfring_source *model);
+
+/* loop_turn.c. The turn of a ring in a joint is over, and its next look is planned: after @records
+ * were taken from it. @head: there is another, for which the joint comes back. 0, or the ring is
+ * broken.
+ */
+int bpfring_joint_settle(struct bpfring_source *s, uint64_t records, bool head, int64_t now);
 
 /*
  * loop_poll.c. May a call made at @here poll the loop? Cleans up after a poll that was left, and

@@ -24,7 +24,7 @@ static void hasten(struct bpfring_loop *l, int64_t now)
 	if (now - l->left_at < AWAY_NS) /* straight back: too soon to look again */
 		return;
 	for (struct bpfring_source *s = l->active_first; s; s = s->active_next)
-		if (!s->c->armed && s->due > now && has_pile(s->c))
+		if (s->c && !s->c->armed && s->due > now && has_pile(s->c))
 			bpfring_source_activate(s, now);
 }
 

@@ -65,15 +65,16 @@ static void leave(struct bpfring_consumer *c)
 	bpfring_source_detach(c->source);
 }
 
-static int add(struct bpfring_loop *l, const struct bpfring_source *model)
+int bpfring_source_add(struct bpfring_loop *l, const struct bpfring_source *model)
 {
 	struct bpfring_source *s = bpfring_sys_alloc(sizeof(*s));
-	int err;
+	int err = 0;
 
 	if (!s)
 		return -ENOMEM;
 	*s = *model;
-	err = bpfring_sys_epoll_add(l->waiter.epoll_fd, s->fd, s->events, s);
+	if (s->fd >= 0)
+		err = bpfring_sys_epoll_add(l->waiter.epoll_fd, s->fd, s->events, s);
 	if (err) {
 		bpfring_sys_free(s);
 		return err;
@@ -84,6 +85,8 @@ static int add(struct bpfring_loop *l, const struct bpfring_source *model)
 	if (s->next)
 		s->next->prev = s;
 	l->sources = s;
+	if (s->fd < 0)
+		s->joint->source = s;
 	if (s->c) {
 		s->c->source = s;
 		s->c->leave_loop = leave;
@@ -145,6 +148,13 @@ static int check_consumer(struct bpfring_loop *l, struct bpfring_consumer *c,
 	}
 	if (!*c->guard)
 		return bpfring_consumer_refuse_child(c);
+	if (c->taker) {
+		log_once(c->said, CONSUMER_SAID_TAKEN, ERROR,
+			 "map '%s' id %u: bpfring_loop_add(), but a merge takes its records: "
+			 "bpfring_loop_add_merge() that\n",
+			 c->map.name, c->map.id);
+		return -EEXIST;
+	}
 	if (c->source) {
 		log_once(c->said, CONSUMER_SAID_TWICE, ERROR,
 			 "map '%s' id %u: is in %s loop already: bpfring_loop_remove() it there "
@@ -171,7 +181,7 @@ static int add_ring(struct bpfring_loop *l, struct bpfring_consumer *c, struct h
 	if (err)
 		return err;
 	model.fd = c->map.fd;
-	err = add(l, &model);
+	err = bpfring_source_add(l, &model);
 	if (err)
 		log_once(c->said, CONSUMER_SAID_CANNOT_WATCH, ERROR,
 			 "map '%s' id %u: the loop cannot watch it: %s%s\n", c->map.name, c->map.id,
@@ -212,7 +222,7 @@ int bpfring_loop_add_fd(struct bpfring_loop *l, int fd, uint32_t events, bpfring
 			 "fd %d: bpfring_loop_add_fd() needs a callback\n", fd);
 		return -EINVAL;
 	}
-	err = add(l, &model);
+	err = bpfring_source_add(l, &model);
 	if (err)
 		log_cannot_watch(l, fd, err);
 	return err;
@@ -235,10 +245,17 @@ static void let_go(struct bpfring_source *s)
 	s->loop->rings--;
 }
 
+static void let_joint_go(struct bpfring_source *s)
+{
+	s->joint->source = NULL;
+	if (*s->loop->guard)
+		bpfring_source_deactivate(s);
+}
+
 static int unwatch(struct bpfring_loop *l, int fd)
 {
 	/* A forked child shares the epoll instance with its parent: not ours to change. */
-	return *l->guard ? bpfring_sys_epoll_del(l->waiter.epoll_fd, fd) : 0;
+	return *l->guard && fd >= 0 ? bpfring_sys_epoll_del(l->waiter.epoll_fd, fd) : 0;
 }
 
 void bpfring_source_detach(struct bpfring_source *s)
@@ -247,6 +264,8 @@ void bpfring_source_detach(struct bpfring_source *s)
 
 	if (s->c)
 		let_go(s);
+	else if (s->joint)
+		let_joint_go(s);
 	if (s->prev)
 		s->prev->next = s->next;
 	else
@@ -296,6 +315,13 @@ int bpfring_loop_remove(struct bpfring_loop *l, struct bpfring_consumer *c)
 				 : ", nor in any other; rings that break are removed by the loop");
 		return -ENOENT;
 	}
+	if (c->source->joint) {
+		log_once(c->said, CONSUMER_SAID_TAKEN, ERROR,
+			 "map '%s' id %u: bpfring_loop_remove(), but a merge takes its records: "
+			 "bpfring_merge_remove() it\n",
+			 c->map.name, c->map.id);
+		return -EINVAL;
+	}
 	log_story(&l->story, "loop %p: map '%s' id %u removed\n", (void *)l, c->map.name,
 		  c->map.id);
 	bpfring_source_detach(c->source);
@@ -307,7 +333,7 @@ int bpfring_loop_remove_fd(struct bpfring_loop *l, int fd)
 	if (!l)
 		return -EINVAL;
 	for (struct bpfring_source *s = l->sources; s; s = s->next) {
-		if (s->c || s->fd != fd)
+		if (s->c || s->joint || s->fd != fd)
 			continue;
 		bpfring_source_detach(s);
 		return 0;

@@ -99,7 +99,8 @@ static int check_ring(const struct bpfring_source *s)
 
 	if (state != CALL_NONE)
 		return bpfring_consumer_refuse(c, state, "the loop");
-	if (c->cons.pos == c->cons.released)
+	/* Those of a joint may be held by a call of it that was left; it sees to that itself. */
+	if (c->cons.pos == c->cons.released || s->joint)
 		return 0;
 	log_once(c->said, CONSUMER_SAID_HELD_IN_LOOP, ERROR,
 		 "map '%s' id %u: the loop cannot take its records while some are held by a "
@@ -107,6 +108,89 @@ static int check_ring(const struct bpfring_source *s)
 		 "bpfring_loop_remove()\n",
 		 c->map.name, c->map.id);
 	return -EINVAL;
+}
+
+/* A ring in a joint: it hands over to that, whose turn is the last of the round. */
+static void join(struct bpfring_source *s, struct turn *t)
+{
+	struct bpfring_source *joint = s->joint->source;
+	const bool timed = s->timed;
+	const int64_t due = s->due;
+	int err = check_ring(s);
+
+	t->looked = true;
+	if (err) {
+		s->due = t->now + BUSY_TICK_MIN_NS;
+		bpfring_turn_error(t, err);
+		return;
+	}
+	s->joined = true;
+	s->woken = s->notified;
+	s->look = (struct pace_look){
+		.forced = s->notified && !s->c->armed,
+		.late = timed && t->now > due ? t->now - due : 0,
+	};
+	s->notified = false;
+	bpfring_consumer_disarm(s->c, t->now);
+	bpfring_source_deactivate(s);
+	bpfring_source_activate(joint, t->now);
+	t->joints = true;
+}
+
+int bpfring_joint_settle(struct bpfring_source *s, uint64_t records, bool head, int64_t now)
+{
+	struct bpfring_consumer *c = s->c;
+	struct bpfring_outcome out = {.records = records};
+	struct pace_look look = {0};
+
+	if (s->joined) {
+		look = s->look;
+		c->wakeups += s->woken;
+		c->empty_wakeups += s->woken && !records;
+		s->joined = s->woken = false;
+	}
+	bpfring_consumer_disarm(c, now);
+	if (records || head) {
+		bpfring_consumer_busy_over(c, now);
+		s->tick = BUSY_TICK_MIN_NS;
+	}
+	if (head) {
+		bpfring_source_deactivate(s);
+		return 0;
+	}
+	bpfring_source_activate(s, now);
+	out.end = bpfring_ring_head_busy(&c->cons) ? BPFRING_END_BUSY_HEAD : BPFRING_END_DRAINED;
+	return schedule(s, &out, look, now);
+}
+
+/* The records of its rings; they are settled by the joint. */
+static void turn_of_joint(struct bpfring_source *s, struct turn *t)
+{
+	struct bpfring_loop *l = s->loop;
+	struct joint *j = s->joint;
+	struct bpfring_budget budget = l->budget;
+	struct bpfring_outcome out = {0};
+	struct limits limits;
+	int64_t due = INT64_MAX;
+	int err;
+
+	budget.records = j->budget.records ? j->budget.records : budget.records;
+	budget.bytes = j->budget.bytes ? j->budget.bytes : budget.bytes;
+	budget.ns = j->budget.ns ? j->budget.ns : budget.ns;
+	bpfring_limits_init(&limits, &budget, t->now);
+	limits.chase = l->pace.wait == BPFRING_WAIT_SLEEP;
+	t->looked = true;
+	bpfring_source_deactivate(s);
+	err = j->take(j, &limits, &out, &due);
+	t->records += out.records;
+	if (out.records || err == BPFRING_STOP)
+		t->worked = true;
+	if (err == BPFRING_STOP)
+		t->stopped = true;
+	else if (err)
+		bpfring_turn_error(t, err);
+	if (s->loop && due != INT64_MAX)
+		bpfring_source_activate(s, due);
 }
 
 static void turn_of_ring(struct bpfring_source *s, struct turn *t)
@@ -170,6 +254,24 @@ static bool is_due(const struct bpfring_source *s, int64_t now)
 	return s->due <= now || (s->timed && s->due - now <= s->pace.window / 8);
 }
 
+/* Joints have their turns when the rings have had theirs. */
+static void turns_of_joints(struct bpfring_loop *l, struct turn *t)
+{
+	struct bpfring_source *s = l->active_first;
+
+	t->joints = false;
+	while (s && !t->stopped && !t->err) {
+		if (s->c || s->due > t->now || s->round == l->round) {
+			s = s->active_next;
+			continue;
+		}
+		s->round = l->round;
+		turn_of_joint(s, t);
+		t->now = bpfring_sys_now();
+		s = l->active_first; /* the list is another one now */
+	}
+}
+
 /* The list rotates, so that none is always last. */
 void bpfring_loop_turns(struct bpfring_loop *l, struct turn *t)
 {
@@ -179,13 +281,25 @@ void bpfring_loop_turns(struct bpfring_loop *l, struct turn *t)
 	for (uint64_t n = l->active; n && (s = l->active_first); n--) {
 		if (s->round == l->round) /* others were removed: we are through */
 			break;
-		s->round = l->round;
 		bpfring_source_rotate(s);
+		if (!s->c) {
+			t->joints = true;
+			continue;
+		}
+		s->round = l->round;
 		if (!is_due(s, t->now))
 			continue;
+		if (s->joint) {
+			join(s, t);
+			if (t->err)
+				return;
+			continue;
+		}
 		turn_of_ring(s, t);
 		if (t->stopped || t->err)
-			break;
+			return;
 		t->now = bpfring_sys_now();
 	}
+	if (t->joints)
+		turns_of_joints(l, t);
 }

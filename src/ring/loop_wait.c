@@ -16,7 +16,7 @@
 void bpfring_loop_look_at_all(struct bpfring_loop *l, int64_t now)
 {
 	for (struct bpfring_source *s = l->sources; s; s = s->next)
-		if (s->c)
+		if (s->c || s->joint)
 			bpfring_source_activate(s, now);
 }
 

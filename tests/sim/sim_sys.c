@@ -423,6 +423,12 @@ WRAP(int64_t, now, void)
 	return sim_clock_runs() ? sim_clock_look() : __real_bpfring_sys_now();
 }
 
+WRAP(int64_t, clock, int clock)
+{
+	sim_sys_enter("now");
+	return sim_clock_runs() ? sim_clock_look() : __real_bpfring_sys_clock(clock);
+}
+
 WRAP(int32_t, thread, void)
 {
 	return __real_bpfring_sys_thread();
