@@ -31,6 +31,7 @@
  *	task_storage.h  memory that threads share with BPF programs; names.h: values in it by name
  *	probe.h     what this kernel has and this process may use
  *	producer.h  the other direction: samples for BPF programs that drain a user ring
+ *	producer_group.h  a user ring for each thread that produces
  *	producer_wait.h  waiting for space in it
  *	producer_recovery.h  mending a user ring that another producer left blocked
  *	memory.h    rings that are no maps: simulated or replayed ones
@@ -48,6 +49,7 @@
 #include <bpfring/names.h>
 #include <bpfring/probe.h>
 #include <bpfring/producer.h>
+#include <bpfring/producer_group.h>
 #include <bpfring/producer_wait.h>
 #include <bpfring/producer_recovery.h>
 #include <bpfring/ring.h>

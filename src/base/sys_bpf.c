@@ -221,6 +221,12 @@ int bpfring_sys_map_create(enum bpf_map_type type, uint32_t key_size, uint32_t v
 		bpf_map_create(type, "bpfring_probe", key_size, value_size, max_entries, opts));
 }
 
+int bpfring_sys_user_ring_create(const char *name, uint32_t bytes)
+{
+	return bpfring_sys_fd_or_errno(
+		bpf_map_create(BPF_MAP_TYPE_USER_RINGBUF, name, 0, 0, bytes, NULL));
+}
+
 int bpfring_sys_prog_load_empty(uint32_t type, uint32_t btf_id, uint32_t member)
 {
 	const struct bpf_insn insns[] = {

@@ -44,6 +44,8 @@ struct bpf_map_create_opts;
 int bpfring_sys_map_create(enum bpf_map_type type, uint32_t key_size, uint32_t value_size,
 			   uint32_t max_entries, const struct bpf_map_create_opts *opts);
 
+int bpfring_sys_user_ring_create(const char *name, uint32_t bytes);
+
 /* A program that only returns 0; of operations also their type and the number of one. */
 int bpfring_sys_prog_load_empty(uint32_t type, uint32_t btf_id, uint32_t member);
 
