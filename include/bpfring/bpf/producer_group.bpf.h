@@ -34,7 +34,7 @@
 struct bpfring_priv_group_turn {
 	long sum;
 	long error;
-	__u32 ring;
+	__u32 first;
 	__u32 end; /* not this one */
 };
 
@@ -50,6 +50,8 @@ struct bpfring_priv_group_turn {
  * rings, or an error of one of them if it took none. A ring that another run drains is left to that.
  */
 #define BPFRING_DRAIN_GROUP_PROG(name, group, fn, budget, flags)                                  \
+	/* In a variable: the verifier would follow the count down of a constant. */              \
+	static volatile __u64 bpfring_budget_of_##name = (budget);                                \
 	static __u32 bpfring_first_of_##name;                                                     \
 	static long bpfring_sample_of_##name(struct bpf_dynptr *sample, void *left)               \
 	{                                                                                         \
@@ -60,8 +62,8 @@ struct bpfring_priv_group_turn {
 	static long bpfring_ring_of_##name(__u32 i, void *ctx)                                    \
 	{                                                                                         \
 		struct bpfring_priv_group_turn *turn = ctx;                                       \
-		__u32 ring = turn->ring++;                                                        \
-		__u64 left = (budget);                                                            \
+		__u32 ring = turn->first + i;                                                          \
+		__u64 left = bpfring_budget_of_##name;                                                        \
 		void *map;                                                                        \
 		long done;                                                                        \
                                                                                                   \
@@ -86,10 +88,10 @@ struct bpfring_priv_group_turn {
 		if (!bpf_map_lookup_elem(&(group), &first))                                       \
 			first = 0; /* behind the last */                                          \
 		bpfring_first_of_##name = first + 1;                                              \
-		turn.ring = first;                                                                \
+		turn.first = first;                                                                \
 		turn.end = BPFRING_PRIV_MAX_USER_RINGS;                                           \
 		bpf_loop(BPFRING_PRIV_MAX_USER_RINGS, bpfring_ring_of_##name, &turn, 0);          \
-		turn.ring = 0;                                                                    \
+		turn.first = 0;                                                                    \
 		turn.end = first;                                                                 \
 		bpf_loop(BPFRING_PRIV_MAX_USER_RINGS, bpfring_ring_of_##name, &turn, 0);          \
 		return (int)(turn.sum ? turn.sum : turn.error);                                   \
