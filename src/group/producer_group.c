@@ -37,8 +37,7 @@ static int read_opts(struct plan *ret, const struct bpfring_producer_group_opts 
 	    ret->producer.claim_fd) {
 		log_error("struct bpfring_producer_group_opts: rings %u (at most %u), ring_bytes "
 			  "%u (at most 2^31), claim_fd %d (must be 0)\n",
-			  ret->opts.rings, MAX_RINGS, ret->opts.ring_bytes,
-			  ret->producer.claim_fd);
+			  ret->opts.rings, MAX_RINGS, ret->opts.ring_bytes, ret->producer.claim_fd);
 		return -EINVAL;
 	}
 	ret->producer.flags |= BPFRING_PRODUCER_THREADS;
@@ -96,8 +95,7 @@ static int make_ring(const struct map *outer, uint32_t i, uint32_t bytes)
 	err = fd < 0 ? fd : bpfring_sys_elem_update(outer->fd, &i, &fd, BPF_ANY);
 	if (!err)
 		return fd;
-	log_error("group '%s': cannot create ring %u: %s%s\n", outer->name, i,
-		  bpfring_errname(err),
+	log_error("group '%s': cannot create ring %u: %s%s\n", outer->name, i, bpfring_errname(err),
 		  err == -ENOMEM ? "; out of memory, or the limit of the memory cgroup (memory.max)"
 		  : err == -EPERM ? "; this process lacks CAP_BPF"
 				  : "");

@@ -136,8 +136,7 @@ int bpfring_producer_group_stats(const struct bpfring_producer_group *g,
 		sum.kick_errors += s.kick_errors;
 		sum.drained += s.drained;
 	}
-	return g ? bpfring_options_write(
-			   ret, &sum, sizeof(sum),
-			   offsetof(struct bpfring_producer_group_stats, threads))
+	return g ? bpfring_options_write(ret, &sum, sizeof(sum),
+					 offsetof(struct bpfring_producer_group_stats, threads))
 		 : -EINVAL;
 }

@@ -68,9 +68,9 @@ static void *produce(void *arg)
 	assert_ptr_equal(t->p, again);
 	pthread_barrier_wait(t->barrier);
 	for (uint64_t i = 0; i < t->count; i++) {
-		assert_int_equal(bpfring_producer_reserve_wait(t->p, sizeof(struct user_sample), -1,
-							       &data),
-				 0);
+		assert_int_equal(
+			bpfring_producer_reserve_wait(t->p, sizeof(struct user_sample), -1, &data),
+			0);
 		*(struct user_sample *)data = (struct user_sample){t->id, 0, i};
 		assert_int_equal(bpfring_producer_submit(t->p, data), 0);
 	}
@@ -103,9 +103,8 @@ static void threads_produce(void **state)
 		pthread_barrier_init(&barrier, NULL, USER_THREADS);
 		for (uint32_t i = 0; i < USER_THREADS; i++) {
 			threads[i] = (struct thread){rig.g, NULL, i, 3000, &barrier, 0};
-			assert_int_equal(pthread_create(&threads[i].thread, NULL, produce,
-							&threads[i]),
-					 0);
+			assert_int_equal(
+				pthread_create(&threads[i].thread, NULL, produce, &threads[i]), 0);
 		}
 		for (uint32_t i = 0; i < USER_THREADS; i++)
 			pthread_join(threads[i].thread, NULL);
