@@ -47,7 +47,8 @@ struct bpfring_priv_group_turn {
  * @flags:  as for BPFRING_DRAIN_PROG()
  *
  * Each run begins with another ring. The program returns the number of samples that it took of all
- * rings, or an error of one of them if it took none. A ring that another run drains is left to that.
+ * rings, or an error of one of them if it took none. Of two runs at the same time, one leaves out
+ * the ring that the other drains.
  */
 #define BPFRING_DRAIN_GROUP_PROG(name, group, fn, budget, flags)                            \
 	/* In a variable: the verifier would follow the count down of a constant. */        \
