@@ -26,6 +26,9 @@
  *	loop.h      many rings and descriptors on one thread; wait modes; use inside another loop
  *	threads.h   many rings on several threads, which share the work
  *	merge.h     the records of many rings in the order of a key
+ *	group.h     a ring per CPU as one thing
+ *	loss.h      how many records were lost, and why
+ *	sizing.h    how large a ring has to be
  *	struct_ops.h  kernel operations written in BPF: prepare, register, replace; beside it
  *		      struct_ops_types.h, struct_ops_watch.h and struct_ops_report.h
  *	task_storage.h  memory that threads share with BPF programs; names.h: values in it by name
@@ -43,9 +46,11 @@
 
 #include <bpfring/common.h>
 #include <bpfring/consumer.h>
+#include <bpfring/group.h>
 #include <bpfring/loop.h>
 #include <bpfring/memory.h>
 #include <bpfring/merge.h>
+#include <bpfring/loss.h>
 #include <bpfring/names.h>
 #include <bpfring/probe.h>
 #include <bpfring/producer.h>
