@@ -53,7 +53,8 @@ enum {
  * struct bpfring_group_opts - what a group is made of. Prepare and create get the same.
  * @sz:          sizeof(struct bpfring_group_opts)
  * @flags:       BPFRING_GROUP_*
- * @rings:       how many rings; CPU i uses ring i % @rings. 0: one for each CPU of @cpus, or else
+ * @rings:       how many rings; CPU i uses ring i % @rings. More than CPUs make sense where
+ *               programs choose by a key. 0: one for each CPU of @cpus, or else
  *               for each possible CPU
  * @nmi_rings:   how many more for programs in NMI context. 0: none
  * @cpus:        CPUs that get the rings, each one; the other CPUs share these. NULL: all

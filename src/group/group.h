@@ -36,7 +36,8 @@ struct bpfring_group {
 /* group_opts.c. Reads and checks options; what bytes each of @rings gets, in *@bytes. */
 int bpfring_group_read_opts(struct bpfring_group_opts *ret, const struct bpfring_group_opts *opts,
 			    int cpus);
-uint32_t bpfring_group_slots(int cpus); /* power of two */
+/* A power of two: for each CPU, and for each ring. */
+uint32_t bpfring_group_slots(const struct bpfring_group_opts *o, int cpus);
 /* @declared: in BPFRING_GROUP(). 0, -EINVAL, -ENOSPC. */
 int bpfring_group_ring_bytes(uint32_t *ret, const struct bpfring_group_opts *opts,
 			     uint64_t declared, const char *name);

@@ -107,7 +107,7 @@ int bpfring_group_prepare(struct bpf_object *obj, const char *name,
 	if (o.flags & BPFRING_GROUP_NUMA)
 		err = bpf_map__set_map_flags(inner, BPF_F_NUMA_NODE);
 	if (!err)
-		err = bpf_map__set_max_entries(outer, 2 * bpfring_group_slots(cpus));
+		err = bpf_map__set_max_entries(outer, 2 * bpfring_group_slots(&o, cpus));
 	return err;
 }
 
@@ -242,14 +242,14 @@ static int make_rings(struct bpfring_group *g, const struct bpfring_group_opts *
 }
 
 /* The group has none yet, and the form of this machine. */
-static int check_prepared(const struct map *outer, const char *name, int cpus)
+static int check_prepared(const struct map *outer, const char *name, uint32_t slots)
 {
 	uint32_t first = 0, id;
 
-	if (outer->max_entries != 2 * bpfring_group_slots(cpus)) {
-		log_error("map '%s' has %u slots, this machine needs %u: call "
-			  "bpfring_group_prepare() before the object is loaded\n",
-			  name, outer->max_entries, 2 * bpfring_group_slots(cpus));
+	if (outer->max_entries != 2 * slots) {
+		log_error("map '%s' has %u slots and needs %u: call bpfring_group_prepare() with "
+			  "the same options before the object is loaded\n",
+			  name, outer->max_entries, 2 * slots);
 		return -EINVAL;
 	}
 	if (!bpfring_sys_elem_lookup(outer->fd, &first, &id)) {
@@ -301,10 +301,10 @@ int bpfring_group_create(struct bpfring_group **ret, struct bpf_object *obj, con
 		return err;
 	err = bpfring_account_check(&account);
 	if (!err)
-		err = check_prepared(&outer, name, cpus);
+		err = check_prepared(&outer, name, bpfring_group_slots(&o, cpus));
 	if (!err)
-		err = bpfring_group_alloc(&g, &outer, &account, bpfring_group_slots(cpus),
-					  (uint32_t)cpus);
+		err = bpfring_group_alloc(&g, &outer, &account,
+					  bpfring_group_slots(&o, cpus), (uint32_t)cpus);
 	if (err) {
 		bpfring_map_close(&outer);
 		bpfring_map_close(&account);

@@ -8,6 +8,7 @@
 #include "group/group.h"
 
 #define KNOWN_FLAGS ((uint32_t)(BPFRING_GROUP_NUMA | BPFRING_GROUP_RESCUE))
+#define MAX_RINGS   65536U
 #define MAX_BYTES   (1ULL << 31) /* of a ring: the kernel's limit */
 
 static int check_cpus(const struct bpfring_group_opts *o, uint32_t cpus)
@@ -34,7 +35,6 @@ int bpfring_group_read_opts(struct bpfring_group_opts *ret, const struct bpfring
 			    int cpus)
 {
 	struct bpfring_group_opts o = {.sz = sizeof(o)};
-	uint32_t slots = bpfring_group_slots(cpus);
 	int err = bpfring_options_read(&o, sizeof(o), opts, "struct bpfring_group_opts");
 
 	if (err)
@@ -50,10 +50,10 @@ int bpfring_group_read_opts(struct bpfring_group_opts *ret, const struct bpfring
 		return err;
 	if (!o.rings)
 		o.rings = o.cpu_count ? o.cpu_count : (uint32_t)cpus;
-	if (o.rings > slots || o.nmi_rings > slots) {
-		log_error("struct bpfring_group_opts: %u rings and %u for NMI context, but there "
-			  "are %u slots for %d possible CPUs\n",
-			  o.rings, o.nmi_rings, slots, cpus);
+	if (o.rings > MAX_RINGS || o.nmi_rings > MAX_RINGS) {
+		log_error("struct bpfring_group_opts: %u rings and %u for NMI context; there can "
+			  "be %u\n",
+			  o.rings, o.nmi_rings, MAX_RINGS);
 		return -EINVAL;
 	}
 	if (o.cpu_count && o.rings != o.cpu_count) {
@@ -65,11 +65,11 @@ int bpfring_group_read_opts(struct bpfring_group_opts *ret, const struct bpfring
 	return 0;
 }
 
-uint32_t bpfring_group_slots(int cpus)
+uint32_t bpfring_group_slots(const struct bpfring_group_opts *o, int cpus)
 {
 	uint32_t slots = 1;
 
-	while (slots < (uint32_t)cpus)
+	while (slots < (uint32_t)cpus || slots < o->rings || slots < o->nmi_rings)
 		slots *= 2;
 	return slots;
 }
