@@ -58,6 +58,7 @@
 #include <bpfring/producer_wait.h>
 #include <bpfring/producer_recovery.h>
 #include <bpfring/ring.h>
+#include <bpfring/sizing.h>
 #include <bpfring/struct_ops.h>
 #include <bpfring/struct_ops_report.h>
 #include <bpfring/struct_ops_types.h>

@@ -12,9 +12,9 @@
 
 struct group_ring {
 	struct bpfring_consumer *consumer;
-	uint32_t cpu;	/* whose own it is; UINT32_MAX: nobody's */
+	uint32_t cpu; /* whose own it is; UINT32_MAX: nobody's */
 	bool nmi;
-	bool leaving;	/* no slot has it any more */
+	bool leaving; /* no slot has it any more */
 };
 
 struct bpfring_group {
@@ -23,7 +23,7 @@ struct bpfring_group {
 	uint32_t cpus;	/* possible ones */
 	uint32_t flags;
 	uint32_t ring_bytes;
-	uint32_t count; /* of rings */
+	uint32_t count;		  /* of rings */
 	struct group_ring *rings; /* room for 2 * slots */
 	uint32_t *slot_ring;	  /* of 2 * slots: number in rings, or NO_RING */
 

@@ -303,8 +303,8 @@ int bpfring_group_create(struct bpfring_group **ret, struct bpf_object *obj, con
 	if (!err)
 		err = check_prepared(&outer, name, bpfring_group_slots(&o, cpus));
 	if (!err)
-		err = bpfring_group_alloc(&g, &outer, &account,
-					  bpfring_group_slots(&o, cpus), (uint32_t)cpus);
+		err = bpfring_group_alloc(&g, &outer, &account, bpfring_group_slots(&o, cpus),
+					  (uint32_t)cpus);
 	if (err) {
 		bpfring_map_close(&outer);
 		bpfring_map_close(&account);

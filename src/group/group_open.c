@@ -33,9 +33,9 @@ static int try_account(struct map *ret, uint32_t id, const char *outer)
 	if (fd < 0)
 		return fd;
 	err = bpfring_sys_map_info(fd, &info);
-	if (!err && (info.type != BPF_MAP_TYPE_PERCPU_ARRAY ||
-		     info.value_size != sizeof(struct account) ||
-		     !is_account_name(info.name, outer)))
+	if (!err &&
+	    (info.type != BPF_MAP_TYPE_PERCPU_ARRAY || info.value_size != sizeof(struct account) ||
+	     !is_account_name(info.name, outer)))
 		err = -ENOENT;
 	if (!err)
 		err = bpfring_map_open(ret, fd);
@@ -92,9 +92,9 @@ static int take_rings(struct bpfring_group *g)
 			break;
 		}
 		ids[ring] = id;
-		err = bpfring_group_take_ring(
-			g, fd, slot % g->slots < g->cpus ? slot % g->slots : NO_RING,
-			slot >= g->slots);
+		err = bpfring_group_take_ring(g, fd,
+					      slot % g->slots < g->cpus ? slot % g->slots : NO_RING,
+					      slot >= g->slots);
 		bpfring_sys_close(fd);
 	}
 	bpfring_sys_free(ids);

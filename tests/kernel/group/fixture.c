@@ -17,7 +17,7 @@ struct bpfring_group *group;
 const char *fixture_probe(void)
 {
 	const struct rlimit unlimited = {RLIM_INFINITY, RLIM_INFINITY};
-	uint64_t args[ARGS] = {0};
+	uint64_t args[GROUP_ARGS] = {0};
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .ctx_in = args, .ctx_size_in = sizeof(args));
 	int err;
 
@@ -79,11 +79,11 @@ bool cpu_is_online(int cpu)
 int run(const struct bpf_program *prog, uint32_t writer, uint64_t number, uint64_t count,
 	uint64_t key)
 {
-	uint64_t args[ARGS] = {
-		[ARG_WRITER] = writer,
-		[ARG_NUMBER] = number,
-		[ARG_COUNT] = count,
-		[ARG_KEY] = key,
+	uint64_t args[GROUP_ARGS] = {
+		[GROUP_WRITER] = writer,
+		[GROUP_NUMBER] = number,
+		[GROUP_COUNT] = count,
+		[GROUP_KEY] = key,
 	};
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .ctx_in = args, .ctx_size_in = sizeof(args));
 	int err;

@@ -16,45 +16,45 @@ struct huge {
 
 __u64 nested_attempts, forced;
 
-#define FOR_EACH(i) for (int i = 0; i < MAX_COUNT && i < (int)ctx->args[ARG_COUNT]; i++)
+#define FOR_EACH(i) for (int i = 0; i < RUN_COUNT && i < (int)ctx->args[GROUP_COUNT]; i++)
 
-#define FILL(e)                                          \
-	do {                                             \
-		(e)->writer = (__u32)ctx->args[ARG_WRITER]; \
-		(e)->cpu = bpf_get_smp_processor_id();   \
-		(e)->number = ctx->args[ARG_NUMBER] + i; \
-	} while (0)
-
-#define WRITE(reserve, submit, flags)             \
-	do {                                      \
-		FOR_EACH(i)                       \
-		{                                 \
-			struct event *e = reserve; \
-			if (!e)                   \
-				continue;         \
-			FILL(e);                  \
-			submit(e, flags);         \
-			done++;                   \
-		}                                 \
-	} while (0)
-
-#define OUTPUT(output)                        \
-	do {                                  \
-		FOR_EACH(i)                   \
-		{                             \
-			struct event e;       \
-			FILL(&e);             \
-			if (!output)          \
-				done++;       \
-		}                             \
-	} while (0)
-
-#define SUBMIT(e, flags)  bpfring_group_submit(events, e, flags)
-#define DISCARD(e, flags)                                     \
+#define FILL(e)                                               \
 	do {                                                  \
-		if (i & 1)                                    \
+		(e)->writer = (__u32)ctx->args[GROUP_WRITER]; \
+		(e)->cpu = bpf_get_smp_processor_id();        \
+		(e)->number = ctx->args[GROUP_NUMBER] + i;    \
+	} while (0)
+
+#define WRITE(reserve, submit, flags)              \
+	do {                                       \
+		FOR_EACH(i)                        \
+		{                                  \
+			struct event *e = reserve; \
+			if (!e)                    \
+				continue;          \
+			FILL(e);                   \
+			submit(e, flags);          \
+			done++;                    \
+		}                                  \
+	} while (0)
+
+#define OUTPUT(output)                  \
+	do {                            \
+		FOR_EACH(i)             \
+		{                       \
+			struct event e; \
+			FILL(&e);       \
+			if (!output)    \
+				done++; \
+		}                       \
+	} while (0)
+
+#define SUBMIT(e, flags) bpfring_group_submit(events, e, flags)
+#define DISCARD(e, flags)                                        \
+	do {                                                     \
+		if (i & 1)                                       \
 			bpfring_group_discard(events, e, flags); \
-		else                                          \
+		else                                             \
 			bpfring_group_submit(events, e, flags);  \
 	} while (0)
 
@@ -90,7 +90,7 @@ int group_by(struct bpf_raw_tracepoint_args *ctx)
 {
 	int done = 0;
 
-	WRITE(bpfring_group_reserve_by(events, struct event, ctx->args[ARG_KEY]), SUBMIT, 0);
+	WRITE(bpfring_group_reserve_by(events, struct event, ctx->args[GROUP_KEY]), SUBMIT, 0);
 	return done;
 }
 
@@ -108,7 +108,7 @@ int group_output_by(struct bpf_raw_tracepoint_args *ctx)
 {
 	int done = 0;
 
-	OUTPUT(bpfring_group_output_by(events, &e, sizeof(e), 0, ctx->args[ARG_KEY]));
+	OUTPUT(bpfring_group_output_by(events, &e, sizeof(e), 0, ctx->args[GROUP_KEY]));
 	return done;
 }
 
@@ -141,12 +141,12 @@ int group_policy(struct bpf_raw_tracepoint_args *ctx)
 
 #undef SUBMIT
 #undef DISCARD
-#define SUBMIT(e, flags)  bpfring_ring_submit(alone, e, flags)
-#define DISCARD(e, flags)                                    \
-	do {                                                 \
-		if (i & 1)                                   \
+#define SUBMIT(e, flags) bpfring_ring_submit(alone, e, flags)
+#define DISCARD(e, flags)                                      \
+	do {                                                   \
+		if (i & 1)                                     \
 			bpfring_ring_discard(alone, e, flags); \
-		else                                         \
+		else                                           \
 			bpfring_ring_submit(alone, e, flags);  \
 	} while (0)
 

@@ -56,13 +56,13 @@ static void test_ring(void **state)
 
 	(void)state;
 	for (int i = 0; i < 16; i++)
-		in += (uint64_t)run(skel->progs.ring_submit, 0, 0, MAX_COUNT, 0);
+		in += (uint64_t)run(skel->progs.ring_submit, 0, 0, RUN_COUNT, 0);
 	c = counted(account_of_ring());
 	check_sums(&c);
-	assert_int_equal(c.attempts, 16 * MAX_COUNT);
+	assert_int_equal(c.attempts, 16 * RUN_COUNT);
 	assert_int_equal(c.submitted, in);
 	assert_int_equal(c.submitted, FITS);
-	assert_int_equal(c.dropped_full, 16 * MAX_COUNT - FITS);
+	assert_int_equal(c.dropped_full, 16 * RUN_COUNT - FITS);
 	assert_int_equal(c.dropped_other, 0);
 	assert_int_equal(c.dropped_no_ring, 0);
 	bpfring_consumer_consume(alone, count_record, &seen, NULL, NULL);
@@ -72,7 +72,7 @@ static void test_ring(void **state)
 	run(skel->progs.ring_discard, 0, 0, 100, 0);
 	c = counted(account_of_ring());
 	check_sums(&c);
-	assert_int_equal(c.attempts, 16 * MAX_COUNT + 200);
+	assert_int_equal(c.attempts, 16 * RUN_COUNT + 200);
 	assert_int_equal(c.submitted, FITS + 150);
 	assert_int_equal(c.discarded, 50);
 	bpfring_consumer_consume(alone, count_record, &seen, NULL, NULL);
@@ -199,13 +199,13 @@ static void *write_records(void *arg)
 {
 	const struct bpf_program *progs[] = {
 		skel->progs.group_submit, skel->progs.group_discard, skel->progs.group_output,
-		skel->progs.ring_submit, skel->progs.ring_discard, skel->progs.group_by,
+		skel->progs.ring_submit,  skel->progs.ring_discard,  skel->progs.group_by,
 	};
 	unsigned int writer = (unsigned int)(uintptr_t)arg, next = writer;
 
 	move_to_cpu((int)writer % possible_cpus());
-	for (uint64_t n = 0; n < load.per_writer; n += MAX_COUNT)
-		run(progs[next++ % ARRAY_SIZE(progs)], writer, n, MAX_COUNT, n);
+	for (uint64_t n = 0; n < load.per_writer; n += RUN_COUNT)
+		run(progs[next++ % ARRAY_SIZE(progs)], writer, n, RUN_COUNT, n);
 	return NULL;
 }
 
@@ -230,7 +230,7 @@ static void *read_records(void *arg)
 	while (!__atomic_load_n(&load.stop, __ATOMIC_ACQUIRE)) {
 		seen[0] += take_all(group, count_record, &seen[2]);
 		seen[1] += (uint64_t)bpfring_consumer_consume(alone, count_record, &seen[2], NULL,
-							     NULL);
+							      NULL);
 		usleep(2000);
 	}
 	return NULL;
@@ -247,7 +247,7 @@ static void test_exact_under_load(void **state)
 
 	(void)state;
 	load.per_writer = (attempts ? strtoull(attempts, NULL, 0) : 4000000) / ARRAY_SIZE(writers) /
-			  MAX_COUNT * MAX_COUNT;
+			  RUN_COUNT * RUN_COUNT;
 	load.stop = false;
 	for (int cpu = 0; cpu < possible_cpus() && cpu < (int)ARRAY_SIZE(links); cpu++) {
 		int fd = open_timer(cpu);

@@ -96,9 +96,9 @@ static void test_keys(void **state)
 		assert_int_equal(bpfring_group_count(group), counts[i]);
 		for (unsigned int n = 0; n < 640; n += 10)
 			for (uint32_t key = 0; key < 64; key++) {
-				const struct bpf_program *prog = key & 1
-									 ? skel->progs.group_by
-									 : skel->progs.group_output_by;
+				const struct bpf_program *prog =
+					key & 1 ? skel->progs.group_by
+						: skel->progs.group_output_by;
 
 				move_to_cpu((int)(n / 10 + key) % possible_cpus());
 				assert_int_equal(run(prog, key, n, 10, key), 10);
@@ -266,18 +266,18 @@ static void test_rescue(void **state)
 	fixture_load(&opts);
 	move_to_cpu(0);
 	for (int i = 0; i < 40; i++) {
-		in += (uint64_t)run(skel->progs.group_submit, 1, 0, MAX_COUNT, 0);
-		in += (uint64_t)run(skel->progs.group_output, 1, 0, MAX_COUNT, 0);
+		in += (uint64_t)run(skel->progs.group_submit, 1, 0, RUN_COUNT, 0);
+		in += (uint64_t)run(skel->progs.group_output, 1, 0, RUN_COUNT, 0);
 	}
 	c = counted(account_of_group());
-	assert_int_equal(c.attempts, 80 * MAX_COUNT);
+	assert_int_equal(c.attempts, 80 * RUN_COUNT);
 	assert_int_equal(c.submitted, in);
 	assert_true(c.rescued >= FITS / 2);
 	assert_int_equal(c.rescued, c.submitted - FITS);
 	/* The order of a key is not given up. */
 	in = c.rescued;
 	for (int i = 0; i < 40; i++)
-		run(skel->progs.group_by, 1, 0, MAX_COUNT, 1);
+		run(skel->progs.group_by, 1, 0, RUN_COUNT, 1);
 	assert_int_equal(counted(account_of_group()).rescued, in);
 }
 
@@ -292,9 +292,9 @@ static void test_policy(void **state)
 	fixture_load(&opts);
 	move_to_cpu(0);
 	for (int round = 1; round <= 3; round++) {
-		for (int i = 0; i < 8; i++, number += MAX_COUNT)
-			assert_int_equal(run(skel->progs.group_policy, 0, number, MAX_COUNT, 0),
-					 MAX_COUNT);
+		for (int i = 0; i < 8; i++, number += RUN_COUNT)
+			assert_int_equal(run(skel->progs.group_policy, 0, number, RUN_COUNT, 0),
+					 RUN_COUNT);
 		assert_int_equal(skel->bss->forced, round);
 		take_all(group, take_in_order, &order);
 	}
@@ -302,7 +302,7 @@ static void test_policy(void **state)
 
 	fixture_load(NULL);
 	move_to_cpu(0);
-	assert_int_equal(run(skel->progs.group_policy, 0, 0, MAX_COUNT, 0), MAX_COUNT);
+	assert_int_equal(run(skel->progs.group_policy, 0, 0, RUN_COUNT, 0), RUN_COUNT);
 	assert_int_equal(skel->bss->forced, 0);
 	fixture_unload();
 
@@ -310,15 +310,15 @@ static void test_policy(void **state)
 	opts.wake_ns = 3600000 * MSEC;
 	fixture_load(&opts);
 	move_to_cpu(0);
-	assert_int_equal(run(skel->progs.group_policy, 0, 0, MAX_COUNT, 0), MAX_COUNT);
+	assert_int_equal(run(skel->progs.group_policy, 0, 0, RUN_COUNT, 0), RUN_COUNT);
 	assert_true(skel->bss->forced <= 1); /* the first, if the machine has been up for longer */
 	fixture_unload();
 
 	opts.wake_ns = 1;
 	fixture_load(&opts);
 	move_to_cpu(0);
-	assert_int_equal(run(skel->progs.group_policy, 0, 0, MAX_COUNT, 0), MAX_COUNT);
-	assert_true(skel->bss->forced > MAX_COUNT / 2);
+	assert_int_equal(run(skel->progs.group_policy, 0, 0, RUN_COUNT, 0), RUN_COUNT);
+	assert_true(skel->bss->forced > RUN_COUNT / 2);
 }
 
 /* As another process has it: by the descriptor of the outer map alone, and by a pin. */
@@ -339,8 +339,7 @@ static void test_open(void **state)
 	assert_int_equal(bpfring_group_count(g), bpfring_group_count(group));
 	assert_int_equal(counted(bpfring_group_account_fd(g)).submitted,
 			 counted(account_of_group()).submitted);
-	assert_int_equal(take_all(g, take_in_order, &order),
-			 counted(account_of_group()).submitted);
+	assert_int_equal(take_all(g, take_in_order, &order), counted(account_of_group()).submitted);
 	bpfring_group_close(g);
 	if (!why) {
 		assert_int_equal(bpf_obj_pin(outer, BPFFS "/events"), 0);
