@@ -3,8 +3,8 @@
 #ifndef GROUP_TEST_H
 #define GROUP_TEST_H
 
-#define RUN_COUNT  256 /* records in one run */
-#define RING_BYTES 65536
+#define RUN_COUNT  64 /* records in one run */
+#define RING_BYTES 16384
 
 enum {
 	GROUP_COUNT,

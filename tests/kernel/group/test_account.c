@@ -68,13 +68,13 @@ static void test_ring(void **state)
 	bpfring_consumer_consume(alone, count_record, &seen, NULL, NULL);
 	assert_int_equal(seen, c.submitted);
 
-	assert_int_equal(run(skel->progs.ring_output, 0, 0, 100, 0), 100);
-	run(skel->progs.ring_discard, 0, 0, 100, 0);
+	assert_int_equal(run(skel->progs.ring_output, 0, 0, 60, 0), 60);
+	run(skel->progs.ring_discard, 0, 0, 60, 0);
 	c = counted(account_of_ring());
 	check_sums(&c);
-	assert_int_equal(c.attempts, 16 * RUN_COUNT + 200);
-	assert_int_equal(c.submitted, FITS + 150);
-	assert_int_equal(c.discarded, 50);
+	assert_int_equal(c.attempts, 16 * RUN_COUNT + 120);
+	assert_int_equal(c.submitted, FITS + 90);
+	assert_int_equal(c.discarded, 30);
 	bpfring_consumer_consume(alone, count_record, &seen, NULL, NULL);
 	assert_int_equal(seen, c.submitted);
 }
@@ -246,8 +246,9 @@ static void test_exact_under_load(void **state)
 	int timers = 0;
 
 	(void)state;
-	load.per_writer = (attempts ? strtoull(attempts, NULL, 0) : 4000000) / ARRAY_SIZE(writers) /
-			  RUN_COUNT * RUN_COUNT;
+	load.per_writer =
+		(attempts ? strtoull(attempts, NULL, 0) : 2000000ULL / (unsigned int)slowness()) /
+		ARRAY_SIZE(writers) / RUN_COUNT * RUN_COUNT;
 	load.stop = false;
 	for (int cpu = 0; cpu < possible_cpus() && cpu < (int)ARRAY_SIZE(links); cpu++) {
 		int fd = open_timer(cpu);

@@ -63,12 +63,12 @@ static void test_per_cpu(void **state)
 	(void)state;
 	fixture_load(NULL);
 	assert_int_equal(bpfring_group_count(group), possible_cpus());
-	write_on_every_cpu(100);
+	write_on_every_cpu(50);
 	for (int i = 0; i < possible_cpus(); i++) {
 		memset(&order, 0, sizeof(order));
 		bpfring_consumer_consume(bpfring_group_consumer(group, (unsigned int)i),
 					 take_in_order, &order, NULL, NULL);
-		assert_int_equal(order.records, cpu_is_online(i) ? 100 : 0);
+		assert_int_equal(order.records, cpu_is_online(i) ? 50 : 0);
 		if (order.records)
 			assert_int_equal(order.cpu, i);
 	}
@@ -242,7 +242,7 @@ static void test_loop(void **state)
 	assert_int_equal(bpfring_loop_add_group(loop, group, take_in_order, &order), -EEXIST);
 	assert_int_equal(bpfring_loop_add_group(second, group, take_in_order, &order), -EEXIST);
 	assert_int_equal(bpfring_loop_remove_group(second, group), -ENOENT);
-	write_on_every_cpu(200);
+	write_on_every_cpu(60);
 	written = counted(account_of_group()).submitted;
 	while (order.records < written)
 		assert_true(bpfring_loop_poll(loop, 1000 * MSEC) > 0);
