@@ -6,6 +6,7 @@
 #include <linux/bpf.h>
 
 #include <bpf/bpf_helpers.h>
+#include <bpfring/bpf/group.bpf.h>
 
 #include "shared.h"
 
@@ -28,6 +29,9 @@ struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 512 * 1024);
 } rb SEC(".maps");
+
+/* The same spread over processors; only loaded with its rings if it is used. */
+BPFRING_GROUP(group, 64 * 1024);
 
 const volatile struct bench_config config = {.batch = 1, .size = 8};
 struct bench_slot slots[BENCH_SLOTS];
@@ -64,8 +68,21 @@ static __always_inline int put_copied(__u64 seq)
 	return bpf_ringbuf_output(&rb, &r, config.size, commit_flags(8 + config.size)) ? -1 : 0;
 }
 
+static __always_inline int put_into_group(__u64 seq)
+{
+	struct bench_record *r = bpfring_group_reserve_size(group, config.size);
+
+	if (!r)
+		return -1;
+	r->seq = seq;
+	bpfring_group_submit(group, r, config.flags);
+	return 0;
+}
+
 static __always_inline int put(__u64 seq)
 {
+	if (config.group)
+		return put_into_group(seq);
 	return config.output ? put_copied(seq) : put_reserved(seq);
 }
 

@@ -13,6 +13,7 @@ struct impl {
 	const char *name;
 	unsigned int kinds;
 	bool no_wakeup; /* its producer commits with BPF_RB_NO_WAKEUP */
+	bool group;	/* its producers write into a ring of their processor */
 	int mode;	/* for the implementation itself */
 	/* All rings feed one sink. The descriptors stay open until close. 0 or -errno. */
 	int (*open)(void **ret, const struct impl *impl, const int *map_fds, unsigned int count,

@@ -168,7 +168,7 @@ static void handle_close(void *handle)
 	.drain = handle_drain, .close = handle_close
 
 const struct impl impls_libbpf[] = {
-	{.name = "libbpf", .kinds = KIND_LOOP | KIND_DRAIN, .mode = MODE_POLL, HANDLE},
+	{.name = "libbpf", .kinds = KIND_LOOP | KIND_DRAIN | KIND_GROUP, .mode = MODE_POLL, HANDLE},
 #ifdef COMPAT_LIBRARY
 	{.name = "compat", .kinds = KIND_LOOP | KIND_DRAIN, .mode = MODE_COMPAT, HANDLE},
 #endif

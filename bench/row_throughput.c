@@ -98,6 +98,16 @@ static int measure(const struct bench_row *row, const struct impl *impl,
 #define FLOOD \
 	.measure = measure, .key = METRIC_RECORDS_PER_S, .kinds = KIND_LOOP | KIND_FLOOR, .size = 8
 
+/* As many bytes of rings in all. */
+#define GROUP(n)                                                                                 \
+	{                                                                                        \
+		.name = "group-" #n, .family = "group",                                          \
+		.about = #n " producers, 50 records per call, one ring or one per "              \
+			    "processor",                                                         \
+		.measure = measure, .key = METRIC_RECORDS_PER_S, .kinds = KIND_GROUP, .size = 8, \
+		.producers = n, .batch = 50                                                      \
+	}
+
 #define MULTI(n)                                                                                  \
 	{                                                                                         \
 		.name = "multi-" #n, .family = "multi",                                           \
@@ -135,5 +145,8 @@ const struct bench_row rows_throughput[] = {
 	MULTI(16),
 	MULTI(32),
 	MULTI(52),
+	GROUP(1),
+	GROUP(2),
+	GROUP(4),
 	{0},
 };

@@ -12,6 +12,7 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <bpfring/bpfring.h>
 
 #include "bench.skel.h"
 
@@ -53,6 +54,7 @@ static int load(struct session *s)
 {
 	const struct bench_row *row = s->row;
 	struct bench_bpf *skel = bench_bpf__open();
+	BPFRING_OPTS(bpfring_group_opts, group_opts);
 	struct bpf_program *unused;
 	int err;
 
@@ -68,6 +70,7 @@ static int load(struct session *s)
 		.sampled = s->impl->no_wakeup ? 0 : row->sampled,
 		.output = row->output,
 		.stamp = row->stamp,
+		.group = s->impl->group,
 	};
 	unused = s->opts->fentry ? skel->progs.on_sys_enter : skel->progs.on_function;
 	bpf_program__set_autoload(unused, false);
@@ -79,10 +82,30 @@ static int load(struct session *s)
 	err = bpf_map__set_max_entries(skel->maps.rb, s->ring_size);
 	if (err)
 		return err;
-	err = bench_bpf__load(skel);
+	group_opts.total_bytes = s->ring_size;
+	if (s->impl->group)
+		err = bpfring_group_prepare(skel->obj, "group", &group_opts);
+	if (!err)
+		err = bench_bpf__load(skel);
+	if (!err && s->impl->group)
+		err = bpfring_group_create(&s->group, skel->obj, "group", &group_opts);
 	if (!err)
 		s->slots = skel->bss->slots;
 	return err;
+}
+
+/* The consumers of the group only lend their maps; the implementation has its own. */
+static int group_rings(struct session *s)
+{
+	unsigned int count = (unsigned int)bpfring_group_count(s->group);
+
+	s->fds = calloc(count, sizeof(*s->fds));
+	if (!s->fds)
+		return -ENOMEM;
+	for (; s->rings < count; s->rings++)
+		s->fds[s->rings] =
+			bpfring_consumer_map_fd(bpfring_group_consumer(s->group, s->rings));
+	return 0;
 }
 
 /* The ring that is used comes last: who looks at them in turn finds the idle ones first. */
@@ -119,7 +142,7 @@ int session_open(struct session *s, const struct bench_row *row, const struct im
 	err = load(s);
 	if (err)
 		return fail(s, "load the programs", err);
-	err = create_rings(s);
+	err = s->group ? group_rings(s) : create_rings(s);
 	if (err)
 		return fail(s, "create rings", err);
 	if (row->stamp) {
@@ -284,8 +307,9 @@ void session_close(struct session *s)
 	bpf_link__destroy(s->link);
 	if (s->handle)
 		s->impl->close(s->handle);
-	for (i = 0; i + 1 < s->rings; i++)
+	for (i = 0; i + 1 < s->rings && !s->group; i++)
 		close(s->fds[i]);
+	bpfring_group_close(s->group);
 	free(s->fds);
 	free(s->sink.lat);
 	bench_bpf__destroy(s->skel);

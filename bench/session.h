@@ -14,6 +14,7 @@
 
 struct bench_bpf;
 struct bpf_link;
+struct bpfring_group;
 
 struct session {
 	const struct bench_row *row;
@@ -22,6 +23,7 @@ struct session {
 	struct bench_bpf *skel;
 	struct bpf_link *link;
 	struct bench_slot *slots;
+	struct bpfring_group *group; /* NULL: one ring */
 	uint32_t ring_size;
 	uint32_t record_bytes; /* of one record in the ring */
 	int *fds;

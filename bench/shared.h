@@ -33,6 +33,7 @@ struct bench_config {
 	__u32 sampled; /* not 0: force a wake-up when so many bytes wait, else none */
 	__u32 output;  /* bpf_ringbuf_output() instead of reserve and submit */
 	__u32 stamp;   /* fill in bench_record.ns */
+	__u32 group;   /* into a ring of the processor, with bpf/group.bpf.h */
 };
 
 /* Argument of the program that leaves a busy record at the head of the ring. */

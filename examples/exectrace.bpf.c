@@ -3,6 +3,7 @@
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
+#include <bpfring/bpf/group.bpf.h>
 
 #include "exectrace.h"
 
@@ -35,10 +36,8 @@ struct task_struct {
 #define SIGNAL_GROUP_EXIT 4 /* include/linux/sched/signal.h */
 #define EEXIST		  17
 
-struct {
-	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 1024 * 1024);
-} events SEC(".maps");
+/* One ring for all CPUs, or one for each: that is chosen when the program starts. */
+BPFRING_GROUP(events, 1024 * 1024);
 
 /* Buffer for a record of variable size, which is too large for the stack. */
 struct {
@@ -60,8 +59,6 @@ struct {
 	__type(key, struct process);
 	__type(value, __u8);
 } exited SEC(".maps");
-
-__u64 lost; /* records for which the ring had no space */
 
 static void fill_head(struct exectrace_head *head, __u32 type, struct task_struct *leader)
 {
@@ -90,9 +87,7 @@ int BPF_PROG(on_exec, struct task_struct *task)
 	if (bpf_probe_read_user(e->args, (__u32)size, (const void *)start))
 		size = 0;
 	e->args_size = (__u32)size;
-	if (bpf_ringbuf_output(&events, e, __builtin_offsetof(struct exectrace_exec, args) + size,
-			       0))
-		__sync_fetch_and_add(&lost, 1);
+	bpfring_group_output(events, e, __builtin_offsetof(struct exectrace_exec, args) + size, 0);
 	return 0;
 }
 
@@ -111,11 +106,9 @@ int BPF_PROG(on_exit, struct task_struct *task)
 	/* Threads that exit together can all find the count at zero: one of them reports. */
 	if (bpf_map_update_elem(&exited, &process, &yes, BPF_NOEXIST) == -EEXIST)
 		return 0;
-	e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
-	if (!e) {
-		__sync_fetch_and_add(&lost, 1);
+	e = bpfring_group_reserve(events, struct exectrace_exit);
+	if (!e)
 		return 0;
-	}
 	fill_head(&e->head, EXECTRACE_EXIT, leader);
 	e->duration_ns = e->head.time_ns - process.start_time;
 	if (signal->flags & SIGNAL_GROUP_EXIT)
@@ -123,7 +116,7 @@ int BPF_PROG(on_exit, struct task_struct *task)
 	else
 		e->status = (__u32)leader->exit_code;
 	e->reserved = 0;
-	bpf_ringbuf_submit(e, 0);
+	bpfring_group_submit(events, e, 0);
 	return 0;
 }
 

@@ -22,11 +22,13 @@
 static struct {
 	struct exectrace_printer printer;
 	double duration; /* seconds; 0: until a signal */
+	bool per_cpu;
 	bool verbose;
 } env;
 
 static const struct argp_option options[] = {
 	{"duration", 'd', "SECONDS", 0, "Stop by itself after this time", 0},
+	{"per-cpu", 'p', NULL, 0, "A ring for each CPU instead of one for all", 0},
 	{"json", 'j', NULL, 0, "Print one JSON object per line", 0},
 	{"verbose", 'v', NULL, 0, "Show libbpf's messages", 0},
 	{0},
@@ -45,6 +47,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case 'j':
 		env.printer.json = true;
 		return 0;
+	case 'p':
+		env.per_cpu = true;
+		return 0;
 	case 'v':
 		env.verbose = true;
 		return 0;
@@ -57,8 +62,10 @@ static const struct argp parser = {
 	.options = options,
 	.parser = parse_option,
 	.doc = "Prints every process that starts a program or ends.\v"
-	       "Ctrl-C stops it; the statistics of the ring follow on stderr. Needs root, or "
-	       "CAP_BPF and CAP_PERFMON, and a kernel with BTF (5.8 or newer).",
+	       "Ctrl-C stops it; statistics follow on stderr, with the records that were lost, by "
+	       "cause. With --per-cpu CPUs do not wait for each other, and events of different "
+	       "CPUs can come out of order. Needs root, or CAP_BPF and CAP_PERFMON, and a kernel "
+	       "with BTF (5.8 or newer).",
 };
 
 /* A batch is flushed as a whole: output into a pipe costs one write per batch, not per line. */
@@ -109,17 +116,25 @@ static long long wall_offset_ns(void)
 	return (wall.tv_sec - mono.tv_sec) * 1000000000LL + (wall.tv_nsec - mono.tv_nsec);
 }
 
-static int load(struct exectrace_bpf **ret)
+static int load(struct exectrace_bpf **ret, struct bpfring_group **ret_group)
 {
+	BPFRING_OPTS(bpfring_group_opts, opts, .rings = env.per_cpu ? 0 : 1);
 	struct exectrace_bpf *skel = exectrace_bpf__open();
-	int err = skel ? exectrace_bpf__load(skel) : -errno;
+	struct bpfring_group *group = NULL;
+	int err = skel ? bpfring_group_prepare(skel->obj, "events", &opts) : -errno;
 
+	if (!err)
+		err = exectrace_bpf__load(skel);
+	if (!err)
+		err = bpfring_group_create(&group, skel->obj, "events", &opts);
 	if (!err)
 		err = exectrace_bpf__attach(skel);
 	if (!err) {
 		*ret = skel;
+		*ret_group = group;
 		return 0;
 	}
+	bpfring_group_close(group);
 	exectrace_bpf__destroy(skel);
 	if (err == -EPERM || err == -EACCES)
 		fputs("exectrace: no permission to load BPF programs: run it as root, or with "
@@ -134,28 +149,53 @@ static int load(struct exectrace_bpf **ret)
 	return err;
 }
 
-static void print_statistics(const struct bpfring_consumer *consumer, unsigned long long lost)
+static void print_statistics(const struct bpfring_group *group)
 {
-	struct bpfring_consumer_stats s = {.sz = sizeof(s)};
+	BPFRING_OPTS(bpfring_group_stats, s);
+	BPFRING_OPTS(bpfring_loss_counts, c);
+	struct bpfring_loss *loss;
+	int err = bpfring_loss_open(&loss, bpfring_group_account_fd(group));
 
-	bpfring_consumer_stats(consumer, &s);
+	if (!err)
+		err = bpfring_loss_read(loss, NULL, &c);
+	if (!err)
+		bpfring_loss_close(loss);
+	bpfring_group_stats(group, &s);
 	fprintf(stderr,
 		"\nrecords %llu, bytes %llu, discarded %llu, lost %llu\n"
-		"batches %llu, wake-ups %llu (empty %llu), ring fullest at %llu of %llu bytes\n",
+		"batches %llu, wake-ups %llu (empty %llu), %llu rings, fullest at %llu of %llu "
+		"bytes\n",
 		(unsigned long long)s.records, (unsigned long long)s.bytes,
-		(unsigned long long)s.discards, lost, (unsigned long long)s.batches,
-		(unsigned long long)s.wakeups, (unsigned long long)s.empty_wakeups,
-		(unsigned long long)s.max_fill, (unsigned long long)s.ring_size);
-	if (lost)
-		fputs("Records were lost because the ring was full: make `events` larger in "
-		      "exectrace.bpf.c, or give stdout a faster reader.\n",
+		(unsigned long long)s.discards, (unsigned long long)c.dropped,
+		(unsigned long long)s.batches, (unsigned long long)s.wakeups,
+		(unsigned long long)s.empty_wakeups, (unsigned long long)s.rings,
+		(unsigned long long)s.max_fill, (unsigned long long)(s.ring_size / s.rings));
+	fprintf(stderr, "attempts %llu: shown %llu, ring full %llu, no ring %llu, other %llu\n",
+		(unsigned long long)c.attempts, (unsigned long long)s.records,
+		(unsigned long long)c.dropped_full, (unsigned long long)c.dropped_no_ring,
+		(unsigned long long)c.dropped_other);
+	if (c.dropped_full)
+		fputs("Records were lost because a ring was full: make `events` larger in "
+		      "exectrace.bpf.c, use --per-cpu, or give stdout a faster reader.\n",
 		      stderr);
+}
+
+/* Records that came while it stopped. */
+static int take_rest(struct bpfring_loop *loop, struct bpfring_group *group)
+{
+	int n = 0;
+
+	bpfring_loop_remove_group(loop, group);
+	for (unsigned int i = 0; n >= 0 && i < (unsigned int)bpfring_group_count(group); i++)
+		n = bpfring_consumer_consume_batch(bpfring_group_consumer(group, i), on_records,
+						   NULL, NULL, NULL);
+	return n < 0 ? n : 0;
 }
 
 int main(int argc, char **argv)
 {
 	struct exectrace_bpf *skel = NULL;
-	struct bpfring_consumer *consumer = NULL;
+	struct bpfring_group *group = NULL;
 	struct bpfring_loop *loop = NULL;
 	int signals, timer, err;
 
@@ -163,16 +203,14 @@ int main(int argc, char **argv)
 	if (!env.verbose)
 		libbpf_set_print(NULL);
 	env.printer.wall_offset_ns = wall_offset_ns();
-	err = load(&skel);
+	err = load(&skel, &group);
 	if (err)
 		return EXIT_FAILURE;
 	signals = open_signals();
 	timer = open_timer(env.duration);
-	err = bpfring_consumer_open(&consumer, bpf_map__fd(skel->maps.events), NULL);
+	err = bpfring_loop_new(&loop, NULL);
 	if (!err)
-		err = bpfring_loop_new(&loop, NULL);
-	if (!err)
-		err = bpfring_loop_add_batch(loop, consumer, on_records, NULL);
+		err = bpfring_loop_add_group_batch(loop, group, on_records, NULL);
 	if (!err)
 		err = bpfring_loop_add_fd(loop, signals, EPOLLIN, on_stop, NULL);
 	if (!err)
@@ -183,18 +221,16 @@ int main(int argc, char **argv)
 	exectrace_print_title(&env.printer);
 	fflush(stdout);
 	err = bpfring_loop_run(loop);
-	/* Records that came while it stopped. */
 	exectrace_bpf__detach(skel);
-	bpfring_loop_remove(loop, consumer);
 	if (!err)
-		err = bpfring_consumer_consume_batch(consumer, on_records, NULL, NULL, NULL);
-	print_statistics(consumer, skel->bss->lost);
+		err = take_rest(loop, group);
+	print_statistics(group);
 
 cleanup:
 	if (err < 0)
 		fprintf(stderr, "exectrace: %s\n", bpfring_errname(err));
 	bpfring_loop_free(loop);
-	bpfring_consumer_close(consumer);
+	bpfring_group_close(group);
 	close(signals);
 	close(timer);
 	exectrace_bpf__destroy(skel);

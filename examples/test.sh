@@ -100,8 +100,12 @@ embed_*)
 	stop INT
 	[ "$status" -eq 0 ] || fail "ended with status $status"
 	;;
-exectrace)
-	start "$dir/exectrace"
+exectrace | exectrace_per_cpu)
+	if [ "$example" = exectrace ]; then
+		start "$dir/exectrace"
+	else
+		start "$dir/exectrace" --per-cpu
+	fi
 	sh -c "exit 7" "$name" "a b" "$(printf 'q"\001\377\303\251')" || true
 	args="sh -c \"exit 7\" $name \"a b\" \"q\\\\\"\\\\x01\\\\xff$(printf '\303\251')\""
 	await "exec +[0-9]+ +[0-9]+ sh +$args$"
@@ -113,6 +117,9 @@ exectrace)
 	stop INT
 	[ "$status" -eq 0 ] || fail "ended with status $status"
 	await "^records [0-9]+, bytes [0-9]+, discarded 0, lost 0$"
+	# Every attempt is accounted for.
+	counts=$(sed -n 's/^attempts \([0-9]*\): shown \([0-9]*\),.*/\1 \2/p' "$work/out")
+	[ -n "$counts" ] && [ "${counts% *}" = "${counts#* }" ] || fail "attempts, shown: $counts"
 	;;
 exectrace_json)
 	start "$dir/exectrace" --json

@@ -171,6 +171,10 @@ BPFRING_API int bpfring_group_account_fd(const struct bpfring_group *g);
 BPFRING_API int bpfring_loop_add_group(struct bpfring_loop *l, struct bpfring_group *g,
 				       bpfring_record_fn fn, void *ctx);
 
+/** bpfring_loop_add_group_batch() - the same with a callback per batch of up to 64 records. */
+BPFRING_API int bpfring_loop_add_group_batch(struct bpfring_loop *l, struct bpfring_group *g,
+					     bpfring_batch_fn fn, void *ctx);
+
 /** bpfring_loop_remove_group() - take all rings out. 0; -ENOENT: not in this loop; -EINVAL: NULL. */
 BPFRING_API int bpfring_loop_remove_group(struct bpfring_loop *l, struct bpfring_group *g);
 

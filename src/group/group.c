@@ -94,19 +94,30 @@ struct bpfring_loop *bpfring_group_loop(struct bpfring_group *g)
 	return NULL;
 }
 
-int bpfring_loop_add_group(struct bpfring_loop *l, struct bpfring_group *g, bpfring_record_fn fn,
-			   void *ctx)
+int bpfring_group_add_to(struct bpfring_loop *l, struct bpfring_group *g,
+			 struct bpfring_consumer *c)
 {
-	int err = 0;
+	if (g->fn)
+		return bpfring_loop_add(l, c, g->fn, g->ctx);
+	return bpfring_loop_add_batch(l, c, g->batch_fn, g->ctx);
+}
 
-	if (!l || !g || !fn)
+static int add_group(struct bpfring_loop *l, struct bpfring_group *g, bpfring_record_fn fn,
+		     bpfring_batch_fn batch_fn, void *ctx)
+{
+	int err;
+
+	if (!l || !g || (!fn && !batch_fn))
 		return -EINVAL;
 	if (bpfring_group_loop(g)) {
 		log_error("group '%s' is in a loop already\n", g->outer.name);
 		return -EEXIST;
 	}
+	g->fn = fn;
+	g->batch_fn = batch_fn;
+	g->ctx = ctx;
 	for (uint32_t i = 0; i < g->count; i++) {
-		err = bpfring_loop_add(l, g->rings[i].consumer, fn, ctx);
+		err = bpfring_group_add_to(l, g, g->rings[i].consumer);
 		if (!err)
 			continue;
 		while (i--)
@@ -114,9 +125,19 @@ int bpfring_loop_add_group(struct bpfring_loop *l, struct bpfring_group *g, bpfr
 		return err;
 	}
 	g->loop = l;
-	g->fn = fn;
-	g->ctx = ctx;
 	return 0;
+}
+
+int bpfring_loop_add_group(struct bpfring_loop *l, struct bpfring_group *g, bpfring_record_fn fn,
+			   void *ctx)
+{
+	return add_group(l, g, fn, NULL, ctx);
+}
+
+int bpfring_loop_add_group_batch(struct bpfring_loop *l, struct bpfring_group *g,
+				 bpfring_batch_fn fn, void *ctx)
+{
+	return add_group(l, g, NULL, fn, ctx);
 }
 
 int bpfring_loop_remove_group(struct bpfring_loop *l, struct bpfring_group *g)

@@ -28,7 +28,8 @@ struct bpfring_group {
 	uint32_t *slot_ring;	  /* of 2 * slots: number in rings, or NO_RING */
 
 	struct bpfring_loop *loop; /* that it was added to; see bpfring_group_loop() */
-	bpfring_record_fn fn;
+	bpfring_record_fn fn;	   /* one of the two */
+	bpfring_batch_fn batch_fn;
 	void *ctx;
 	struct bpfring_group_stats past; /* of rings that are gone */
 };
@@ -49,6 +50,9 @@ int bpfring_group_alloc(struct bpfring_group **ret, const struct map *outer,
 int bpfring_group_take_ring(struct bpfring_group *g, int fd, uint32_t cpu, bool nmi);
 /* The loop, if it still has a ring of ours. */
 struct bpfring_loop *bpfring_group_loop(struct bpfring_group *g);
+/* Adds a consumer of ours to a loop, with the callback of the group. */
+int bpfring_group_add_to(struct bpfring_loop *l, struct bpfring_group *g,
+			 struct bpfring_consumer *c);
 /* 0, or -EINVAL with a word of explanation: no map of BPFRING_GROUP(). */
 int bpfring_group_check_outer(const struct map *outer);
 /* Adds the counters of a consumer. */

@@ -64,7 +64,7 @@ int bpfring_group_add_cpu(struct bpfring_group *g, unsigned int cpu)
 	bpfring_sys_close(fd);
 	/* The consumer first, then the producers. */
 	if (loop)
-		err = bpfring_loop_add(loop, g->rings[g->count - 1].consumer, g->fn, g->ctx);
+		err = bpfring_group_add_to(loop, g, g->rings[g->count - 1].consumer);
 	if (!err)
 		err = point(g, cpu, g->count - 1);
 	if (err)
@@ -109,14 +109,17 @@ static int empty(struct bpfring_group *g, struct bpfring_consumer *c)
 	err = bpfring_loop_remove(loop, c);
 	if (err)
 		return err;
-	err = bpfring_consumer_consume(c, g->fn, g->ctx, NULL, &outcome);
+	if (g->fn)
+		err = bpfring_consumer_consume(c, g->fn, g->ctx, NULL, &outcome);
+	else
+		err = bpfring_consumer_consume_batch(c, g->batch_fn, g->ctx, NULL, &outcome);
 	if (err >= 0)
 		err = outcome.end == BPFRING_END_DRAINED && !bpfring_consumer_avail_data(c)
 			      ? 0
 			      : -EAGAIN;
 	if (!err)
 		return 0;
-	back = bpfring_loop_add(loop, c, g->fn, g->ctx);
+	back = bpfring_group_add_to(loop, g, c);
 	return back ? back : err;
 }
 
