@@ -150,6 +150,55 @@ LAYOUT_MEMBER(struct bpfring_user_ring, cons, 152, 8);
 LAYOUT_MEMBER(struct bpfring_user_ring, samples, 160, 8);
 LAYOUT_MEMBER(struct bpfring_user_ring, discards, 168, 8);
 
+LAYOUT_STRUCT(struct bpfring_group_opts, 72);
+LAYOUT_MEMBER(struct bpfring_group_opts, sz, 0, 8);
+LAYOUT_MEMBER(struct bpfring_group_opts, flags, 8, 4);
+LAYOUT_MEMBER(struct bpfring_group_opts, rings, 12, 4);
+LAYOUT_MEMBER(struct bpfring_group_opts, nmi_rings, 16, 4);
+LAYOUT_MEMBER(struct bpfring_group_opts, cpu_count, 20, 4);
+LAYOUT_MEMBER(struct bpfring_group_opts, cpus, 24, 8);
+LAYOUT_MEMBER(struct bpfring_group_opts, account_fd, 32, 4);
+LAYOUT_MEMBER(struct bpfring_group_opts, ring_bytes, 40, 8);
+LAYOUT_MEMBER(struct bpfring_group_opts, total_bytes, 48, 8);
+LAYOUT_MEMBER(struct bpfring_group_opts, wake_bytes, 56, 8);
+LAYOUT_MEMBER(struct bpfring_group_opts, wake_ns, 64, 8);
+
+LAYOUT_STRUCT(struct bpfring_group_stats, 104);
+LAYOUT_MEMBER(struct bpfring_group_stats, sz, 0, 8);
+LAYOUT_MEMBER(struct bpfring_group_stats, rings, 8, 8);
+LAYOUT_MEMBER(struct bpfring_group_stats, nmi_rings, 16, 8);
+LAYOUT_MEMBER(struct bpfring_group_stats, records, 24, 8);
+LAYOUT_MEMBER(struct bpfring_group_stats, bytes, 32, 8);
+LAYOUT_MEMBER(struct bpfring_group_stats, discards, 40, 8);
+LAYOUT_MEMBER(struct bpfring_group_stats, batches, 48, 8);
+LAYOUT_MEMBER(struct bpfring_group_stats, wakeups, 56, 8);
+LAYOUT_MEMBER(struct bpfring_group_stats, empty_wakeups, 64, 8);
+LAYOUT_MEMBER(struct bpfring_group_stats, busy_waits, 72, 8);
+LAYOUT_MEMBER(struct bpfring_group_stats, asleep_ns, 80, 8);
+LAYOUT_MEMBER(struct bpfring_group_stats, max_fill, 88, 8);
+LAYOUT_MEMBER(struct bpfring_group_stats, ring_size, 96, 8);
+
+LAYOUT_STRUCT(struct bpfring_loss_counts, 72);
+LAYOUT_MEMBER(struct bpfring_loss_counts, sz, 0, 8);
+LAYOUT_MEMBER(struct bpfring_loss_counts, attempts, 8, 8);
+LAYOUT_MEMBER(struct bpfring_loss_counts, submitted, 16, 8);
+LAYOUT_MEMBER(struct bpfring_loss_counts, discarded, 24, 8);
+LAYOUT_MEMBER(struct bpfring_loss_counts, dropped, 32, 8);
+LAYOUT_MEMBER(struct bpfring_loss_counts, dropped_full, 40, 8);
+LAYOUT_MEMBER(struct bpfring_loss_counts, dropped_no_ring, 48, 8);
+LAYOUT_MEMBER(struct bpfring_loss_counts, dropped_other, 56, 8);
+LAYOUT_MEMBER(struct bpfring_loss_counts, rescued, 64, 8);
+
+LAYOUT_STRUCT(struct bpfring_sizing_opts, 56);
+LAYOUT_MEMBER(struct bpfring_sizing_opts, sz, 0, 8);
+LAYOUT_MEMBER(struct bpfring_sizing_opts, map, 8, 4);
+LAYOUT_MEMBER(struct bpfring_sizing_opts, page_bytes, 12, 4);
+LAYOUT_MEMBER(struct bpfring_sizing_opts, record_bytes, 16, 8);
+LAYOUT_MEMBER(struct bpfring_sizing_opts, largest_bytes, 24, 8);
+LAYOUT_MEMBER(struct bpfring_sizing_opts, records, 32, 8);
+LAYOUT_MEMBER(struct bpfring_sizing_opts, rate, 40, 8);
+LAYOUT_MEMBER(struct bpfring_sizing_opts, latency_ns, 48, 8);
+
 LAYOUT_STRUCT(struct bpfring_producer_opts, 56);
 LAYOUT_MEMBER(struct bpfring_producer_opts, sz, 0, 8);
 LAYOUT_MEMBER(struct bpfring_producer_opts, flags, 8, 4);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "group_test.skel.h"
 #include "ops.skel.h"
 #include "task_test.h"
 #include "task_test.skel.h"
@@ -54,6 +55,18 @@ static struct task_test_bpf *load_task(void)
 	return skel;
 }
 
+static struct group_test_bpf *load_group(void)
+{
+	struct group_test_bpf *skel = group_test_bpf__open();
+
+	if (skel &&
+	    (bpfring_group_prepare(skel->obj, "events", NULL) < 0 || group_test_bpf__load(skel))) {
+		group_test_bpf__destroy(skel);
+		return NULL;
+	}
+	return skel;
+}
+
 void everything_load(struct everything *e)
 {
 	memset(e, 0, sizeof(*e));
@@ -65,6 +78,8 @@ void everything_load(struct everything *e)
 		e->types = NULL;
 	}
 	e->ops_obj = e->ops_skel ? e->ops_skel->obj : NULL;
+	e->group_skel = load_group();
+	e->group_obj = e->group_skel ? e->group_skel->obj : NULL;
 	e->task = load_task();
 	e->task_obj = e->task ? e->task->obj : NULL;
 	e->task_map = e->task ? e->task->maps.named : NULL;
@@ -85,6 +100,11 @@ void everything_open(struct everything *e)
 			   bpfring_producer_open(&e->producer, bpf_map__fd(e->user->maps.user),
 						 &kicking));
 	}
+	if (e->group_skel)
+		or_without("a group",
+			   bpfring_group_create(&e->group, e->group_obj, "events", NULL));
+	if (e->group)
+		or_without("loss", bpfring_loss_open(&e->loss, bpfring_group_account_fd(e->group)));
 	or_without("types of struct_ops", bpfring_struct_ops_types_load(&e->types));
 	if (e->ops_skel && e->types) {
 		typed.types = e->types;
@@ -108,9 +128,12 @@ void everything_close(struct everything *e)
 	bpfring_struct_ops_close(e->ops);
 	bpfring_struct_ops_types_free(e->types);
 	bpfring_producer_close(e->producer);
+	bpfring_loss_close(e->loss);
+	bpfring_group_close(e->group);
 	bpfring_loop_free(e->loop);
 	bpfring_consumer_close(e->consumer);
 	task_test_bpf__destroy(e->task);
+	group_test_bpf__destroy(e->group_skel);
 	ops_bpf__destroy(e->ops_skel);
 	user_bpf__destroy(e->user);
 	if (e->ring_fd >= 0)

@@ -13,12 +13,15 @@ struct everything {
 	struct user_bpf *user;
 	struct ops_bpf *ops_skel;
 	struct task_test_bpf *task;
-	struct bpf_object *ops_obj, *task_obj; /* the two above */
+	struct group_test_bpf *group_skel;
+	struct bpf_object *ops_obj, *task_obj, *group_obj; /* the ones above */
 	const struct bpf_map *task_map;
 	/* The objects; NULL: this kernel or this user cannot, as was printed. */
 	struct bpfring_consumer *consumer;
 	struct bpfring_loop *loop;
 	struct bpfring_producer *producer;
+	struct bpfring_group *group;
+	struct bpfring_loss *loss;
 	struct bpfring_struct_ops_types *types;
 	struct bpfring_struct_ops *ops;
 	struct bpfring_task_storage *ts;

@@ -157,6 +157,47 @@ static void try_loop(struct everything *e)
 	REFUSES(bpfring_loop_stats, e->loop, NULL);
 }
 
+static void try_group(struct everything *e)
+{
+	struct bpfring_group_stats stats = {.sz = sizeof(stats)};
+	struct bpfring_loss_counts counts = {.sz = sizeof(counts)};
+	struct bpfring_sizing_opts sizing = {.sz = sizeof(sizing)};
+	struct bpfring_group *g;
+	uint32_t bytes;
+
+	REFUSES(bpfring_group_prepare, NULL, "events", NULL);
+	REFUSES(bpfring_group_prepare, e->group_obj, NULL, NULL);
+	REFUSES(bpfring_group_create, NULL, e->group_obj, "events", NULL);
+	REFUSES(bpfring_group_create, &g, NULL, "events", NULL);
+	REFUSES(bpfring_group_create, &g, e->group_obj, NULL, NULL);
+	REFUSES(bpfring_group_open, NULL, 0, NULL);
+	REFUSES(bpfring_group_open_pinned, NULL, BPFFS "/none", NULL);
+	REFUSES(bpfring_group_open_pinned, &g, NULL, NULL);
+	ACCEPTS(bpfring_group_close, NULL);
+	REFUSES(bpfring_group_count, NULL);
+	GIVES_NULL(bpfring_group_consumer, NULL, 0);
+	REFUSES(bpfring_group_account_fd, NULL);
+	REFUSES(bpfring_group_add_cpu, NULL, 0);
+	REFUSES(bpfring_group_remove_cpu, NULL, 0);
+	REFUSES(bpfring_group_stats, NULL, &stats);
+	REFUSES(bpfring_group_stats, e->group, NULL);
+	REFUSES(bpfring_loop_add_group, NULL, e->group, on_record, NULL);
+	REFUSES(bpfring_loop_add_group, e->loop, NULL, on_record, NULL);
+	REFUSES(bpfring_loop_add_group, e->loop, e->group, NULL, NULL);
+	REFUSES(bpfring_loop_add_group_batch, NULL, e->group, on_batch, NULL);
+	REFUSES(bpfring_loop_add_group_batch, e->loop, NULL, on_batch, NULL);
+	REFUSES(bpfring_loop_add_group_batch, e->loop, e->group, NULL, NULL);
+	REFUSES(bpfring_loop_remove_group, NULL, e->group);
+	REFUSES(bpfring_loop_remove_group, e->loop, NULL);
+	REFUSES(bpfring_loss_open, NULL, 0);
+	ACCEPTS(bpfring_loss_close, NULL);
+	REFUSES(bpfring_loss_read, NULL, &counts, &counts);
+	REFUSES(bpfring_loss_read_cpu, NULL, 0, &counts);
+	REFUSES(bpfring_loss_read_cpu, e->loss, 0, NULL);
+	REFUSES(bpfring_sizing, NULL, &sizing);
+	REFUSES(bpfring_sizing, &bytes, NULL);
+}
+
 static void try_producer(struct everything *e)
 {
 	struct bpfring_producer_stats stats = {.sz = sizeof(stats)};
@@ -382,6 +423,7 @@ int main(int argc, char **argv)
 	try_common();
 	try_consumer(&e);
 	try_loop(&e);
+	try_group(&e);
 	try_producer(&e);
 	try_struct_ops_types(&e);
 	try_struct_ops(&e);
