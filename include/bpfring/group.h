@@ -154,8 +154,11 @@ BPFRING_API int bpfring_group_count(const struct bpfring_group *g);
 BPFRING_API struct bpfring_consumer *bpfring_group_consumer(const struct bpfring_group *g,
 							    unsigned int i);
 
-/** bpfring_group_account_fd() - the map of the counters, for bpfring_loss_open(); it is the group's.
- *  -EINVAL: NULL. */
+/**
+ * bpfring_group_account_fd() - the map of the counters, for bpfring_loss_open().
+ *
+ * Return: the descriptor, which is the group's; -EINVAL: NULL.
+ */
 BPFRING_API int bpfring_group_account_fd(const struct bpfring_group *g);
 
 /**
@@ -175,7 +178,11 @@ BPFRING_API int bpfring_loop_add_group(struct bpfring_loop *l, struct bpfring_gr
 BPFRING_API int bpfring_loop_add_group_batch(struct bpfring_loop *l, struct bpfring_group *g,
 					     bpfring_batch_fn fn, void *ctx);
 
-/** bpfring_loop_remove_group() - take all rings out. 0; -ENOENT: not in this loop; -EINVAL: NULL. */
+/**
+ * bpfring_loop_remove_group() - take all rings out.
+ *
+ * Return: 0; -ENOENT: it is not in this loop; -EINVAL: NULL.
+ */
 BPFRING_API int bpfring_loop_remove_group(struct bpfring_loop *l, struct bpfring_group *g);
 
 /**
@@ -199,9 +206,12 @@ BPFRING_API int bpfring_group_add_cpu(struct bpfring_group *g, unsigned int cpu)
  * bpfring_loop_add_group(), from this call, and the ring is closed. Waits until no program that is
  * running knows the ring any more, some milliseconds for each slot that it has.
  *
- * Return: 0, or -EINVAL: NULL, or no such CPU; -ENOENT: it has no ring of its own; -EBUSY: it is the
- * last ring; -EAGAIN: a record in it is still being written, or the group is in no loop and there
- * are records to read: call again after a while, or after reading them; what the callback returns.
+ * Not from a callback of the group.
+ *
+ * Return: 0, or -EINVAL: NULL, or no such CPU; -ENOENT: it has no ring of its own; -EBUSY: it is
+ * the last ring; -EAGAIN: a record in it is still being written, or the group is in no loop and
+ * there are records to read: call again after a while, or after reading them; what the
+ * callback returns.
  */
 BPFRING_API int bpfring_group_remove_cpu(struct bpfring_group *g, unsigned int cpu);
 

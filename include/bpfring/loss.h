@@ -13,7 +13,7 @@
  *	...
  *	bpfring_loss_read(loss, &now, NULL);
  *	if (now.dropped)
- *		printf("%llu lost, %llu because the ring was full\n", now.dropped, now.dropped_full);
+ *		printf("%llu lost, %llu for want of space\n", now.dropped, now.dropped_full);
  *
  * Threads: one at a time uses a reader.
  *

@@ -3,9 +3,12 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/sys_errno.h"
@@ -26,9 +29,10 @@ int bpfring_sys_cpu_node(unsigned int cpu)
 	dir = opendir(path);
 	if (!dir)
 		return -ENOENT;
-	while (node < 0 && (entry = readdir(dir)))
-		if (sscanf(entry->d_name, "node%d", &node) != 1)
-			node = -ENOENT;
+	while (node < 0 && (entry = readdir(dir))) {
+		if (!strncmp(entry->d_name, "node", 4) && isdigit((unsigned char)entry->d_name[4]))
+			node = (int)strtol(entry->d_name + 4, NULL, 10);
+	}
 	closedir(dir);
 	return node;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /* Opens a group that another process has made. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/fd.h"
@@ -20,8 +21,7 @@ static bool is_account_name(const char *name, const char *outer)
 {
 	char want[BPF_OBJ_NAME_LEN + sizeof("_account")];
 
-	strcpy(want, outer);
-	strcat(want, "_account");
+	snprintf(want, sizeof(want), "%s_account", outer);
 	return !strncmp(name, want, NAME_LENGTH);
 }
 

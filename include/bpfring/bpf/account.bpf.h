@@ -45,12 +45,12 @@ struct bpfring_account {
 #define BPFRING_ACCOUNT_RESCUE (1U << 0) /* flag: try other rings when one is full */
 
 /* Map @name_account: the counters of @name. */
-#define BPFRING_ACCOUNT(name)                             \
-	struct {                                          \
-		__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);  \
-		__uint(max_entries, 1);                   \
-		__type(key, __u32);                       \
-		__type(value, struct bpfring_account);    \
+#define BPFRING_ACCOUNT(name)                            \
+	struct {                                         \
+		__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY); \
+		__uint(max_entries, 1);                  \
+		__type(key, __u32);                      \
+		__type(value, struct bpfring_account);   \
 	} name##_account SEC(".maps")
 
 /*
@@ -59,11 +59,11 @@ struct bpfring_account {
  * @bytes: of data, a power of two and a multiple of the page size; libbpf rounds it up when it
  *         loads the object
  */
-#define BPFRING_RING(name, bytes)                    \
-	struct {                                     \
-		__uint(type, BPF_MAP_TYPE_RINGBUF);  \
-		__uint(max_entries, bytes);          \
-	} name SEC(".maps");                         \
+#define BPFRING_RING(name, bytes)                   \
+	struct {                                    \
+		__uint(type, BPF_MAP_TYPE_RINGBUF); \
+		__uint(max_entries, bytes);         \
+	} name SEC(".maps");                        \
 	BPFRING_ACCOUNT(name)
 
 #define bpfring_priv_unlikely(condition) __builtin_expect(!!(condition), 0)
@@ -76,11 +76,11 @@ static __always_inline struct bpfring_account *bpfring_priv_account(void *accoun
 }
 
 /* The map has one element, so the kernel always finds it. */
-#define bpfring_priv_count(account, member)                                    \
-	do {                                                                   \
+#define bpfring_priv_count(account, member)                                     \
+	do {                                                                    \
 		struct bpfring_account *count_ = bpfring_priv_account(account); \
-		if (count_)                                                    \
-			__sync_fetch_and_add(&count_->member, 1);              \
+		if (count_)                                                     \
+			__sync_fetch_and_add(&count_->member, 1);               \
 	} while (0)
 
 /*
@@ -145,17 +145,17 @@ static __always_inline long bpfring_priv_ring_output(void *ring, void *account, 
  *
  * It is counted first: a consumer that has the record finds it counted.
  */
-#define bpfring_ring_submit(name, record, flags)               \
-	do {                                                   \
+#define bpfring_ring_submit(name, record, flags)                \
+	do {                                                    \
 		bpfring_priv_count(&name##_account, submitted); \
-		bpf_ringbuf_submit(record, flags);             \
+		bpf_ringbuf_submit(record, flags);              \
 	} while (0)
 
 /* bpfring_ring_discard() - give the record up. It is counted as discarded. */
-#define bpfring_ring_discard(name, record, flags)              \
-	do {                                                   \
+#define bpfring_ring_discard(name, record, flags)               \
+	do {                                                    \
 		bpfring_priv_count(&name##_account, discarded); \
-		bpf_ringbuf_discard(record, flags);            \
+		bpf_ringbuf_discard(record, flags);             \
 	} while (0)
 
 /*

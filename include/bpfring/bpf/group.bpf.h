@@ -29,16 +29,17 @@
  *
  * The map has a slot for each CPU, and behind these as many for rings of NMI context.
  */
-#define BPFRING_GROUP(name, bytes)                              \
-	struct {                                                \
-		__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);       \
-		__uint(max_entries, 2);                         \
-		__type(key, __u32);                             \
-		__array(values, struct {                        \
-			__uint(type, BPF_MAP_TYPE_RINGBUF);     \
-			__uint(max_entries, bytes);             \
-		});                                             \
-	} name SEC(".maps");                                    \
+#define BPFRING_GROUP(name, bytes)                                  \
+	struct {                                                    \
+		__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);           \
+		__uint(max_entries, 2);                             \
+		__type(key, __u32);                                 \
+		__array(                                            \
+			values, struct {                            \
+				__uint(type, BPF_MAP_TYPE_RINGBUF); \
+				__uint(max_entries, bytes);         \
+			});                                         \
+	} name SEC(".maps");                                        \
 	BPFRING_ACCOUNT(name)
 
 /* Which rings a record may go to. */
@@ -83,8 +84,8 @@ static __always_inline void *bpfring_priv_rescue_ring(void *outer, void *account
 	if (!one)
 		return (void *)0;
 	two = bpfring_priv_other_ring(outer, a->mask);
-	if (two && bpf_ringbuf_query(two, BPF_RB_AVAIL_DATA) <
-			   bpf_ringbuf_query(one, BPF_RB_AVAIL_DATA))
+	if (two &&
+	    bpf_ringbuf_query(two, BPF_RB_AVAIL_DATA) < bpf_ringbuf_query(one, BPF_RB_AVAIL_DATA))
 		return two;
 	return one;
 }
@@ -161,8 +162,7 @@ static __always_inline long bpfring_priv_group_output(void *outer, void *account
  *
  * Return: the record, which the program must submit or discard; NULL: it was dropped.
  */
-#define bpfring_group_reserve(name, type) \
-	((type *)bpfring_group_reserve_size(name, sizeof(type)))
+#define bpfring_group_reserve(name, type) ((type *)bpfring_group_reserve_size(name, sizeof(type)))
 
 /* bpfring_group_reserve_size() - the same for a number of bytes, a constant. */
 #define bpfring_group_reserve_size(name, size) \
@@ -174,7 +174,7 @@ static __always_inline long bpfring_priv_group_output(void *outer, void *account
  *
  * Where order per process or flow matters more than locality. Never rescued by another ring.
  */
-#define bpfring_group_reserve_by(name, type, key)                                             \
+#define bpfring_group_reserve_by(name, type, key) \
 	((type *)bpfring_priv_group_reserve_as(name, sizeof(type), BPFRING_PRIV_BY_KEY, key))
 
 /*
@@ -184,7 +184,7 @@ static __always_inline long bpfring_priv_group_output(void *outer, void *account
  * context that shares a ring with others may find its lock taken; kernels from 6.15 on can then
  * stand still for milliseconds. Needs bpfring_group_opts.nmi_rings.
  */
-#define bpfring_group_reserve_nmi(name, type)                                            \
+#define bpfring_group_reserve_nmi(name, type) \
 	((type *)bpfring_priv_group_reserve_as(name, sizeof(type), BPFRING_PRIV_NMI, 0))
 
 /*
