@@ -67,13 +67,14 @@ static void leave(struct bpfring_consumer *c)
 
 int bpfring_source_add(struct bpfring_loop *l, const struct bpfring_source *model)
 {
+	const bool is_joint = model->joint && !model->c; /* which has nothing to watch */
 	struct bpfring_source *s = bpfring_sys_alloc(sizeof(*s));
 	int err = 0;
 
 	if (!s)
 		return -ENOMEM;
 	*s = *model;
-	if (s->fd >= 0)
+	if (!is_joint)
 		err = bpfring_sys_epoll_add(l->waiter.epoll_fd, s->fd, s->events, s);
 	if (err) {
 		bpfring_sys_free(s);
@@ -85,7 +86,7 @@ int bpfring_source_add(struct bpfring_loop *l, const struct bpfring_source *mode
 	if (s->next)
 		s->next->prev = s;
 	l->sources = s;
-	if (s->fd < 0)
+	if (is_joint)
 		s->joint->source = s;
 	if (s->c) {
 		s->c->source = s;

@@ -126,6 +126,57 @@ LAYOUT_MEMBER(struct bpfring_memory, ring_size, 16, 8);
 LAYOUT_MEMBER(struct bpfring_memory, word_size, 24, 4);
 LAYOUT_MEMBER(struct bpfring_memory, name, 32, 16);
 
+LAYOUT_STRUCT(struct bpfring_merge_opts, 72);
+LAYOUT_MEMBER(struct bpfring_merge_opts, sz, 0, 8);
+LAYOUT_MEMBER(struct bpfring_merge_opts, key_fn, 8, 8);
+LAYOUT_MEMBER(struct bpfring_merge_opts, key_ctx, 16, 8);
+LAYOUT_MEMBER(struct bpfring_merge_opts, key_offset, 24, 4);
+LAYOUT_MEMBER(struct bpfring_merge_opts, clock, 28, 4);
+LAYOUT_MEMBER(struct bpfring_merge_opts, busy, 32, 4);
+LAYOUT_MEMBER(struct bpfring_merge_opts, max_lateness_ns, 40, 8);
+LAYOUT_MEMBER(struct bpfring_merge_opts, budget_records, 48, 8);
+LAYOUT_MEMBER(struct bpfring_merge_opts, budget_bytes, 56, 8);
+LAYOUT_MEMBER(struct bpfring_merge_opts, budget_ns, 64, 8);
+
+LAYOUT_STRUCT(struct bpfring_merged, 56);
+LAYOUT_MEMBER(struct bpfring_merged, record, 0, 24);
+LAYOUT_MEMBER(struct bpfring_merged, key, 24, 8);
+LAYOUT_MEMBER(struct bpfring_merged, consumer, 32, 8);
+LAYOUT_MEMBER(struct bpfring_merged, stream, 40, 8);
+LAYOUT_MEMBER(struct bpfring_merged, late, 48, 4);
+
+LAYOUT_STRUCT(struct bpfring_merge_stats, 80);
+LAYOUT_MEMBER(struct bpfring_merge_stats, sz, 0, 8);
+LAYOUT_MEMBER(struct bpfring_merge_stats, records, 8, 8);
+LAYOUT_MEMBER(struct bpfring_merge_stats, late, 16, 8);
+LAYOUT_MEMBER(struct bpfring_merge_stats, late_max, 24, 8);
+LAYOUT_MEMBER(struct bpfring_merge_stats, misordered, 32, 8);
+LAYOUT_MEMBER(struct bpfring_merge_stats, busy_passed, 40, 8);
+LAYOUT_MEMBER(struct bpfring_merge_stats, held, 48, 8);
+LAYOUT_MEMBER(struct bpfring_merge_stats, ahead, 56, 8);
+LAYOUT_MEMBER(struct bpfring_merge_stats, keyless, 64, 8);
+LAYOUT_MEMBER(struct bpfring_merge_stats, sources, 72, 8);
+
+LAYOUT_STRUCT(struct bpfring_producer_group_opts, 24);
+LAYOUT_MEMBER(struct bpfring_producer_group_opts, sz, 0, 8);
+LAYOUT_MEMBER(struct bpfring_producer_group_opts, rings, 8, 4);
+LAYOUT_MEMBER(struct bpfring_producer_group_opts, ring_bytes, 12, 4);
+LAYOUT_MEMBER(struct bpfring_producer_group_opts, producer, 16, 8);
+
+LAYOUT_STRUCT(struct bpfring_producer_group_stats, 96);
+LAYOUT_MEMBER(struct bpfring_producer_group_stats, sz, 0, 8);
+LAYOUT_MEMBER(struct bpfring_producer_group_stats, rings, 8, 8);
+LAYOUT_MEMBER(struct bpfring_producer_group_stats, threads, 16, 8);
+LAYOUT_MEMBER(struct bpfring_producer_group_stats, samples, 24, 8);
+LAYOUT_MEMBER(struct bpfring_producer_group_stats, bytes, 32, 8);
+LAYOUT_MEMBER(struct bpfring_producer_group_stats, discards, 40, 8);
+LAYOUT_MEMBER(struct bpfring_producer_group_stats, full, 48, 8);
+LAYOUT_MEMBER(struct bpfring_producer_group_stats, waits, 56, 8);
+LAYOUT_MEMBER(struct bpfring_producer_group_stats, waited_ns, 64, 8);
+LAYOUT_MEMBER(struct bpfring_producer_group_stats, kicks, 72, 8);
+LAYOUT_MEMBER(struct bpfring_producer_group_stats, kick_errors, 80, 8);
+LAYOUT_MEMBER(struct bpfring_producer_group_stats, drained, 88, 8);
+
 LAYOUT_STRUCT(struct bpfring_sample, 16);
 LAYOUT_MEMBER(struct bpfring_sample, data, 0, 8);
 LAYOUT_MEMBER(struct bpfring_sample, size, 8, 4);

@@ -198,6 +198,106 @@ static void try_group(struct everything *e)
 	REFUSES(bpfring_sizing, &bytes, NULL);
 }
 
+static int on_merged(void *ctx, const struct bpfring_merged *record)
+{
+	(void)ctx, (void)record;
+	return 0;
+}
+
+static int on_merged_batch(void *ctx, const struct bpfring_merged *records, unsigned int count)
+{
+	(void)ctx, (void)records, (void)count;
+	return 0;
+}
+
+static void try_merge(struct everything *e)
+{
+	struct bpfring_merge_stats stats = {.sz = sizeof(stats)};
+	struct bpfring_merge *m = NULL;
+	struct bpfring_stream *s = NULL;
+
+	bpfring_merge_new(&m, NULL);
+	bpfring_stream_new(&s, 4096);
+	REFUSES(bpfring_merge_new, NULL, NULL);
+	ACCEPTS(bpfring_merge_free, NULL);
+	REFUSES(bpfring_merge_add, NULL, e->consumer);
+	REFUSES(bpfring_merge_add, m, NULL);
+	REFUSES(bpfring_merge_remove, NULL, e->consumer);
+	REFUSES(bpfring_merge_remove, m, NULL);
+	REFUSES(bpfring_merge_add_stream, NULL, s);
+	REFUSES(bpfring_merge_add_stream, m, NULL);
+	REFUSES(bpfring_merge_remove_stream, NULL, s);
+	REFUSES(bpfring_merge_remove_stream, m, NULL);
+	REFUSES(bpfring_merge_consume, NULL, on_merged, NULL, NULL, NULL);
+	REFUSES(bpfring_merge_consume, m, NULL, NULL, NULL, NULL);
+	REFUSES(bpfring_merge_consume_batch, NULL, on_merged_batch, NULL, NULL, NULL);
+	REFUSES(bpfring_merge_consume_batch, m, NULL, NULL, NULL, NULL);
+	REFUSES(bpfring_merge_flush, NULL);
+	REFUSES(bpfring_merge_stats, NULL, &stats);
+	REFUSES(bpfring_merge_stats, m, NULL);
+	GIVES(INT64_MAX, bpfring_merge_next_due, NULL);
+	REFUSES(bpfring_loop_add_merge, NULL, m, on_merged, NULL);
+	REFUSES(bpfring_loop_add_merge, e->loop, NULL, on_merged, NULL);
+	REFUSES(bpfring_loop_add_merge, e->loop, m, NULL, NULL);
+	REFUSES(bpfring_loop_add_merge_batch, NULL, m, on_merged_batch, NULL);
+	REFUSES(bpfring_loop_add_merge_batch, e->loop, NULL, on_merged_batch, NULL);
+	REFUSES(bpfring_loop_add_merge_batch, e->loop, m, NULL, NULL);
+	REFUSES(bpfring_loop_remove_merge, NULL, m);
+	REFUSES(bpfring_loop_remove_merge, e->loop, NULL);
+	REFUSES(bpfring_stream_new, NULL, 4096);
+	ACCEPTS(bpfring_stream_free, NULL);
+	REFUSES(bpfring_stream_push, NULL, "x", 1);
+	REFUSES(bpfring_stream_push, s, NULL, 1);
+	bpfring_merge_free(m);
+	bpfring_stream_free(s);
+}
+
+static void try_threads(struct everything *e)
+{
+	struct bpfring_thread_stats stats = {.sz = sizeof(stats)};
+	struct bpfring_consumer *none = NULL, *c;
+	struct bpfring_threads *t;
+
+	REFUSES(bpfring_threads_start, NULL, &e->consumer, 1, on_record, NULL);
+	REFUSES(bpfring_threads_start, &t, NULL, 1, on_record, NULL);
+	REFUSES(bpfring_threads_start, &t, &none, 1, on_record, NULL);
+	REFUSES(bpfring_threads_start, &t, &e->consumer, 1, NULL, NULL);
+	REFUSES(bpfring_threads_start_batch, NULL, &e->consumer, 1, on_batch, NULL);
+	REFUSES(bpfring_threads_start_batch, &t, NULL, 1, on_batch, NULL);
+	REFUSES(bpfring_threads_start_batch, &t, &none, 1, on_batch, NULL);
+	REFUSES(bpfring_threads_start_batch, &t, &e->consumer, 1, NULL, NULL);
+	REFUSES(bpfring_threads_add, NULL, e->consumer);
+	REFUSES(bpfring_threads_remove, NULL, e->consumer);
+	REFUSES(bpfring_threads_stop, NULL);
+	REFUSES(bpfring_threads_join, NULL);
+	ACCEPTS(bpfring_threads_free, NULL);
+	GIVES(0, bpfring_threads_count, NULL);
+	REFUSES(bpfring_threads_stats, NULL, 0, &stats);
+	REFUSES(bpfring_consumer_open_memory, &c, NULL, NULL);
+}
+
+static void try_producer_group(struct everything *e)
+{
+	struct bpfring_producer_group_stats stats = {.sz = sizeof(stats)};
+	struct bpfring_producer_group *g;
+	struct bpfring_producer *p;
+
+	REFUSES(bpfring_producer_group_prepare, NULL, "rings", NULL);
+	REFUSES(bpfring_producer_group_prepare, e->group_obj, NULL, NULL);
+	REFUSES(bpfring_producer_group_create, NULL, e->group_obj, "rings", NULL);
+	REFUSES(bpfring_producer_group_create, &g, NULL, "rings", NULL);
+	REFUSES(bpfring_producer_group_create, &g, e->group_obj, NULL, NULL);
+	REFUSES(bpfring_producer_group_open, NULL, 0, NULL);
+	ACCEPTS(bpfring_producer_group_close, NULL);
+	REFUSES(bpfring_producer_group_get, NULL, &p);
+	REFUSES(bpfring_producer_group_put, NULL);
+	GIVES(0, bpfring_producer_group_count, NULL);
+	REFUSES(bpfring_producer_group_kick, NULL);
+	REFUSES(bpfring_producer_group_stop, NULL);
+	REFUSES(bpfring_producer_group_resume, NULL);
+	REFUSES(bpfring_producer_group_stats, NULL, &stats);
+}
+
 static void try_producer(struct everything *e)
 {
 	struct bpfring_producer_stats stats = {.sz = sizeof(stats)};
@@ -424,6 +524,9 @@ int main(int argc, char **argv)
 	try_consumer(&e);
 	try_loop(&e);
 	try_group(&e);
+	try_merge(&e);
+	try_threads(&e);
+	try_producer_group(&e);
 	try_producer(&e);
 	try_struct_ops_types(&e);
 	try_struct_ops(&e);
