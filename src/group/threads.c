@@ -66,9 +66,11 @@ static void free_all(struct bpfring_threads *t)
 		free_list(t->workers[i].mail);
 	}
 	bpfring_sys_free(t->workers);
+	if (!t->guard || *t->guard) { /* a child would wait for threads that it does not have */
+		pthread_cond_destroy(&t->changed);
+		pthread_mutex_destroy(&t->lock);
+	}
 	bpfring_guard_free(t->guard);
-	pthread_cond_destroy(&t->changed);
-	pthread_mutex_destroy(&t->lock);
 	bpfring_sys_free(t);
 }
 
