@@ -27,6 +27,11 @@ function(bpfring_install_module name)
 endfunction()
 bpfring_install_module(bpfring)
 
+if(BPFRING_BUILD_OBSERVE)
+	install(TARGETS ${observe_libraries} EXPORT bpfring)
+	bpfring_install_module(bpfring-observe)
+endif()
+
 # libbpfring-compat.so stands beside the libraries, so that LD_PRELOAD=libbpfring-compat.so finds
 # it.
 if(BPFRING_BUILD_COMPAT)

@@ -39,6 +39,7 @@
  *	producer_recovery.h  mending a user ring that another producer left blocked
  *	memory.h    rings that are no maps: simulated or replayed ones
  *	ring.h      the inline data path beneath, on any memory; user_ring.h: of the producer
+ *	view.h      the memory of a ring, read-only, for programs that only look
  *	common.h    error rule, options, version, log
  */
 #ifndef BPFRING_H
@@ -66,5 +67,6 @@
 #include <bpfring/task_storage.h>
 #include <bpfring/threads.h>
 #include <bpfring/user_ring.h>
+#include <bpfring/view.h>
 
 #endif /* BPFRING_H */

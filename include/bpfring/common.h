@@ -144,6 +144,22 @@ typedef void (*bpfring_log_fn)(enum bpfring_log_level level, const char *fmt, va
  */
 BPFRING_API bpfring_log_fn bpfring_set_log(bpfring_log_fn fn);
 
+#if defined(__GNUC__)
+#define BPFRING_PRIV_PRINTF(at, first) __attribute__((format(printf, at, first)))
+#else
+#define BPFRING_PRIV_PRINTF(at, first)
+#endif
+
+/**
+ * bpfring_log() - send a message to that receiver, from a library that builds on this one.
+ * @level: how bad
+ * @fmt:   printf format of one line, newline included
+ *
+ * Thread-safe. errno stays as it is.
+ */
+BPFRING_API void bpfring_log(enum bpfring_log_level level, const char *fmt, ...)
+	BPFRING_PRIV_PRINTF(2, 3);
+
 #ifdef __cplusplus
 }
 #endif

@@ -59,6 +59,16 @@ int bpfring_fd_by_path(const char *path)
 	return fd;
 }
 
+int bpfring_fd_by_id(uint32_t map_id)
+{
+	int fd = bpfring_sys_map_by_id(map_id);
+
+	if (fd < 0)
+		log_error("map id %u: cannot open it: %s%s\n", map_id, bpfring_errname(fd),
+			  fd == -ENOENT ? "; no map has this id" : bpfring_fd_refusal(fd));
+	return fd;
+}
+
 int bpfring_fdinfo_read(int fd, char *ret, size_t size)
 {
 	char path[64];

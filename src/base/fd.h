@@ -10,6 +10,7 @@
 /* A descriptor of our own, or -errno, which is logged. */
 int bpfring_fd_dup(int fd);
 int bpfring_fd_by_path(const char *path);
+int bpfring_fd_by_id(uint32_t map_id);
 
 /* What a bpf() call that failed with @err was refused for; "" if it was not refused. */
 const char *bpfring_fd_refusal(int err);

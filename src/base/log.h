@@ -7,9 +7,6 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
-__attribute__((format(printf, 2, 3))) void bpfring_log(enum bpfring_log_level level,
-						       const char *fmt, ...);
-
 /*
  * Would a message of this level be seen? The default hook knows; one of the application sees all.
  */

@@ -120,6 +120,14 @@ int bpfring_map_open_pinned(struct map *ret, const char *path)
 	return identify(ret, bpfring_fd_by_path(path), path);
 }
 
+int bpfring_map_open_id(struct map *ret, uint32_t id)
+{
+	char what[32];
+
+	snprintf(what, sizeof(what), "map id %u", id);
+	return identify(ret, bpfring_fd_by_id(id), what);
+}
+
 void bpfring_map_close(struct map *map)
 {
 	bpfring_sys_close(map->fd);

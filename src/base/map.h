@@ -24,6 +24,7 @@ struct map {
  */
 int bpfring_map_open(struct map *ret, int fd);
 int bpfring_map_open_pinned(struct map *ret, const char *path);
+int bpfring_map_open_id(struct map *ret, uint32_t id);
 void bpfring_map_close(struct map *map);
 
 /* "ringbuf", "user_ringbuf", ... or "type 99" in @buf */

@@ -67,6 +67,16 @@ static int map_part(const struct part *part, const struct map *map)
 				map->fd, part->offset);
 }
 
+static int check_size(const struct mapping *mapping, const struct map *map)
+{
+	if (mapping->size <= (SIZE_MAX - 2 * mapping->page) / 2)
+		return 0;
+	log_error("map '%s' id %u: the address space has no room for a ring of %u bytes that is "
+		  "mapped twice\n",
+		  map->name, map->id, map->max_entries);
+	return -E2BIG;
+}
+
 int bpfring_mapping_new(struct mapping *ret, const struct map *map)
 {
 	struct mapping mapping = {.page = bpfring_sys_page_size(), .size = map->max_entries};
@@ -80,12 +90,9 @@ int bpfring_mapping_new(struct mapping *ret, const struct map *map)
 	const struct part *first = user ? &prod : &cons;
 	int err;
 
-	if (mapping.size > (SIZE_MAX - mapping.page) / 2) {
-		log_error("map '%s' id %u: the address space has no room for a ring of %u bytes "
-			  "that is mapped twice\n",
-			  map->name, map->id, map->max_entries);
-		return -E2BIG;
-	}
+	err = check_size(&mapping, map);
+	if (err)
+		return err;
 	err = map_part(first, map);
 	if (!err) {
 		err = map_part(user ? &cons : &prod, map);
@@ -136,4 +143,30 @@ void bpfring_mapping_free(struct mapping *mapping)
 {
 	bpfring_sys_munmap(mapping->prod, mapping->page + 2 * mapping->size);
 	bpfring_sys_munmap(mapping->cons, mapping->page);
+}
+
+int bpfring_mapping_view(struct mapping *ret, const struct map *map)
+{
+	struct mapping mapping = {.page = bpfring_sys_page_size(), .size = map->max_entries};
+	const struct part all = {&mapping.cons, 2 * (mapping.page + mapping.size), 0, false};
+	int err = check_size(&mapping, map);
+
+	if (err)
+		return err;
+	err = map_part(&all, map);
+	if (err == -EINVAL) /* so the kernel says it of what is not to be written anyway */
+		err = -EACCES;
+	if (err) {
+		log_error("map '%s' id %u: cannot map the ring for reading: %s%s\n", map->name,
+			  map->id, bpfring_errname(err), why(err, map));
+		return err;
+	}
+	mapping.prod = (char *)mapping.cons + mapping.page;
+	*ret = mapping;
+	return 0;
+}
+
+void bpfring_mapping_view_free(struct mapping *mapping)
+{
+	bpfring_sys_munmap(mapping->cons, 2 * (mapping->page + mapping->size));
 }

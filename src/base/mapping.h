@@ -28,6 +28,10 @@ int bpfring_mapping_new(struct mapping *ret, const struct map *map);
 int bpfring_mapping_of_memory(struct mapping *ret, int fd, size_t size);
 void bpfring_mapping_free(struct mapping *mapping);
 
+/* The whole ring, of either kind, for reading. */
+int bpfring_mapping_view(struct mapping *ret, const struct map *map);
+void bpfring_mapping_view_free(struct mapping *mapping);
+
 /*
  * The page of the position that is ours to move holds nothing but that position, at its beginning.
  * The rest is used for what processes that take the ring over from each other have to know: the

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 #
-# archive.sh ARCHIVE MAP: all global names in libbpfring.a begin with bpfring_, so that they meet
+# archive.sh ARCHIVE MAP: all global names in the archive begin with bpfring_, so that they meet
 # none of a program's own, and those that are not of the interface are hidden: a shared object that
 # contains the archive does not export them.
 set -eu

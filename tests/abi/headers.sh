@@ -77,6 +77,8 @@ allow user_ring.h "bpfring/(common|ring)\.h"
 allow producer.h "$libc|bpfring/(common|user_ring)\.h"
 allow producer_wait.h "bpfring/producer\.h"
 allow producer_recovery.h "bpfring/common\.h"
+allow view.h "bpfring/common\.h"
+allow tap.h "bpfring/(common|consumer)\.h"
 allow loop.h "$libc|bpfring/(common|ring|consumer)\.h"
 
 # Every struct that programs are compiled with has its layout written down.

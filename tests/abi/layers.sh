@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 #
 # layers.sh SOURCE_DIR: a file in src/ includes headers of its own folder and of those beneath it,
-# and errno is looked at in src/base/sys*.c alone (log.c keeps it, since the application's printer
-# may change it).
+# and errno is looked at in src/base/sys*.c and src/observe/sys.c alone (log.c keeps it, since the
+# application's printer may change it).
 set -eu
 
 folders=$1/tests/abi/folders.txt
@@ -43,7 +43,7 @@ for file in *.[ch]; do
 	[ ! -e "$file" ] || complain "src/$file belongs into a folder"
 done
 
-if grep -rnw errno . --include='*.c' | grep -vE '^\./base/(sys[a-z_]*|log)\.c:' |
+if grep -rnw errno . --include='*.c' | grep -vE '^\./(base/(sys[a-z_]*|log)|observe/sys)\.c:' |
 	grep -vE ':(#include <errno\.h>|[[:space:]]*(/?\*|//).*)$'; then
 	complain "errno belongs into base/sys.c or base/sys_*.c"
 fi

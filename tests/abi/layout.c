@@ -4,6 +4,7 @@
  * was released, and programs were compiled with it. New members go to the end and get a line.
  */
 #include <bpfring/bpfring.h>
+#include <bpfring/tap.h>
 
 #define LAYOUT_STRUCT(type, size) _Static_assert(sizeof(type) == (size), #type)
 #define LAYOUT_MEMBER(type, member, pos, size)                                                   \
@@ -386,6 +387,62 @@ LAYOUT_MEMBER(struct bpfring_task_storage_stats, cell_size, 32, 8);
 LAYOUT_MEMBER(struct bpfring_task_storage_stats, bytes, 40, 8);
 LAYOUT_MEMBER(struct bpfring_task_storage_stats, retired, 48, 8);
 LAYOUT_MEMBER(struct bpfring_task_storage_stats, lost, 56, 8);
+
+LAYOUT_STRUCT(struct bpfring_view_info, 80);
+LAYOUT_MEMBER(struct bpfring_view_info, sz, 0, 8);
+LAYOUT_MEMBER(struct bpfring_view_info, cons_word, 8, 8);
+LAYOUT_MEMBER(struct bpfring_view_info, prod_word, 16, 8);
+LAYOUT_MEMBER(struct bpfring_view_info, overwrite_word, 24, 8);
+LAYOUT_MEMBER(struct bpfring_view_info, data, 32, 8);
+LAYOUT_MEMBER(struct bpfring_view_info, ring_size, 40, 8);
+LAYOUT_MEMBER(struct bpfring_view_info, word_size, 48, 4);
+LAYOUT_MEMBER(struct bpfring_view_info, map_type, 52, 4);
+LAYOUT_MEMBER(struct bpfring_view_info, map_id, 56, 4);
+LAYOUT_MEMBER(struct bpfring_view_info, map_flags, 60, 4);
+LAYOUT_MEMBER(struct bpfring_view_info, map_name, 64, 16);
+
+LAYOUT_STRUCT(struct bpfring_tap_opts, 48);
+LAYOUT_MEMBER(struct bpfring_tap_opts, sz, 0, 8);
+LAYOUT_MEMBER(struct bpfring_tap_opts, start, 8, 4);
+LAYOUT_MEMBER(struct bpfring_tap_opts, flags, 12, 4);
+LAYOUT_MEMBER(struct bpfring_tap_opts, buffer, 16, 8);
+LAYOUT_MEMBER(struct bpfring_tap_opts, buffer_size, 24, 8);
+LAYOUT_MEMBER(struct bpfring_tap_opts, max_latency_ns, 32, 8);
+LAYOUT_MEMBER(struct bpfring_tap_opts, cpu_permille, 40, 4);
+LAYOUT_MEMBER(struct bpfring_tap_opts, reserved, 44, 4);
+
+LAYOUT_STRUCT(struct bpfring_tap_record, 32);
+LAYOUT_MEMBER(struct bpfring_tap_record, data, 0, 8);
+LAYOUT_MEMBER(struct bpfring_tap_record, size, 8, 4);
+LAYOUT_MEMBER(struct bpfring_tap_record, state, 12, 4);
+LAYOUT_MEMBER(struct bpfring_tap_record, pos, 16, 8);
+LAYOUT_MEMBER(struct bpfring_tap_record, missed, 24, 8);
+
+LAYOUT_STRUCT(struct bpfring_tap_outcome, 32);
+LAYOUT_MEMBER(struct bpfring_tap_outcome, sz, 0, 8);
+LAYOUT_MEMBER(struct bpfring_tap_outcome, records, 8, 8);
+LAYOUT_MEMBER(struct bpfring_tap_outcome, missed, 16, 8);
+LAYOUT_MEMBER(struct bpfring_tap_outcome, end, 24, 4);
+
+LAYOUT_STRUCT(struct bpfring_tap_stats, 144);
+LAYOUT_MEMBER(struct bpfring_tap_stats, sz, 0, 8);
+LAYOUT_MEMBER(struct bpfring_tap_stats, records, 8, 8);
+LAYOUT_MEMBER(struct bpfring_tap_stats, bytes, 16, 8);
+LAYOUT_MEMBER(struct bpfring_tap_stats, discards, 24, 8);
+LAYOUT_MEMBER(struct bpfring_tap_stats, discarded_bytes, 32, 8);
+LAYOUT_MEMBER(struct bpfring_tap_stats, missed, 40, 8);
+LAYOUT_MEMBER(struct bpfring_tap_stats, overruns, 48, 8);
+LAYOUT_MEMBER(struct bpfring_tap_stats, passed, 56, 8);
+LAYOUT_MEMBER(struct bpfring_tap_stats, too_large, 64, 8);
+LAYOUT_MEMBER(struct bpfring_tap_stats, start_pos, 72, 8);
+LAYOUT_MEMBER(struct bpfring_tap_stats, pos, 80, 8);
+LAYOUT_MEMBER(struct bpfring_tap_stats, prod_pos, 88, 8);
+LAYOUT_MEMBER(struct bpfring_tap_stats, ring_size, 96, 8);
+LAYOUT_MEMBER(struct bpfring_tap_stats, looks, 104, 8);
+LAYOUT_MEMBER(struct bpfring_tap_stats, cpu_ns, 112, 8);
+LAYOUT_MEMBER(struct bpfring_tap_stats, map_id, 120, 4);
+LAYOUT_MEMBER(struct bpfring_tap_stats, map_flags, 124, 4);
+LAYOUT_MEMBER(struct bpfring_tap_stats, map_name, 128, 16);
 
 #endif
 

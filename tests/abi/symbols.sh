@@ -1,18 +1,24 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 #
-# symbols.sh LIBRARY INCLUDE_DIR MAP: the library exports exactly the functions that the headers
-# mark BPFRING_API or BPFRING_INLINE and that the version script lists, each in the node where the
-# script has it.
+# symbols.sh LIBRARY INCLUDE_DIR MAP [NAME]: the library exports exactly the functions that the
+# headers mark BPFRING_API or BPFRING_INLINE and that the version script lists, each in the node
+# where the script has it. NAME: of a library beside libbpfring, whose headers say "Part of NAME".
 set -eu
 
-library=$1 include=$2 map=$3
+library=$1 include=$2 map=$3 name=${4-}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 # Functions begin with BPFRING_API, or BPFRING_INLINE if they are inline as well, and have their
 # name before the first parenthesis, on the same line or the next.
-cat "$include"/bpfring/*.h |
+if [ "$name" ]; then
+	headers=$(grep -lE "^ \* Part of $name\b" "$include"/bpfring/*.h)
+else
+	headers=$(grep -LE '^ \* Part of ' "$include"/bpfring/*.h)
+fi
+# shellcheck disable=SC2086
+cat $headers |
 	sed -nE '/^BPFRING_(API|INLINE(_HOT)?) / { /\(/! { N; s/\n/ /; }; p; }' |
 	sed 's/^[^(]*[ *]\(bpfring_[a-z0-9_]*\)(.*/\1/' | sort >"$work/headers"
 if grep -vx 'bpfring_[a-z0-9_]*' "$work/headers"; then

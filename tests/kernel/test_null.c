@@ -98,12 +98,29 @@ static void try_common(void)
 	bpfring_log_fn log = bpfring_set_log(NULL);
 
 	ACCEPTS(bpfring_set_log, log); /* NULL silences it */
+	ACCEPTS(bpfring_log, BPFRING_LOG_DEBUG, "%s", "");
 	ACCEPTS(bpfring_version);
 	ACCEPTS(bpfring_version_string);
 	ACCEPTS(bpfring_errname, 0);
 	ACCEPTS(bpfring_feature_name, BPFRING_FEATURE_UPTR);
 	REFUSES(bpfring_probe, BPFRING_FEATURE_UPTR, NULL);
 	REFUSES(bpfring_probe, BPFRING_FEATURE_COUNT, &result);
+}
+
+static void try_view(struct everything *e)
+{
+	struct bpfring_view_info info = {.sz = sizeof(info)};
+	struct bpfring_view *v = NULL;
+
+	REFUSES(bpfring_view_open, NULL, e->ring_fd);
+	REFUSES(bpfring_view_open_pinned, NULL, BPFFS "/none");
+	REFUSES(bpfring_view_open_pinned, &v, NULL);
+	REFUSES(bpfring_view_open_id, NULL, 1);
+	REFUSES(bpfring_view_info, NULL, &info);
+	if (e->consumer && !bpfring_view_open(&v, e->ring_fd))
+		REFUSES(bpfring_view_info, v, NULL);
+	ACCEPTS(bpfring_view_close, NULL);
+	bpfring_view_close(v);
 }
 
 static void try_consumer(struct everything *e)
@@ -521,6 +538,7 @@ int main(int argc, char **argv)
 	everything_load(&e);
 	everything_open(&e);
 	try_common();
+	try_view(&e);
 	try_consumer(&e);
 	try_loop(&e);
 	try_group(&e);

@@ -144,6 +144,7 @@ int sim_ring_new(struct sim_ring **ret, size_t size, unsigned int word_size, uin
 	sim_ring_set_cons(r, start);
 	sim_ring_set_prod(r, start);
 	store_release(r, (uint8_t *)r->prod_word + word_size, start);
+	store_release(r, (uint8_t *)r->prod_word + (size_t)2 * word_size, start);
 	*ret = r;
 	return 0;
 fail:
@@ -170,6 +171,24 @@ static struct header *header_at(const struct sim_ring *r, uint64_t pos)
 	return (struct header *)(void *)(r->data + (pos & (r->size - 1)));
 }
 
+static void *over_word(const struct sim_ring *r)
+{
+	return (uint8_t *)r->prod_word + (size_t)2 * r->word_size;
+}
+
+/* Gives up the oldest records that are in the way of those up to @prod. */
+static void make_room(struct sim_ring *r, uint64_t prod)
+{
+	uint64_t over = load(r, over_word(r), __ATOMIC_RELAXED);
+
+	while (word(r, prod - over) > r->size - 1) {
+		uint32_t len = __atomic_load_n(&header_at(r, over)->len, __ATOMIC_RELAXED);
+
+		over = word(r, over + round_up8((len & ~DISCARD) + HEADER_SIZE));
+	}
+	store_release(r, over_word(r), over);
+}
+
 void *sim_reserve(struct sim_ring *r, uint64_t size)
 {
 	const uint64_t mask = r->size - 1;
@@ -192,10 +211,13 @@ void *sim_reserve(struct sim_ring *r, uint64_t size)
 		r->pending = word(r, r->pending + round_up8((len & ~DISCARD) + HEADER_SIZE));
 	}
 	store_release(r, (uint8_t *)r->prod_word + r->word_size, r->pending);
-	if (word(r, prod + total - cons) > mask || word(r, prod + total - r->pending) > mask) {
+	if ((!r->overwrite && word(r, prod + total - cons) > mask) ||
+	    word(r, prod + total - r->pending) > mask) {
 		pthread_mutex_unlock(&r->lock);
 		return NULL;
 	}
+	if (r->overwrite)
+		make_room(r, prod + total);
 	header = header_at(r, prod);
 	__atomic_store_n(&header->len, (uint32_t)size | BUSY, __ATOMIC_RELAXED);
 	header->page_offset = (uint32_t)((prod & mask) / page_size()) + 3;
@@ -263,6 +285,11 @@ uint64_t sim_ring_cons(struct sim_ring *r)
 uint64_t sim_ring_prod(struct sim_ring *r)
 {
 	return load(r, r->prod_word, __ATOMIC_ACQUIRE);
+}
+
+uint64_t sim_ring_over(struct sim_ring *r)
+{
+	return load(r, over_word(r), __ATOMIC_ACQUIRE);
 }
 
 void sim_ring_set_cons(struct sim_ring *r, uint64_t pos)

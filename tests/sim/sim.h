@@ -29,6 +29,7 @@ struct sim_ring {
 	size_t size;
 	unsigned int word_size;
 	bool user;	   /* a BPF_MAP_TYPE_USER_RINGBUF, see sim_user.h */
+	bool overwrite;	   /* BPF_F_RB_OVERWRITE: set it before the first record */
 	int memory_fd;	   /* consumer page, producer page, data: see sim_ring_map() */
 	int event_fd;	   /* gets an edge per notification; never blocks the producer */
 	uint64_t pending;  /* all before it is committed; moved by reservations only, as its copy is
@@ -60,6 +61,8 @@ int sim_output(struct sim_ring *r, const void *payload, uint64_t size, unsigned 
 uint64_t sim_ring_notified(struct sim_ring *r);
 uint64_t sim_ring_cons(struct sim_ring *r);
 uint64_t sim_ring_prod(struct sim_ring *r);
+/* The oldest record that is left, if it overwrites. */
+uint64_t sim_ring_over(struct sim_ring *r);
 /* Overwrite a position: another consumer, or a corrupt ring. */
 void sim_ring_set_cons(struct sim_ring *r, uint64_t pos);
 void sim_ring_set_prod(struct sim_ring *r, uint64_t pos);

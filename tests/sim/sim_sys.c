@@ -75,6 +75,7 @@ struct sim_map *sim_sys_map(struct sim_ring *r, const char *name, uint32_t id)
 	map->info.type = r->user ? BPF_MAP_TYPE_USER_RINGBUF : BPF_MAP_TYPE_RINGBUF;
 	map->info.id = id;
 	map->info.max_entries = (uint32_t)r->size;
+	map->info.map_flags = r->overwrite ? 1U << 19 : 0; /* BPF_F_RB_OVERWRITE */
 	snprintf(map->info.name, sizeof(map->info.name), "%s", name);
 	sys.map_of_fd[r->event_fd] = (uint16_t)(i + 1);
 	return map;
