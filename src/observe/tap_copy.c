@@ -207,6 +207,8 @@ int bpfring_tap_copy(struct bpfring_tap *t, const struct tap_limit *limit)
 		return bpfring_tap_broken(t);
 	if (!bpfring_tap_intact(t, t->pos))
 		return overrun(t);
+	if (c.pos == t->pos && !busy) /* odd, or the producer is before where it was */
+		odd = true;
 	keep(t, &c);
 	if (odd)
 		return c.count ? TAP_COPIED : bpfring_tap_broken(t);
