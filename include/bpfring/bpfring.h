@@ -40,6 +40,7 @@
  *	memory.h    rings that are no maps: simulated or replayed ones
  *	ring.h      the inline data path beneath, on any memory; user_ring.h: of the producer
  *	view.h      the memory of a ring, read-only, for programs that only look
+ *	tap.h       copies of what others consume, and rings that overwrite: in libbpfring-observe
  *	common.h    error rule, options, version, log
  */
 #ifndef BPFRING_H

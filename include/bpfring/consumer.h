@@ -80,7 +80,7 @@ struct bpfring_consumer_opts {
  * type); -E2BIG: @opts is from a newer library and asks for something unknown, or the ring is too
  * large for the address space; -EBADF: @map_fd is closed; -EACCES: the descriptor is read-only or
  * write-only; -EPERM: the map is frozen, or neither bpf() nor /proc says what it is; -EOPNOTSUPP:
- * an overwrite-mode map (BPF_F_RB_OVERWRITE), which needs another kind of reader; -EBADMSG: the
+ * an overwrite-mode map (BPF_F_RB_OVERWRITE), which a tap can read (tap.h); -EBADMSG: the
  * positions in the ring contradict each other, or the consumer position is not that of a record
  * (BPFRING_CONSUMER_RECOVER repairs that); -EBUSY: claimed by another (BPFRING_CONSUMER_EXCLUSIVE);
  * -ENOMEM, -EMFILE, -ENFILE: out of memory or descriptors; -ENOLCK: out of file locks.

@@ -187,6 +187,46 @@ BPFRING_API int bpfring_tap_read(struct bpfring_tap *t, bpfring_tap_fn fn, void 
 				 struct bpfring_tap_outcome *ret);
 
 /**
+ * bpfring_tap_run() - read until stopped, looking by a timer.
+ *
+ * Looks before the ring can be half full, judged by the rate, at least every max_latency_ns, and
+ * rarely enough to keep within cpu_permille. What producers write faster than that permits is
+ * missed.
+ *
+ * Return: 0 after bpfring_tap_stop(), BPFRING_STOP or BPFRING_KEEP; a negative value as
+ * bpfring_tap_read(); -EMFILE, -ENFILE, -ENOMEM: no timer.
+ */
+BPFRING_API int bpfring_tap_run(struct bpfring_tap *t, bpfring_tap_fn fn, void *ctx);
+
+/**
+ * bpfring_tap_stop() - end the present, or else the next, bpfring_tap_run().
+ *
+ * From any thread and from signal handlers. Does not touch errno.
+ *
+ * Return: 0; -EINVAL: NULL.
+ */
+BPFRING_API int bpfring_tap_stop(struct bpfring_tap *t);
+
+/**
+ * bpfring_tap_fd() - a descriptor for a loop, bpfring_loop_add_fd() or any other.
+ *
+ * Readable when it is time to look: call bpfring_tap_dispatch() then. It belongs to the tap: do not
+ * read or close it, and take it out of the loop before bpfring_tap_close().
+ *
+ * Return: the descriptor; -EINVAL: NULL; -EMFILE, -ENFILE, -ENOMEM at the first call.
+ */
+BPFRING_API int bpfring_tap_fd(struct bpfring_tap *t);
+
+/**
+ * bpfring_tap_dispatch() - read as bpfring_tap_read(), for 10 ms at most, and set the time of the
+ * next look.
+ *
+ * Return: as bpfring_tap_read(); -EINVAL also if bpfring_tap_fd() was never called.
+ */
+BPFRING_API int bpfring_tap_dispatch(struct bpfring_tap *t, bpfring_tap_fn fn, void *ctx,
+				     struct bpfring_tap_outcome *ret);
+
+/**
  * bpfring_tap_seek() - go to the oldest record again, or to now.
  * @where: enum bpfring_tap_start
  *

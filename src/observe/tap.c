@@ -63,6 +63,8 @@ static void start(struct bpfring_tap *t, enum bpfring_tap_start where)
 	t->gap = 0;
 	t->overruns = 0;
 	t->next = t->count = 0;
+	t->pace.looks = 0;
+	t->pace.cpu_ns = 0;
 	memset(&t->stats, 0, sizeof(t->stats));
 	t->stats.start_pos = t->pos;
 }
@@ -104,7 +106,7 @@ static int tap_new(struct bpfring_tap **ret, struct bpfring_view *view,
 		}
 		t->own_buffer = true;
 	}
-	t->pace.timer_fd = -1;
+	atomic_init(&t->pace.timer_fd, -1);
 	t->pace.max_latency_ns = opts->max_latency_ns;
 	t->pace.cpu_permille = opts->cpu_permille;
 	start(t, opts->start);

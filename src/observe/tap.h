@@ -18,11 +18,12 @@ enum {
 	TAP_SAID_CALLBACK,
 	TAP_SAID_INSIDE,
 	TAP_SAID_TOO_LARGE,
+	TAP_SAID_NO_FD,
 };
 
 /* When to look next. */
 struct pace {
-	int timer_fd; /* -1: none yet */
+	atomic_int timer_fd; /* -1: none yet */
 	int64_t max_latency_ns;
 	uint32_t cpu_permille;
 	int64_t credit_ns; /* CPU time that may be spent now; below 0 it has to be saved first */

@@ -29,7 +29,8 @@ static int check_map(const struct map *map)
 	}
 	if (map->flags & BPF_F_RB_OVERWRITE) {
 		log_error("map '%s' id %u overwrites its oldest records (BPF_F_RB_OVERWRITE): a "
-			  "consumer cannot hold them in place; create it without that flag\n",
+			  "consumer cannot hold them in place; read it with bpfring_tap_open() of "
+			  "libbpfring-observe, or create it without that flag\n",
 			  map->name, map->id);
 		return -EOPNOTSUPP;
 	}

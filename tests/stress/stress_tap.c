@@ -14,7 +14,7 @@
 #include "sim_sys.h"
 #include "stress.h"
 
-#define USAGE                                                                          \
+#define USAGE                                                                              \
 	"[--records N] [--ring BYTES] [--word 4|8] [--start POSITION] [--overwrite 0|1]\n" \
 	"       [--check on|off] [--busy 0|1]"
 
@@ -178,8 +178,7 @@ int main(int argc, char **argv)
 	       "%llu\n",
 	       (unsigned long long)stats.records, (unsigned long long)checker.torn,
 	       (unsigned long long)stats.overruns, (unsigned long long)checker.gaps,
-	       (unsigned long long)stats.missed,
-	       (unsigned long long)(stats.pos - stats.start_pos));
+	       (unsigned long long)stats.missed, (unsigned long long)(stats.pos - stats.start_pos));
 	bpfring_tap_close(t);
 	sim_sys_forget_map(map);
 	sim_ring_free(r);

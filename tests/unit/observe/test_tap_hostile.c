@@ -53,7 +53,8 @@ static void test_impossible_header(void **state)
 static void test_positions_that_jump(void **state)
 {
 	static struct seen seen;
-	static const uint64_t jumps[] = {PAGE + 8, 1ULL << 20, 1ULL << 40, 1ULL << 62, (1ULL << 63) - 8};
+	static const uint64_t jumps[] = {PAGE + 8, 1ULL << 20, 1ULL << 40, 1ULL << 62,
+					 (1ULL << 63) - 8};
 
 	(void)state;
 	for_each_start(start)
@@ -109,8 +110,8 @@ static void spoil(struct sim_ring *r)
 		break;
 	}
 	default:
-		*sim_ring_header(r, (uint64_t)dice() * 8) =
-			dice() % 3 ? dice() % 200 : dice() << (dice() % 32);
+		*sim_ring_header(r, (uint64_t)dice() * 8) = dice() % 3 ? dice() % 200
+								       : dice() << (dice() % 32);
 	}
 }
 

@@ -82,8 +82,7 @@ static void test_exact_edge(void **state)
 		put(rig.r, 0); /* size - 8: the next header is written over our first one */
 		if (more)
 			put_numbers(rig.r, PAGE / 16, 1);
-		assert_int_equal(bpfring_tap_read(t, see, &seen, NULL, NULL),
-				 more ? 1 : PAGE / 16);
+		assert_int_equal(bpfring_tap_read(t, see, &seen, NULL, NULL), more ? 1 : PAGE / 16);
 		assert_int_equal(stats_of_tap(t).overruns, more);
 		assert_int_equal(stats_of_tap(t).missed, more ? PAGE - 8 : 0);
 		bpfring_tap_close(t);
@@ -196,8 +195,8 @@ static void test_goes_on_at_the_consumer(void **state)
 			for (uint64_t n = 500; n < 520; n++)
 				put_number(rig.r, n);
 			/* into a payload: no header leads from there */
-			*(uint64_t *)(void *)(rig.r->data + ((start->pos + 500 * 16 + 8) &
-							     (PAGE - 1))) = 0x3000;
+			*(uint64_t *)(void *)(rig.r->data +
+					      ((start->pos + 500 * 16 + 8) & (PAGE - 1))) = 0x3000;
 			if (lie)
 				sim_ring_set_cons(rig.r, ring_word(rig.r, cons + 8));
 			assert_reads(t, &seen, lie ? 0 : 20, BPFRING_END_DRAINED);
