@@ -11,7 +11,7 @@
 
 #define NSEC_PER_SEC  1000000000LL
 #define SHORTEST_NS   50000
-#define LOOK_NS	      10000000 /* longest time of one look */
+#define LOOK_NS	      10000000	   /* longest time of one look */
 #define SAVED_NS      NSEC_PER_SEC /* most time for which CPU budget is saved up */
 #define SUDDEN_PER_US 16	   /* bytes: what an idle ring may suddenly get */
 
