@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 #
 # docs.sh CC SOURCE_DIR: the files that docs/design.md names exist, and the C programs in
-# docs/porting.md and docs/signals.md compile without a warning, each block marked "c" by itself.
-# What a build generates (a skeleton) is stood in for.
+# docs/porting.md, docs/signals.md and docs/tap.md compile without a warning, each block marked "c"
+# by itself. What a build generates (a skeleton) is stood in for.
 set -eu
 
 cc=$1 source=$2
@@ -35,7 +35,7 @@ void tracer_bpf__destroy(struct tracer_bpf *skel);
 END
 
 compiled=0
-for page in porting signals; do
+for page in porting signals tap; do
 	awk -v prefix="$work/$page" '
 		/^```c$/ { file = prefix "_" ++n ".c"; next }
 		/^```/ { file = "" }

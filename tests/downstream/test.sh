@@ -61,7 +61,13 @@ pkg_config)
 	"$CC" -std=c11 $flags "$here/compat.c" -o "$work/pkg_config/consumer_compat" \
 		$(pkg-config --cflags --libs bpfring-compat libbpf)
 	serves_rings "$work/pkg_config/consumer_compat"
-	run_all "$work/pkg_config" 2
+	# shellcheck disable=SC2046,SC2086
+	"$CC" -std=c11 $flags "$here/tap.c" -o "$work/pkg_config/consumer_tap" \
+		$(pkg-config --cflags --libs bpfring-observe)
+	readelf -d "$work/pkg_config/consumer_tap" |
+		grep -q 'NEEDED.*libbpfring-observe\.so\.0\.1\]' ||
+		fail "does not ask for libbpfring-observe.so.0.1"
+	run_all "$work/pkg_config" 3
 	;;
 pkg_config_static)
 	mkdir -p "$work/pkg_config_static"
@@ -74,14 +80,18 @@ pkg_config_static)
 		-o "$work/pkg_config_static/consumer_compat" \
 		$(pkg-config --static --cflags --libs bpfring-compat libbpf)
 	serves_rings "$work/pkg_config_static/consumer_compat"
-	run_all "$work/pkg_config_static" 2
+	# shellcheck disable=SC2046,SC2086
+	"$CC" -std=c11 $flags -static "$here/tap.c" \
+		-o "$work/pkg_config_static/consumer_tap" \
+		$(pkg-config --static --cflags --libs bpfring-observe)
+	run_all "$work/pkg_config_static" 3
 	;;
 find_package)
 	cmake -S "$here/find_package" -B "$work/find_package" -DCMAKE_PREFIX_PATH="$prefix" \
 		-DCMAKE_C_FLAGS="$flags" -DCMAKE_CXX_FLAGS="$flags"
 	cmake --build "$work/find_package"
 	serves_rings "$work/find_package/consumer_compat"
-	run_all "$work/find_package" 5
+	run_all "$work/find_package" 7
 	;;
 add_subdirectory)
 	cmake -S "$here/add_subdirectory" -B "$work/add_subdirectory" \

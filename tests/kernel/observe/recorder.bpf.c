@@ -11,21 +11,21 @@ struct {
 	__uint(max_entries, 65536);
 } records SEC(".maps");
 
-#define RECORD(type, words)                                                 \
-	static __always_inline int record_##type(__u64 number, __u64 flags) \
-	{                                                                   \
+#define RECORD(type, words)                                                    \
+	static __always_inline int record_##type(__u64 number, __u64 flags)    \
+	{                                                                      \
 		struct type *r = bpf_ringbuf_reserve(&records, sizeof(*r), 0); \
-                                                                            \
-		if (!r)                                                     \
-			return 0;                                           \
-		r->number = number;                                         \
-		for (int i = 0; i < (words); i++)                           \
-			r->check[i] = CHECK(number, i);                     \
-		if (IS_DISCARDED(number))                                   \
-			bpf_ringbuf_discard(r, flags);                      \
-		else                                                        \
-			bpf_ringbuf_submit(r, flags);                       \
-		return 1;                                                   \
+                                                                               \
+		if (!r)                                                        \
+			return 0;                                              \
+		r->number = number;                                            \
+		for (int i = 0; i < (words); i++)                              \
+			r->check[i] = CHECK(number, i);                        \
+		if (IS_DISCARDED(number))                                      \
+			bpf_ringbuf_discard(r, flags);                         \
+		else                                                           \
+			bpf_ringbuf_submit(r, flags);                          \
+		return 1;                                                      \
 	}
 
 RECORD(small, SMALL_WORDS)

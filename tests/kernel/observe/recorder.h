@@ -3,8 +3,8 @@
 #ifndef TESTS_KERNEL_RECORDER_H
 #define TESTS_KERNEL_RECORDER_H
 
-#define SMALL_WORDS 2
-#define LARGE_WORDS 14
+#define SMALL_WORDS  2
+#define LARGE_WORDS  14
 #define MOST_RECORDS 512 /* of one run */
 
 struct small {
@@ -17,9 +17,9 @@ struct large {
 	unsigned long long check[LARGE_WORDS];
 };
 
-#define IS_LARGE(number)   ((number) % 3 == 2)
+#define IS_LARGE(number)     ((number) % 3 == 2)
 #define IS_DISCARDED(number) ((number) % 17 == 5)
-#define CHECK(number, i)   (((number) + (i)) * 0x9e3779b97f4a7c15ULL)
+#define CHECK(number, i)     (((number) + (i)) * 0x9e3779b97f4a7c15ULL)
 
 /* Arguments of a run, which returns how many records got in. */
 enum {

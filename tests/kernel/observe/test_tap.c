@@ -57,8 +57,7 @@ static bool has_overwrite(void)
 /* How many of them got in. */
 static unsigned int put(uint64_t number, unsigned int count, uint64_t flags)
 {
-	uint64_t args[ARGS] = {
-		[ARG_NUMBER] = number, [ARG_COUNT] = count, [ARG_FLAGS] = flags};
+	uint64_t args[ARGS] = {[ARG_NUMBER] = number, [ARG_COUNT] = count, [ARG_FLAGS] = flags};
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .ctx_in = args, .ctx_size_in = sizeof(args));
 	int err;
 
