@@ -76,8 +76,8 @@ static int view_new(struct bpfring_view **ret, struct map *map)
 	int err = -EINVAL;
 
 	if (map->type != BPF_MAP_TYPE_RINGBUF && map->type != BPF_MAP_TYPE_USER_RINGBUF) {
-		log_error("map '%s' id %u is a %s, and not a ring buffer\n", map->name, map->id,
-			  bpfring_map_type_name(map->type, buf, sizeof(buf)));
+		log_error("map '%s' id %u has type %s, but a view needs a ring buffer\n", map->name,
+			  map->id, bpfring_map_type_name(map->type, buf, sizeof(buf)));
 		goto close_map;
 	}
 	err = -ENOMEM;

@@ -107,7 +107,7 @@ static void test_refusals(void **state)
 	assert_logged("fd -1");
 	rig.map->info.type = BPF_MAP_TYPE_HASH;
 	assert_int_equal(bpfring_view_open(&v, rig.r->event_fd), -EINVAL);
-	assert_logged("'events'", "hash", "not a ring buffer");
+	assert_logged("'events'", "type hash", "needs a ring buffer");
 	rig.map->info.type = BPF_MAP_TYPE_RINGBUF;
 	rig.map->mmap_error = -EINVAL; /* what the kernel says of a read-only descriptor */
 	assert_int_equal(bpfring_view_open(&v, rig.r->event_fd), -EACCES);
