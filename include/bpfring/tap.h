@@ -6,8 +6,9 @@
  *
  * A tap reads a ring that somebody else consumes, in this process or in another, with this library
  * or any other. It maps the ring read-only: it cannot disturb consumer or producers, wakes nobody,
- * and nobody waits for it. It reads ordinary rings and those that overwrite their oldest records
- * (BPF_F_RB_OVERWRITE, Linux 6.19), which cannot be consumed in place.
+ * and nobody waits for it (unless it is told to be the consumer: BPFRING_TAP_RECORDER). It reads
+ * ordinary rings, and those that overwrite their oldest records (BPF_F_RB_OVERWRITE, Linux 6.19),
+ * which cannot be consumed in place.
  *
  *	struct bpfring_tap *tap;
  *
@@ -53,6 +54,13 @@ enum {
 	BPFRING_TAP_SHOW_DISCARDED = 1U << 0, /* hand out discarded records too */
 	/* Go on past records that are still being written, and miss them, instead of waiting. */
 	BPFRING_TAP_PASS_BUSY = 1U << 1,
+	/* A flight recorder on any kernel: of an ordinary ring, be the consumer as well, and give
+	 * up the oldest records so that half of it is free. Another consumer must not be there; the
+	 * tap claims the ring as BPFRING_CONSUMER_EXCLUSIVE does. It needs bpfring_tap_run() or
+	 * bpfring_tap_dispatch(), which take a callback of NULL then: to make room, and copy
+	 * nothing. For a ring that overwrites its oldest records by itself this changes nothing.
+	 */
+	BPFRING_TAP_RECORDER = 1U << 2,
 };
 
 /**
@@ -94,7 +102,8 @@ struct bpfring_tap_opts {
  * not a BPF map, or not a kernel-to-user ring; -E2BIG: @opts is from a newer library and asks for
  * something unknown, or the ring is too large for the address space; -EBADF: @map_fd is closed;
  * -EACCES: the descriptor is read-only or write-only; -EPERM: neither bpf() nor /proc says what it
- * is; -ENOMEM, -EMFILE, -ENFILE.
+ * is; -ENOMEM, -EMFILE, -ENFILE. With BPFRING_TAP_RECORDER also what bpfring_consumer_open()
+ * returns, -EBUSY and -EBADMSG for example.
  */
 BPFRING_API int bpfring_tap_open(struct bpfring_tap **ret, int map_fd,
 				 const struct bpfring_tap_opts *opts);
@@ -180,7 +189,8 @@ struct bpfring_tap_outcome {
  * Return: number of records (at most INT_MAX), or the negative value of the callback, or -EINVAL: a
  * NULL, a bad budget, or called from its own callback; -E2BIG: a budget from a newer library;
  * -EBADMSG: what is in the ring contradicts itself. The tap gives up what is in it, counts that as
- * missed, and goes on with the next call.
+ * missed, and goes on with the next call. With BPFRING_TAP_RECORDER also -EBUSY: somebody else
+ * consumes the ring.
  */
 BPFRING_API int bpfring_tap_read(struct bpfring_tap *t, bpfring_tap_fn fn, void *ctx,
 				 const struct bpfring_budget *budget,
@@ -192,6 +202,8 @@ BPFRING_API int bpfring_tap_read(struct bpfring_tap *t, bpfring_tap_fn fn, void 
  * Looks before the ring can be half full, judged by the rate, at least every max_latency_ns, and
  * rarely enough to keep within cpu_permille. What producers write faster than that permits is
  * missed.
+ *
+ * @fn may be NULL for a tap with BPFRING_TAP_RECORDER.
  *
  * Return: 0 after bpfring_tap_stop(), BPFRING_STOP or BPFRING_KEEP; a negative value as
  * bpfring_tap_read(); -EMFILE, -ENFILE, -ENOMEM: no timer.
@@ -219,7 +231,7 @@ BPFRING_API int bpfring_tap_fd(struct bpfring_tap *t);
 
 /**
  * bpfring_tap_dispatch() - read as bpfring_tap_read(), for 10 ms at most, and set the time of the
- * next look.
+ * next look. @fn may be NULL for a tap with BPFRING_TAP_RECORDER.
  *
  * Return: as bpfring_tap_read(); -EINVAL also if bpfring_tap_fd() was never called.
  */

@@ -67,6 +67,7 @@ BPFRING_API void bpfring_view_close(struct bpfring_view *v);
  * @map_id:         id of the map, 0 if the kernel does not say
  * @map_flags:      BPF_F_* of its creation
  * @map_name:       its name, "" if it has none
+ * @map_fd:         the view's own descriptor of the map; do not close it
  */
 struct bpfring_view_info {
 	size_t sz;
@@ -80,6 +81,8 @@ struct bpfring_view_info {
 	uint32_t map_id;
 	uint32_t map_flags;
 	char map_name[16];
+	int map_fd;
+	uint32_t reserved;
 };
 
 BPFRING_PRIV_NAMESAKE_BEGIN

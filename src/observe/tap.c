@@ -10,7 +10,8 @@
 #include "observe/options.h"
 #include "observe/sys.h"
 
-#define KNOWN_FLAGS	   ((uint32_t)(BPFRING_TAP_SHOW_DISCARDED | BPFRING_TAP_PASS_BUSY))
+#define KNOWN_FLAGS \
+	((uint32_t)(BPFRING_TAP_SHOW_DISCARDED | BPFRING_TAP_PASS_BUSY | BPFRING_TAP_RECORDER))
 #define DEFAULT_LATENCY_NS 50000000
 #define DEFAULT_PERMILLE   10
 
@@ -109,10 +110,16 @@ static int tap_new(struct bpfring_tap **ret, struct bpfring_view *view,
 	atomic_init(&t->pace.timer_fd, -1);
 	t->pace.max_latency_ns = opts->max_latency_ns;
 	t->pace.cpu_permille = opts->cpu_permille;
+	err = opts->flags & BPFRING_TAP_RECORDER ? bpfring_tap_be_consumer(t) : 0;
+	if (err)
+		goto free_buffer;
 	start(t, opts->start);
 	*ret = t;
 	return 0;
 
+free_buffer:
+	if (t->own_buffer)
+		bpfring_observe_sys_free(t->buffer);
 free_tap:
 	bpfring_observe_sys_free(t);
 close_view:
@@ -162,6 +169,7 @@ void bpfring_tap_close(struct bpfring_tap *t)
 	bpfring_observe_sys_close(t->pace.timer_fd);
 	if (t->own_buffer)
 		bpfring_observe_sys_free(t->buffer);
+	bpfring_consumer_close(t->consumer);
 	bpfring_view_close(t->view);
 	bpfring_observe_sys_free(t);
 }

@@ -59,7 +59,8 @@ struct bpfring_tap {
 	size_t buffer_size;
 	bool own_buffer;
 
-	bool inside; /* its callback is running */
+	bool inside;			   /* its callback is running */
+	struct bpfring_consumer *consumer; /* to give up records by; NULL: somebody else's task */
 	unsigned int said;
 	struct bpfring_tap_stats stats;
 	struct pace pace;
@@ -107,6 +108,10 @@ int bpfring_tap_copy(struct bpfring_tap *t, const struct tap_limit *limit);
 
 /* Gives up what is in the ring: -EBADMSG. */
 int bpfring_tap_broken(struct bpfring_tap *t);
+
+/* tap_recorder.c: 0 or what the consumer says. */
+int bpfring_tap_be_consumer(struct bpfring_tap *t);
+int bpfring_tap_make_room(struct bpfring_tap *t);
 
 /* Is it the tap's own callback that calls? Then it is told so. */
 bool bpfring_tap_is_inside(struct bpfring_tap *t, const char *function);

@@ -6,6 +6,7 @@
 #include <errno.h>
 
 #include "observe/log.h"
+#include "observe/options.h"
 #include "observe/sys.h"
 #include "observe/tap.h"
 
@@ -84,6 +85,18 @@ int bpfring_tap_fd(struct bpfring_tap *t)
 	return fd;
 }
 
+/* Nothing is to be copied now. */
+static int look_only(struct bpfring_tap *t, struct bpfring_tap_outcome *ret)
+{
+	const struct bpfring_tap_outcome nothing = {0};
+
+	if (ret && bpfring_observe_write(ret, &nothing, sizeof(nothing),
+					 offsetof(struct bpfring_tap_outcome, missed)))
+		return -EINVAL;
+	bpfring_tap_look(t);
+	return bpfring_tap_make_room(t);
+}
+
 int bpfring_tap_dispatch(struct bpfring_tap *t, bpfring_tap_fn fn, void *ctx,
 			 struct bpfring_tap_outcome *ret)
 {
@@ -104,7 +117,10 @@ int bpfring_tap_dispatch(struct bpfring_tap *t, bpfring_tap_fn fn, void *ctx,
 	if (bpfring_tap_is_inside(t, "bpfring_tap_dispatch()"))
 		return -EINVAL;
 	began = bpfring_observe_sys_cpu_time();
-	got = bpfring_tap_read(t, fn, ctx, &budget, ret);
+	if (fn || !(t->flags & BPFRING_TAP_RECORDER))
+		got = bpfring_tap_read(t, fn, ctx, &budget, ret);
+	else
+		got = look_only(t, ret);
 	now = bpfring_observe_sys_now();
 	account(&t->pace, now, bpfring_observe_sys_cpu_time() - began);
 	bpfring_observe_sys_timerfd_set(fd, now + next_interval(t, now));

@@ -161,6 +161,9 @@ int bpfring_tap_read(struct bpfring_tap *t, bpfring_tap_fn fn, void *ctx,
 	missed = t->stats.missed;
 	r.bytes_before = t->stats.bytes + t->stats.discarded_bytes;
 	read_all(&r);
+	err = bpfring_tap_make_room(t);
+	if (err && !r.err)
+		ends(&r, BPFRING_END_BROKEN, err);
 	outcome.records = r.records;
 	outcome.missed = t->stats.missed - missed;
 	outcome.end = r.end;

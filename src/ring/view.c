@@ -93,7 +93,9 @@ static int view_new(struct bpfring_view **ret, struct map *map)
 		v->overwrite_offset = find_overwrite(map);
 	v->map = *map;
 	*ret = v;
-close_map: /* the mapping holds the map */
+	return 0;
+
+close_map:
 	bpfring_map_close(map);
 	return err;
 }
@@ -127,6 +129,7 @@ void bpfring_view_close(struct bpfring_view *v)
 	if (!v)
 		return;
 	bpfring_mapping_view_free(&v->mapping);
+	bpfring_map_close(&v->map);
 	bpfring_sys_free(v);
 }
 
@@ -146,6 +149,7 @@ int bpfring_view_info(const struct bpfring_view *v, struct bpfring_view_info *re
 	info.map_type = v->map.type;
 	info.map_id = v->map.id;
 	info.map_flags = v->map.flags;
+	info.map_fd = v->map.fd;
 	memcpy(info.map_name, v->map.name, sizeof(info.map_name));
 	return bpfring_options_write(ret, &info, sizeof(info),
 				     offsetof(struct bpfring_view_info, prod_word));

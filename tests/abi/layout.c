@@ -388,7 +388,7 @@ LAYOUT_MEMBER(struct bpfring_task_storage_stats, bytes, 40, 8);
 LAYOUT_MEMBER(struct bpfring_task_storage_stats, retired, 48, 8);
 LAYOUT_MEMBER(struct bpfring_task_storage_stats, lost, 56, 8);
 
-LAYOUT_STRUCT(struct bpfring_view_info, 80);
+LAYOUT_STRUCT(struct bpfring_view_info, 88);
 LAYOUT_MEMBER(struct bpfring_view_info, sz, 0, 8);
 LAYOUT_MEMBER(struct bpfring_view_info, cons_word, 8, 8);
 LAYOUT_MEMBER(struct bpfring_view_info, prod_word, 16, 8);
@@ -400,6 +400,8 @@ LAYOUT_MEMBER(struct bpfring_view_info, map_type, 52, 4);
 LAYOUT_MEMBER(struct bpfring_view_info, map_id, 56, 4);
 LAYOUT_MEMBER(struct bpfring_view_info, map_flags, 60, 4);
 LAYOUT_MEMBER(struct bpfring_view_info, map_name, 64, 16);
+LAYOUT_MEMBER(struct bpfring_view_info, map_fd, 80, 4);
+LAYOUT_MEMBER(struct bpfring_view_info, reserved, 84, 4);
 
 LAYOUT_STRUCT(struct bpfring_tap_opts, 48);
 LAYOUT_MEMBER(struct bpfring_tap_opts, sz, 0, 8);

@@ -484,6 +484,55 @@ static void overwrite_snapshot(void **state)
 	unload();
 }
 
+static void *run_recorder(void *ctx)
+{
+	return (void *)(intptr_t)bpfring_tap_run(ctx, NULL, NULL);
+}
+
+/* The same program, whether the kernel overwrites or the tap makes room. */
+static void record(uint32_t flags)
+{
+	BPFRING_OPTS(bpfring_tap_opts, opts, .flags = BPFRING_TAP_RECORDER, .cpu_permille = 500);
+	const uint64_t until = 20000 / (uint64_t)slowness();
+	struct had had = {0};
+	struct bpfring_tap *t;
+	pthread_t thread;
+	void *result;
+	int got;
+
+	load(16384, flags);
+	assert_int_equal(bpfring_tap_open(&t, map_fd, &opts), 0);
+	assert_int_equal(pthread_create(&thread, NULL, run_recorder, t), 0);
+	writer_start(20, 200);
+	while (atomic_load(&writer.next) < until)
+		usleep(1000);
+	writer_stop();
+	assert_int_equal(bpfring_tap_stop(t), 0);
+	pthread_join(thread, &result);
+	assert_null(result);
+	assert_int_equal(bpfring_tap_seek(t, BPFRING_TAP_OLDEST), 0);
+	got = bpfring_tap_read(t, on_copy, &had, NULL, NULL);
+	print_message("the picture has the last %d of %llu records\n", got,
+		      (unsigned long long)committed(atomic_load(&writer.next)));
+	assert_int_equal(had.torn, 0);
+	/* at least half of the ring, up to the last record, without a gap */
+	assert_true(got * (int)sizeof(struct large) > 16384 / 4);
+	while (IS_DISCARDED(had.next))
+		had.next++;
+	assert_true(had.next >= atomic_load(&writer.next));
+	assert_int_equal(stats_of(t).missed, 0);
+	bpfring_tap_close(t);
+	unload();
+}
+
+static void recorder(void **state)
+{
+	(void)state;
+	record(0);
+	if (has_overwrite())
+		record(OVERWRITE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -492,6 +541,7 @@ int main(void)
 		cmocka_unit_test(beside_our_consumer),
 		cmocka_unit_test(beside_libbpf),
 		cmocka_unit_test(full_speed),
+		cmocka_unit_test(recorder),
 		cmocka_unit_test(overwrite_snapshot),
 		cmocka_unit_test(overwrite_full_speed),
 	};

@@ -339,7 +339,7 @@ static void test_refusals(void **state)
 		const char *text;
 	} bad[] = {
 		{{.start = 2}, "an unknown start"},
-		{{.flags = 4}, "an unknown flag"},
+		{{.flags = 8}, "an unknown flag"},
 		{{.reserved = 1}, "an unknown flag"},
 		{{.buffer = buffer}, "without a size"},
 		{{.buffer = (char *)buffer + 1, .buffer_size = 8}, "aligned"},

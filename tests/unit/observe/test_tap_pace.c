@@ -215,6 +215,74 @@ static void test_run_and_stop(void **state)
 	rig_close(&rig);
 }
 
+/* A flight recorder on an ordinary ring. */
+static void test_recorder(void **state)
+{
+	static struct seen seen;
+
+	(void)state;
+	for_each_start(start)
+	{
+		BPFRING_OPTS(bpfring_tap_opts, opts, .flags = BPFRING_TAP_RECORDER);
+		struct bpfring_consumer *c;
+		struct bpfring_tap *t, *second;
+		struct rig rig;
+		uint64_t next = 0, notified;
+
+		memset(&seen, 0, sizeof(seen));
+		rig_ring(&rig, PAGE, start);
+		assert_int_equal(bpfring_tap_open(&t, rig.r->event_fd, &opts), 0);
+		assert_int_equal(bpfring_tap_open(&second, rig.r->event_fd, &opts), -EBUSY);
+		assert_logged("'events'", "consumer");
+		assert_true(bpfring_tap_fd(t) >= 0);
+		put_number(rig.r, next++); /* the first one may notify */
+		notified = sim_ring_notified(rig.r);
+		for (unsigned int round = 0; round < 100; round++) {
+			for (unsigned int i = 0; i < PAGE / 2 / 16 - 2; i++)
+				put_number(rig.r, next++); /* there is always space */
+			assert_int_equal(bpfring_tap_dispatch(t, NULL, NULL, NULL), 0);
+		}
+		assert_int_equal(sim_ring_notified(rig.r), notified);
+		assert_int_equal(bpfring_tap_seek(t, BPFRING_TAP_OLDEST), 0);
+		assert_int_equal(bpfring_tap_read(t, see, &seen, NULL, NULL), PAGE / 2 / 16);
+		assert_int_equal(seen.numbers[seen.count - 1], next - 1);
+		/* what is read by hand makes room too */
+		for (unsigned int i = 0; i < 300; i++) {
+			put_number(rig.r, next++);
+			assert_int_equal(bpfring_tap_read(t, see, &seen, NULL, NULL), 1);
+		}
+		assert_int_equal(seen.missed, 0);
+		bpfring_tap_close(t);
+		assert_int_equal(bpfring_consumer_open(&c, rig.r->event_fd, NULL), 0);
+		bpfring_consumer_close(c);
+		rig_close(&rig);
+	}
+}
+
+static void test_recorder_overwrites(void **state)
+{
+	BPFRING_OPTS(bpfring_tap_opts, opts, .flags = BPFRING_TAP_RECORDER);
+	static struct seen seen;
+	struct bpfring_tap *t;
+	struct rig rig = {0};
+
+	(void)state;
+	memset(&seen, 0, sizeof(seen));
+	rig.r = ring_new(PAGE, NULL);
+	rig.r->overwrite = true;
+	rig.map = sim_sys_map(rig.r, "recorder", 7);
+	assert_int_equal(bpfring_tap_open(&t, rig.r->event_fd, &opts), 0);
+	assert_true(bpfring_tap_fd(t) >= 0);
+	for (uint64_t n = 0; n < 1000; n++)
+		put_number(rig.r, n);
+	assert_int_equal(bpfring_tap_dispatch(t, NULL, NULL, NULL), 0);
+	assert_int_equal(bpfring_tap_seek(t, BPFRING_TAP_OLDEST), 0);
+	assert_reads(t, &seen, PAGE / 16 - 1, BPFRING_END_DRAINED);
+	assert_int_equal(sim_ring_cons(rig.r), 0);
+	bpfring_tap_close(t);
+	rig_close(&rig);
+}
+
 static void test_refusals(void **state)
 {
 	struct bpfring_tap *t;
@@ -240,8 +308,10 @@ static void test_refusals(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		rig_test(test_pace),	     rig_test(test_longest),  rig_test(test_in_a_loop),
-		rig_test(test_run_and_stop), rig_test(test_refusals),
+		rig_test(test_pace),	  rig_test(test_longest),
+		rig_test(test_in_a_loop), rig_test(test_run_and_stop),
+		rig_test(test_recorder),  rig_test(test_recorder_overwrites),
+		rig_test(test_refusals),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
