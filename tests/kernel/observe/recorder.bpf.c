@@ -4,12 +4,11 @@
 
 #include <bpf/bpf_helpers.h>
 
+#include <bpfring/bpf/recorder.bpf.h>
+
 #include "recorder.h"
 
-struct {
-	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 65536);
-} records SEC(".maps");
+BPFRING_RECORDER(records, 65536);
 
 #define RECORD(type, words)                                                    \
 	static __always_inline int record_##type(__u64 number, __u64 flags)    \
@@ -23,6 +22,8 @@ struct {
 			r->check[i] = CHECK(number, i);                        \
 		if (IS_DISCARDED(number))                                      \
 			bpf_ringbuf_discard(r, flags);                         \
+		else if (flags == BPF_RB_NO_WAKEUP)                            \
+			BPFRING_RECORD(r);                                     \
 		else                                                           \
 			bpf_ringbuf_submit(r, flags);                          \
 		return 1;                                                      \
