@@ -127,6 +127,47 @@ int __wrap_bpfring_tap_look_again(struct bpfring_tap *t)
 	return __real_bpfring_tap_look_again(t);
 }
 
+static struct sim_ring *goes_back;
+static uint64_t goes_back_to;
+
+uint64_t __real_bpfring_tap_oldest(struct bpfring_tap *t);
+uint64_t __wrap_bpfring_tap_oldest(struct bpfring_tap *t);
+
+uint64_t __wrap_bpfring_tap_oldest(struct bpfring_tap *t)
+{
+	if (spoiled && dice() % 2)
+		spoil(spoiled);
+	if (goes_back)
+		sim_ring_set_prod(goes_back, goes_back_to);
+	return __real_bpfring_tap_oldest(t);
+}
+
+/* Far away when the read begins, and back where the tap is when it looks for the oldest record. */
+static void test_position_that_comes_back(void **state)
+{
+	static struct seen seen;
+
+	(void)state;
+	for (uint64_t back = 0; back <= 16; back += 8) {
+		const struct start start = {8, 1 << 20};
+		struct bpfring_tap *t;
+		struct rig rig;
+
+		memset(&seen, 0, sizeof(seen));
+		rig_ring(&rig, PAGE, &start);
+		t = tap_of(&rig, BPFRING_TAP_NOW, 0);
+		sim_ring_set_prod(rig.r, start.pos + (1 << 20));
+		goes_back_to = start.pos - 8 + back;
+		goes_back = rig.r;
+		assert_int_equal(bpfring_tap_read(t, see, &seen, NULL, NULL), -EBADMSG);
+		goes_back = NULL;
+		stats_of_tap(t);
+		log_forget();
+		bpfring_tap_close(t);
+		rig_close(&rig);
+	}
+}
+
 static int touch(void *ctx, const struct bpfring_tap_record *record)
 {
 	const uint8_t *data = record->data;
@@ -182,6 +223,7 @@ int main(void)
 		rig_test(test_impossible_header),
 		rig_test(test_positions_that_jump),
 		rig_test(test_memory_that_changes),
+		rig_test(test_position_that_comes_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
