@@ -29,13 +29,15 @@ WRAP(int64_t, now, void)
 
 WRAP(int64_t, cpu_time, void)
 {
-	sim.cpu += sim.cost; /* once before and once after a look */
-	return sim.runs ? sim.cpu : __real_bpfring_observe_sys_cpu_time();
+	if (!sim.runs)
+		return __real_bpfring_observe_sys_cpu_time();
+	return sim.cpu += sim.cost; /* once before and once after a look */
 }
 
 WRAP(int, timerfd_set, int fd, int64_t at)
 {
-	sim.timer_at = at;
+	if (sim.runs)
+		sim.timer_at = at;
 	return __real_bpfring_observe_sys_timerfd_set(fd, at);
 }
 
