@@ -67,6 +67,7 @@ enum {
 	KIND_USER = 1 << 5,	    /* produces into a user ring, see user.h */
 	KIND_USER_THREADS = 1 << 6, /* the same, shared by threads */
 	KIND_USER_FILL = 1 << 7,    /* the same, with nothing else to do */
+	KIND_USER_GROUP = 1 << 9,   /* a user ring for each thread */
 	KIND_GROUP = 1 << 8,	    /* rings of groups, and the one ring beside them */
 };
 

@@ -4,6 +4,7 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <bpfring/producer_group.h>
 #include <bpfring/producer_wait.h>
 #include <errno.h>
 #include <pthread.h>
@@ -11,7 +12,7 @@
 
 #include "user.skel.h"
 
-enum { LIBBPF, LIBBPF_MUTEX, BPFRING, BPFRING_MT };
+enum { LIBBPF, LIBBPF_MUTEX, BPFRING, BPFRING_MT, BPFRING_GROUP };
 
 const struct impl impls_user[] = {
 	{.name = "libbpf", .kinds = KIND_USER | KIND_USER_FILL, .mode = LIBBPF},
@@ -20,6 +21,7 @@ const struct impl impls_user[] = {
 	{.name = "bpfring-mt",
 	 .kinds = KIND_USER | KIND_USER_FILL | KIND_USER_THREADS,
 	 .mode = BPFRING_MT},
+	{.name = "bpfring-group", .kinds = KIND_USER_GROUP, .mode = BPFRING_GROUP},
 	{0},
 };
 
@@ -78,6 +80,15 @@ static size_t fill_bpfring(struct bpfring_producer *p, size_t size, uint64_t val
 	return i;
 }
 
+/* From the ring of this thread. */
+static size_t fill_group(struct bpfring_producer_group *g, size_t size, uint64_t value,
+			 size_t count)
+{
+	struct bpfring_producer *p;
+
+	return bpfring_producer_group_get(g, &p) ? 0 : fill_bpfring(p, size, value, count);
+}
+
 size_t user_fill(const struct user *u, size_t size, uint64_t value, size_t count)
 {
 	switch (u->impl->mode) {
@@ -85,6 +96,8 @@ size_t user_fill(const struct user *u, size_t size, uint64_t value, size_t count
 		return fill_libbpf(u->handle, size, value, count);
 	case LIBBPF_MUTEX:
 		return fill_libbpf_locked(u->handle, size, value, count);
+	case BPFRING_GROUP:
+		return fill_group(u->handle, size, value, count);
 	default:
 		return fill_bpfring(u->handle, size, value, count);
 	}
@@ -111,33 +124,54 @@ int user_put_wait(const struct user *u, size_t size, uint64_t value, int64_t tim
 	return bpfring_producer_submit(u->handle, sample);
 }
 
-int user_open(struct user *u, const struct impl *impl, uint32_t ring_size)
+static int open_producer(struct user *u)
 {
 	BPFRING_OPTS(bpfring_producer_opts, opts);
 	struct bpfring_producer *producer;
 	int err;
 
-	*u = (struct user){.impl = impl, .skel = user_bpf__open()};
-	if (!u->skel)
-		return -errno;
-	err = bpf_map__set_max_entries(u->skel->maps.user, ring_size);
-	if (!err)
-		err = user_bpf__load(u->skel);
-	if (err)
-		goto destroy;
 	u->map_fd = bpf_map__fd(u->skel->maps.user);
 	u->drain_fd = bpf_program__fd(u->skel->progs.drain);
 	if (user_is_libbpf(u)) {
 		u->handle = user_ring_buffer__new(u->map_fd, NULL);
-		err = u->handle ? 0 : -errno;
-	} else {
-		opts.flags = impl->mode == BPFRING_MT ? BPFRING_PRODUCER_THREADS : 0;
-		err = bpfring_producer_open(&producer, u->map_fd, &opts);
-		u->handle = err ? NULL : producer;
+		return u->handle ? 0 : -errno;
 	}
+	opts.flags = u->impl->mode == BPFRING_MT ? BPFRING_PRODUCER_THREADS : 0;
+	err = bpfring_producer_open(&producer, u->map_fd, &opts);
+	u->handle = err ? NULL : producer;
+	return err;
+}
+
+static int open_group(struct user *u, const struct bpfring_producer_group_opts *opts)
+{
+	struct bpfring_producer_group *g;
+	int err = bpfring_producer_group_create(&g, u->skel->obj, "users", opts);
+
+	u->drain_fd = bpf_program__fd(u->skel->progs.drain_group);
+	u->handle = err ? NULL : g;
+	return err;
+}
+
+int user_open(struct user *u, const struct impl *impl, uint32_t ring_size, unsigned int threads)
+{
+	BPFRING_OPTS(bpfring_producer_group_opts, group, .rings = threads ? threads : 1,
+		     .ring_bytes = ring_size);
+	const bool is_group = impl->mode == BPFRING_GROUP;
+	int err;
+
+	*u = (struct user){.impl = impl, .skel = user_bpf__open()};
+	if (!u->skel)
+		return -errno;
+	if (is_group)
+		err = bpfring_producer_group_prepare(u->skel->obj, "users", &group);
+	else
+		err = bpf_map__set_max_entries(u->skel->maps.user, ring_size);
+	if (!err)
+		err = user_bpf__load(u->skel);
+	if (!err)
+		err = is_group ? open_group(u, &group) : open_producer(u);
 	if (!err)
 		return 0;
-destroy:
 	fprintf(stderr, "bpfring-bench: cannot open a user ring: %s\n", bpfring_errname(err));
 	user_bpf__destroy(u->skel);
 	u->skel = NULL;
@@ -150,6 +184,8 @@ void user_close(struct user *u)
 		return;
 	if (user_is_libbpf(u))
 		user_ring_buffer__free(u->handle);
+	else if (u->impl->mode == BPFRING_GROUP)
+		bpfring_producer_group_close(u->handle);
 	else
 		bpfring_producer_close(u->handle);
 	user_bpf__destroy(u->skel);

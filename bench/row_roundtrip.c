@@ -83,7 +83,7 @@ static int measure_roundtrip(const struct bench_row *row, const struct impl *imp
 	size_t count = 0;
 	struct user u;
 	int64_t end;
-	int err = user_open(&u, impl, row->ring_size);
+	int err = user_open(&u, impl, row->ring_size, 1);
 
 	if (!err)
 		err = answers_open(&answers, &u);
@@ -112,7 +112,7 @@ static int measure_blocking(const struct bench_row *row, const struct impl *impl
 {
 	int64_t timeout = seconds_ns(opts->seconds), cpu, start;
 	struct user u;
-	int err = user_open(&u, impl, row->ring_size);
+	int err = user_open(&u, impl, row->ring_size, 1);
 
 	if (!err && user_fill(&u, 1016, 0, 3) != 3)
 		err = -EBADMSG;

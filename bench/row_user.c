@@ -135,7 +135,7 @@ static int measure(const struct bench_row *row, const struct impl *impl,
 		      struct fills *f) = row->producers ? rounds_of_threads : rounds_alone;
 	struct fills warm = {0}, f = {0};
 	struct user u;
-	int err = user_open(&u, impl, row->ring_size);
+	int err = user_open(&u, impl, row->ring_size, row->producers);
 
 	if (err)
 		return err;
@@ -176,16 +176,17 @@ static int measure(const struct bench_row *row, const struct impl *impl,
 	}
 
 /* Rings so large that the beginning and the end of a round do not count. */
-#define THREADS(n, bytes)                                                                        \
-	{                                                                                        \
-		.name = "producer-threads-" #n "-" #bytes, .family = "producer-threads",         \
-		.about = #n " threads, " #bytes " bytes, without the drain", .measure = measure, \
-		.key = METRIC_PRODUCER_NS, .kinds = KIND_USER_THREADS, .producers = n,           \
-		.size = bytes, .ring_size = (bytes) > 64 ? 512 << 20 : 64 << 20                  \
+#define THREADS(n, bytes)                                                                         \
+	{                                                                                         \
+		.name = "producer-threads-" #n "-" #bytes, .family = "producer-threads",          \
+		.about = #n " threads, " #bytes " bytes, without the drain", .measure = measure,  \
+		.key = METRIC_PRODUCER_NS, .producers = n,                                        \
+		.kinds = KIND_USER_THREADS | ((bytes) > 64 ? 0 : KIND_USER_GROUP), .size = bytes, \
+		.ring_size = (bytes) > 64 ? 512 << 20 : 64 << 20                                  \
 	}
 
 const struct bench_row rows_user[] = {
-	ALONE(8),	ALONE(64),	  ALONE(1024),	    DRAINED(8),	   DRAINED(64),
-	DRAINED(1024),	THREADS(1, 8),	  THREADS(2, 8),    THREADS(4, 8), THREADS(1, 64),
-	THREADS(4, 64), THREADS(1, 1024), THREADS(4, 1024), {0},
+	ALONE(8),      ALONE(64),      ALONE(1024),	 DRAINED(8),	   DRAINED(64),
+	DRAINED(1024), THREADS(1, 8),  THREADS(2, 8),	 THREADS(4, 8),	   THREADS(1, 64),
+	THREADS(8, 8), THREADS(4, 64), THREADS(1, 1024), THREADS(4, 1024), {0},
 };

@@ -157,7 +157,7 @@ static int measure(const struct bench_row *row, const struct impl *impl,
 	const int cpus = cpu_count() < (int)row->producers ? cpu_count() : (int)row->producers;
 	struct sums sums = {0};
 	struct user u;
-	int err = user_open(&u, impl, row->ring_size);
+	int err = user_open(&u, impl, row->ring_size, row->producers);
 
 	if (err)
 		return err;
@@ -176,8 +176,8 @@ static int measure(const struct bench_row *row, const struct impl *impl,
 	{                                                                                        \
 		.name = "producer-work-" #n, .family = "producer-work",                          \
 		.about = #n " threads, 64 bytes each 1 to 2 us; ns: what a sample adds to that", \
-		.measure = measure, .key = METRIC_RECORDS_PER_S, .kinds = KIND_USER_THREADS,     \
-		.producers = n, .size = 64, .ring_size = 16 << 20                                \
+		.measure = measure, .key = METRIC_RECORDS_PER_S, .producers = n,                 \
+		.kinds = KIND_USER_THREADS | KIND_USER_GROUP, .size = 64, .ring_size = 16 << 20  \
 	}
 
 const struct bench_row rows_work[] = {WORK(1), WORK(2), WORK(4), {0}};

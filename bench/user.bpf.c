@@ -4,6 +4,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "../include/bpfring/bpf/bpfring.bpf.h"
+#include "../include/bpfring/bpf/producer_group.bpf.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_USER_RINGBUF);
@@ -24,6 +25,9 @@ BPFRING_DRAIN_FN(on_sample, __u64, sample, void, ctx)
 }
 
 BPFRING_DRAIN_PROG(drain, user, on_sample, 0)
+
+BPFRING_USER_GROUP(users, 1);
+BPFRING_DRAIN_GROUP_PROG(drain_group, users, on_sample, 1 << 17, 0)
 
 BPFRING_DRAIN_FN(on_question, __u64, sample, void, ctx)
 {

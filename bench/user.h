@@ -18,8 +18,11 @@ struct user {
 	int drain_fd;
 };
 
-/* Loads the programs, with a user ring of that size, and opens its producer. 0 or -errno. */
-int user_open(struct user *u, const struct impl *impl, uint32_t ring_size);
+/*
+ * Loads the programs, with a user ring of that size, and opens its producer; a group has one such
+ * ring for each of @threads. 0 or -errno.
+ */
+int user_open(struct user *u, const struct impl *impl, uint32_t ring_size, unsigned int threads);
 void user_close(struct user *u);
 
 bool user_is_libbpf(const struct user *u);
