@@ -155,7 +155,7 @@ static int open_group(struct user *u, const struct bpfring_producer_group_opts *
 int user_open(struct user *u, const struct impl *impl, uint32_t ring_size, unsigned int threads)
 {
 	BPFRING_OPTS(bpfring_producer_group_opts, group, .rings = threads ? threads : 1,
-		     .ring_bytes = ring_size);
+		     .ring_bytes = ring_size / (threads ? threads : 1));
 	const bool is_group = impl->mode == BPFRING_GROUP;
 	int err;
 

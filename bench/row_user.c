@@ -90,6 +90,8 @@ static int rounds_of_threads(const struct user *u, const struct bench_row *row, 
 {
 	const unsigned int n = row->producers;
 	size_t share = row->ring_size / ring_bytes(row) / n;
+	/* In a group the rings are small: one thread fills its own. */
+	size_t alone_share = u->impl->kinds & KIND_USER_GROUP ? share : share * n;
 	struct fills alone = {0};
 	bool all = true;
 	struct worker workers[MAX_THREADS];
@@ -109,13 +111,14 @@ static int rounds_of_threads(const struct user *u, const struct bench_row *row, 
 		int64_t start;
 
 		for (unsigned int i = 0; i < n; i++)
-			workers[i].share = all ? share : i ? 0 : share * n;
+			workers[i].share = all ? share : i ? 0 : alone_share;
 		start = now_ns();
 		pthread_barrier_wait(&barrier);
 		pthread_barrier_wait(&barrier);
 		for (unsigned int i = 0; i < n; i++)
 			filled += workers[i].done;
-		err = end_round(u, filled, share * n, start, now_ns(), all ? f : &alone);
+		err = end_round(u, filled, all ? share * n : alone_share, start, now_ns(),
+				all ? f : &alone);
 	}
 	f->alone_samples = alone.samples;
 	f->alone_ns = alone.fill_ns;

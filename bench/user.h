@@ -19,8 +19,8 @@ struct user {
 };
 
 /*
- * Loads the programs, with a user ring of that size, and opens its producer; a group has one such
- * ring for each of @threads. 0 or -errno.
+ * Loads the programs, with a user ring of that size, and opens its producer; a group has a ring
+ * for each of @threads, of that size together. 0 or -errno.
  */
 int user_open(struct user *u, const struct impl *impl, uint32_t ring_size, unsigned int threads);
 void user_close(struct user *u);
