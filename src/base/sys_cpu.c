@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/sys.h"
@@ -90,9 +91,13 @@ uint32_t bpfring_sys_node_of_cpu(uint32_t cpu)
 	dir = opendir(path);
 	if (!dir)
 		return 0;
-	while ((entry = readdir(dir)))
-		if (sscanf(entry->d_name, "node%u", &node) == 1)
-			break;
+	while ((entry = readdir(dir))) {
+		if (strncmp(entry->d_name, "node", 4) || entry->d_name[4] < '0' ||
+		    entry->d_name[4] > '9')
+			continue;
+		node = (uint32_t)strtoul(entry->d_name + 4, NULL, 10);
+		break;
+	}
 	closedir(dir);
 	return node;
 }

@@ -25,7 +25,7 @@ void bpfring_threads_deal(struct bpfring_threads *t, struct item **items, unsign
 			if (t->opts.flags & BPFRING_THREADS_NUMA)
 				items[i]->node = bpfring_sys_node_of_cpu(items[i]->cpu);
 		}
-		qsort(items, count, sizeof(*items), by_place);
+		qsort(items, count, sizeof(struct item *), by_place);
 	}
 	for (unsigned int i = count; i--;) { /* the mail is read from its last item on */
 		struct worker *w = &t->workers[(uint64_t)i * t->count / count];
