@@ -3,12 +3,7 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
-#include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "base/sys_errno.h"
@@ -16,25 +11,6 @@
 int bpfring_sys_possible_cpus(void)
 {
 	return libbpf_num_possible_cpus();
-}
-
-int bpfring_sys_cpu_node(unsigned int cpu)
-{
-	char path[64];
-	struct dirent *entry;
-	int node = -ENOENT;
-	DIR *dir;
-
-	snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%u", cpu);
-	dir = opendir(path);
-	if (!dir)
-		return -ENOENT;
-	while (node < 0 && (entry = readdir(dir))) {
-		if (!strncmp(entry->d_name, "node", 4) && isdigit((unsigned char)entry->d_name[4]))
-			node = (int)strtol(entry->d_name + 4, NULL, 10);
-	}
-	closedir(dir);
-	return node;
 }
 
 int bpfring_sys_ring_create(const char *name, uint32_t bytes, int node)

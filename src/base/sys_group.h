@@ -7,7 +7,6 @@
 #include <stdint.h>
 
 int bpfring_sys_possible_cpus(void);
-int bpfring_sys_cpu_node(unsigned int cpu); /* NUMA node; -ENOENT: the system does not say */
 
 /* A ring buffer map; @node: of its memory, -1: anywhere. */
 int bpfring_sys_ring_create(const char *name, uint32_t bytes, int node);

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/sys.h"
 #include "base/sys_bpf.h"
+#include "base/sys_cpu.h"
 #include "base/sys_group.h"
 #include "group/account.h"
 #include "group/group.h"
@@ -133,10 +134,8 @@ int bpfring_group_new_ring(struct bpfring_group *g, uint32_t cpu, bool nmi)
 	int node = -1, fd, err;
 	char name[BPF_OBJ_NAME_LEN];
 
-	if (g->flags & BPFRING_GROUP_NUMA) {
-		node = cpu == NO_RING ? 0 : bpfring_sys_cpu_node(cpu);
-		node = node < 0 ? 0 : node;
-	}
+	if (g->flags & BPFRING_GROUP_NUMA)
+		node = cpu == NO_RING ? 0 : (int)bpfring_sys_node_of_cpu(cpu);
 	snprintf(name, sizeof(name), "%.8s_%s%u", g->outer.name, nmi ? "n" : "",
 		 cpu == NO_RING ? g->count : cpu);
 	fd = bpfring_sys_ring_create(name, g->ring_bytes, node);

@@ -123,13 +123,8 @@ static int open_account(struct map *ret, const struct map *outer, int account_fd
 
 static bool only_account(const struct bpfring_group_opts *o)
 {
-	struct bpfring_group_opts rest = *o;
-
-	rest.sz = 0;
-	rest.account_fd = 0;
-	return !rest.flags && !rest.rings && !rest.nmi_rings && !rest.cpu_count &&
-	       !rest.ring_bytes && !rest.total_bytes && !rest.wake_bytes && !rest.wake_ns &&
-	       rest.sz == 0 && o->account_fd >= 0;
+	return !o->flags && !o->rings && !o->nmi_rings && !o->cpu_count && !o->ring_bytes &&
+	       !o->total_bytes && !o->wake_bytes && !o->wake_ns && o->account_fd >= 0;
 }
 
 /* Takes over @outer, also on failure. */

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
 /* Makes, opens and closes a group of user rings. */
-#define _GNU_SOURCE
 #include "group/producer_group.h"
 
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <stdio.h>
-#include <unistd.h>
 
 #include "base/log.h"
 #include "base/map.h"
@@ -77,7 +75,7 @@ int bpfring_producer_group_prepare(struct bpf_object *obj, const char *name,
 
 static uint32_t round_up(uint32_t bytes)
 {
-	uint32_t size = (uint32_t)sysconf(_SC_PAGESIZE);
+	uint32_t size = (uint32_t)bpfring_sys_page_size();
 
 	while (size < bytes)
 		size *= 2;

@@ -223,9 +223,7 @@ int bpfring_threads_stop(struct bpfring_threads *t)
 		return -EINVAL;
 	if (!*t->guard)
 		return -ECHILD;
-	atomic_store(&t->stop, true);
-	for (unsigned int i = 0; i < t->count; i++)
-		bpfring_loop_stop(t->workers[i].loop);
+	bpfring_threads_end(t, 0);
 	return 0;
 }
 
